@@ -1,0 +1,392 @@
+"""Asking others: client transactions, and around them what every application wants of a request (architecture section 4).
+
+`Clients.request` sends a request to the first target that takes it: a new branch and transaction for each target, the next one after a
+timeout, a transport error or a 503; a digest challenge is answered once per realm. What becomes of it is told as events.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from pipeline.flow import Flow, Target
+from pipeline.passage import Passage
+from pipeline.pending import Pending
+from pipeline.sip import digest
+from pipeline.sip.grammar import Malformed
+from pipeline.sip.hop_by_hop import ack_for, cancel_for
+from pipeline.sip.matching import client_key
+from pipeline.sip.message import Request
+from pipeline.sip.routing import next_hop, target_of
+from pipeline.sip.timers import End, Make, Send, Start, Stop, Tell
+from pipeline.sip.transaction_client import InviteClient, NonInviteClient
+from pipeline.sip.uri import Uri
+from pipeline.stages.timetable import Timetable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from pipeline.engine import Pipeline
+    from pipeline.sip.message import Message, Response
+    from pipeline.sip.timers import Action
+
+
+@attrs.frozen(slots=True)
+class Provisional:
+    """A 1xx came."""
+
+    response: Response
+
+
+@attrs.frozen(slots=True)
+class Final:
+    """A final response came; for an INVITE each 2xx of a fork is one."""
+
+    response: Response
+
+
+@attrs.frozen(slots=True)
+class TransportError:
+    """No target could be reached."""
+
+    reason: str
+
+
+@attrs.frozen(slots=True)
+class Timeout:
+    """No target answered in time (RFC 3261 17.1, Timers B and F; 9.1 for a cancelled INVITE)."""
+
+
+Outcome = Provisional | Final | TransportError | Timeout
+Where = "Flow | Target | Uri | str | Iterable[Flow | Target | Uri | str] | None"
+
+CHALLENGES = 2
+"""Challenges answered for one request: a realm's first and its stale nonce's; whoever asks more often will never be content."""
+
+
+class Branch:
+    """One client transaction: one request to one target."""
+
+    __slots__ = ("acks", "asking", "data", "flow", "key", "machine", "message", "passage", "timers")
+
+    def __init__(self, asking: Asking, message: Request, passage: Passage, machine: InviteClient | NonInviteClient) -> None:
+        self.asking = asking
+        self.message = message
+        self.passage = passage
+        self.flow = passage.flow
+        self.machine = machine
+        self.key = client_key(message)
+        self.timers: dict[str, int] = {}
+        self.acks: dict[str, tuple[bytes, Flow]] = {}
+        """To tag of a 2xx -> the ACK that was sent for it."""
+
+
+class Asking:
+    """A request of ours and what becomes of it: what `Pipeline.request` returns."""
+
+    def __init__(
+        self, clients: Clients, message: Request | Callable[[Flow], Request], targets: deque[Any], on_event: Callable[[Outcome], None], cause: Passage | None
+    ) -> None:
+        self._clients = clients
+        self._make = message
+        self._targets = targets
+        self._on_event = on_event
+        self._cause = cause
+        self._failure: Outcome = TransportError("there is no target")
+        self._answered: dict[str, int] = {}
+        self.branch: Branch | None = None
+        self.cancelled = False
+        self.over = False
+
+    # -- what the owner may do ---------------------------------------------------------------------------------------
+
+    def cancel(self) -> None:
+        """Want no answer any more: CANCEL an INVITE, now or upon its first 1xx; try no further target."""
+        self.cancelled = True
+        self._targets.clear()
+        if self.branch is not None and isinstance(self.branch.machine, InviteClient):
+            self._clients.run(self.branch, self.branch.machine.cancel())
+
+    def acknowledge(self, response: Response, ack: Request) -> None:
+        """Send the ACK of a 2xx (RFC 3261 13.2.2.4) and keep it: when that 2xx is repeated, it is sent again."""
+        branch = self.branch
+        if branch is None:
+            raise RuntimeError("there is no INVITE to acknowledge")
+        engine = self._clients.engine
+        passage = Passage(engine, None, branch.flow, engine.clock.now())
+        passage.cause = branch.passage
+        if "via" not in ack:
+            ack.prepend("via", self._clients.via(branch.flow), by="stack")
+        data = engine.send(ack, passage)
+        if data is not None:
+            branch.acks[response.to.tag] = (data, branch.flow)
+
+    # -- one target after the other ----------------------------------------------------------------------------------
+
+    def go_on(self) -> None:
+        """Try the next target; report the last failure when there is none."""
+        if self.cancelled or not self._targets:
+            self._tell(Timeout() if self.cancelled else self._failure)
+            return
+        target = self._targets.popleft()
+        if isinstance(target, Flow):
+            self._by(target)
+            return
+        try:
+            if isinstance(target, str):
+                target = Uri.parse(target)
+            if isinstance(target, Uri):
+                hop = target_of(target)
+                target = Target(hop.host, hop.port, hop.transport, hop.host if hop.named else "")
+        except Malformed as error:
+            self._failed(TransportError(error.reason))
+            return
+        literal = ":" in target.host or target.host.replace(".", "").isdigit()
+        if literal:
+            self._connect(target)
+        else:
+            self._resolve(target)
+
+    def _resolve(self, target: Target) -> None:
+        def resolved(pending: Pending) -> None:
+            try:
+                addresses = pending.value()
+            except OSError as error:
+                self._failed(TransportError(f"{target.host}: {error}"))
+                return
+            for address in reversed(addresses):
+                self._targets.appendleft(attrs.evolve(target, host=address, name=target.host))
+            if not addresses:
+                self._failure = TransportError(f"{target.host} has no address")
+            self.go_on()
+
+        self._clients.engine.network.resolve(target.host).then(resolved)
+
+    def _connect(self, target: Target) -> None:
+        flow = self._clients.engine.connect(target)
+        if flow is None:
+            self._failed(TransportError(f"no listed transport serves {target}"))
+        elif isinstance(flow, Pending):
+            flow.then(self._connected)
+        else:
+            self._by(flow)
+
+    def _connected(self, pending: Pending) -> None:
+        try:
+            flow = pending.value()
+        except OSError as error:
+            self._failed(TransportError(str(error)))
+            return
+        self._by(flow)
+
+    def _by(self, flow: Flow) -> None:
+        if self.cancelled:
+            self._tell(Timeout())
+            return
+        message = self._make(flow) if callable(self._make) else self._make
+        self.send(message, flow)
+
+    def send(self, message: Request, flow: Flow) -> None:
+        """Send `message` by `flow` in a transaction of its own."""
+        clients = self._clients
+        engine = clients.engine
+        sent = Request.new(message.method, message.uri_text, [("Via", clients.via(flow)), *message.items()], message.body)
+        passage = Passage(engine, None, flow, engine.clock.now())
+        passage.cause = self._cause
+        machine = (InviteClient if message.method == "INVITE" else NonInviteClient)(engine.transactions.timers, flow.reliable)
+        branch = self.branch = Branch(self, sent, passage, machine)
+        try:
+            data = engine.prepare(sent, passage)
+        except Exception as error:
+            self._failed(TransportError(f"an interceptor failed: {error!r}"))
+            return
+        if data is None:
+            self._failed(TransportError("an interceptor refused to send the request"))
+            return
+        clients.add(branch)
+        clients.run(branch, machine.start(data))
+
+    def _failed(self, failure: Outcome) -> None:
+        self._failure = failure
+        self.go_on()
+
+    # -- what comes back ---------------------------------------------------------------------------------------------
+
+    def told(self, branch: Branch, event: str, response: Response | None) -> None:
+        """Take what the machine of a branch tells."""
+        if event == "provisional" and response is not None:
+            if response.status > 100:
+                self._tell(Provisional(response))
+            return
+        if event == "final" and response is not None:
+            status = response.status
+            if status == 503 and self._targets:
+                self._failed(Final(response))
+            elif status in (401, 407) and not self.cancelled and self._answer(branch, response):
+                pass
+            else:
+                self._tell(Final(response))
+        elif self.over:
+            pass
+        elif event == "timeout":
+            self._failed(Timeout())
+        else:
+            self._failed(TransportError(f"the flow to {branch.flow.peer[0]} failed"))
+
+    def _answer(self, branch: Branch, response: Response) -> bool:
+        """Answer a challenge (RFC 3261 22.2): the same request with credentials and a higher CSeq. False: nobody has any."""
+        engine = self._clients.engine
+        message = branch.message
+
+        name = "Authorization" if response.status == 401 else "Proxy-Authorization"
+        for value in response.all("www-authenticate" if response.status == 401 else "proxy-authenticate"):
+            try:
+                challenge = digest.parse_challenge(value)
+            except Malformed:
+                continue
+            if challenge is None:
+                continue
+            realm = challenge.realm
+            tried = self._answered.get(realm, 0)
+            if tried >= CHALLENGES or (tried and not challenge.stale):
+                continue
+            found = engine.credentials(realm, branch.passage)
+            if found is None:
+                continue
+            username, hashes = found
+            password = hashes.get("")
+            if not digest.can_answer(challenge, password, hashes):
+                continue
+            self._answered[realm] = tried + 1
+            cnonce = engine.identifiers.token(8)
+            credentials = digest.answer(
+                challenge, message.method, message.uri_text, username=username, password=password, ha1=hashes, cnonce=cnonce, body=message.body
+            )
+            self._again(branch, name, credentials)
+            return True
+        return False
+
+    def _again(self, branch: Branch, name: str, credentials: str) -> None:
+        message = branch.message
+        again = Request.new(message.method, message.uri_text, message.items()[1:], message.body)
+        again.remove(name.lower())
+        again.set("cseq", f"{message.cseq.number + 1} {message.method}", by="stack")
+        again.add(name.lower(), credentials, by="stack")
+        self.send(again, branch.flow)
+
+    def _tell(self, outcome: Outcome) -> None:
+        if not isinstance(outcome, Provisional):
+            self.over = True
+        self._on_event(outcome)
+
+
+class Clients:
+    """The client transactions of a pipeline."""
+
+    def __init__(self, engine: Pipeline) -> None:
+        self.engine = engine
+        self._branches: dict[str, Branch] = {}
+        self._timetable = Timetable(engine.clock, self._fire)
+
+    def __len__(self) -> int:
+        return len(self._branches)
+
+    def request(
+        self, message: Request | Callable[[Flow], Request], target: Any, on_event: Callable[[Outcome], None], cause: Passage | None = None
+    ) -> Asking:
+        """Send a request and tell `on_event` what becomes of it: Provisional, then one Final, TransportError or Timeout.
+
+        `target` is a Flow, a Target, a URI, or a list of them to be tried in order; None: where Route and Request-URI say. The
+        message may be a function of the flow, where its Contact depends on the way it goes; it carries no Via of ours.
+        """
+        if target is None:
+            if callable(message):
+                raise TypeError("a message made for a flow needs a target")
+            target = next_hop(message)
+        targets = deque(target) if isinstance(target, list | tuple) else deque([target])
+        asking = Asking(self, message, targets, on_event, cause)
+        asking.go_on()
+        return asking
+
+    def via(self, flow: Flow) -> str:
+        """Return a Via of ours with a new branch (RFC 3261 8.1.1.7), asking for the answer at our port (RFC 3581)."""
+        host, port = flow.advertised
+        where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return f"SIP/2.0/{flow.transport} {where};rport;branch={self.engine.identifiers.branch()}"
+
+    def add(self, branch: Branch) -> None:
+        """Let responses find a branch."""
+        self._branches[branch.key] = branch
+        branch.flow.hold()
+
+    def deliver(self, response: Message, passage: Passage) -> None:
+        """Give a response to its transaction; a stray one is dropped (RFC 3261 18.1.2)."""
+        branch = self._branches.get(client_key(response))
+        if branch is None:
+            self.engine.counts["dropped.response"] += 1
+            passage.decided = ("protocol", "stack", "a response to nothing that was asked")
+            return
+        passage.transaction = branch
+        passage.cause = branch.passage
+        status = response.status  # type: ignore[attr-defined]
+        if 200 <= status < 300 and (stored := branch.acks.get(response.to.tag)) is not None:
+            self.engine.resend(*stored)
+            return
+        self.run(branch, branch.machine.response(status), response)  # type: ignore[arg-type]
+
+    def run(self, branch: Branch, actions: tuple[Action, ...], response: Response | None = None) -> None:
+        """Carry out what a machine says."""
+        for action in actions:
+            if isinstance(action, Send):
+                self._send(branch, action.data)
+            elif isinstance(action, Start):
+                branch.timers[action.name] = self._timetable.start(branch.key, action.name, action.seconds)
+            elif isinstance(action, Stop):
+                branch.timers.pop(action.name, None)
+            elif isinstance(action, Make):
+                self._make(branch, action.what, response)
+            elif isinstance(action, Tell):
+                branch.asking.told(branch, action.event, response)
+            elif isinstance(action, End) and self._branches.pop(branch.key, None) is not None:
+                branch.timers.clear()
+                branch.flow.release()
+
+    def _send(self, branch: Branch, data: bytes) -> None:
+        try:
+            branch.flow.send(data)
+        except OSError as error:
+            self.engine.tell("send.failed", flow=branch.flow.id, error=str(error))
+            self.run(branch, branch.machine.transport_error())
+
+    def _make(self, branch: Branch, what: str, response: Response | None) -> None:
+        engine = self.engine
+        if what == "CANCEL":
+            cancel = cancel_for(branch.message)
+            passage = Passage(engine, None, branch.flow, engine.clock.now())
+            passage.cause, passage.made_by_stack = branch.passage, True
+            data = engine.prepare(cancel, passage)
+            if data is not None:
+                machine = NonInviteClient(engine.transactions.timers, branch.flow.reliable)
+                asking = Asking(self, cancel, deque(), lambda outcome: None, branch.passage)
+                cancelling = Branch(asking, cancel, passage, machine)
+                self.add(cancelling)
+                self.run(cancelling, machine.start(data))
+        elif response is not None and isinstance(branch.machine, InviteClient):
+            ack = ack_for(branch.message, response)
+            passage = Passage(engine, None, branch.flow, engine.clock.now())
+            passage.cause, passage.made_by_stack = branch.passage, True
+            data = engine.prepare(ack, passage)
+            if data is not None:
+                branch.machine.keep_ack(data)
+                self._send(branch, data)
+
+    def _fire(self, key: str, name: str, serial: int) -> None:
+        branch = self._branches.get(key)
+        if branch is not None and branch.timers.get(name) == serial:
+            del branch.timers[name]
+            self.run(branch, branch.machine.fire(name))
+
+
+__all__ = ["Asking", "Clients", "Final", "Provisional", "Timeout", "TransportError"]

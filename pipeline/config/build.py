@@ -1,0 +1,144 @@
+"""From pipeline.toml to a Plan, or to every mistake in it at once.
+
+Rule: each step checks what it can with what the earlier steps left, and says nothing that follows from a mistake already
+told. Nothing is started, opened or written here.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from pipeline.config.binds import check_listeners
+from pipeline.config.discover import Finder
+from pipeline.config.objects import read_objects
+from pipeline.config.options import PipelineOptions
+from pipeline.config.plan import Listing, Plan
+from pipeline.config.problems import Report, nearest
+from pipeline.config.read import read
+from pipeline.config.references import check_hashes, check_read, check_references
+from pipeline.config.schema import options_of
+from pipeline.config.served import read_domains, read_pipeline
+from pipeline.config.stages import find_classes, read_stages
+from pipeline.config.stored import check_needs, file_types, read_dal
+from pipeline.config.tables import check_unlisted, make_plugins, plugin_tables
+
+if TYPE_CHECKING:
+    from pipeline.config.discover import Found
+    from pipeline.config.read import Document
+    from pipeline.config.stages import Keys
+
+__all__ = ["build", "load"]
+
+
+def load(path: str | os.PathLike[str]) -> Plan:
+    """Read and build; raise Problems."""
+    return build(read(path))
+
+
+def build(document: Document) -> Plan:
+    """Check the whole file and make its plan; raise Problems with every mistake."""
+    report, data = Report(document), document.data
+    tables = plugin_tables(report, data)
+    finder = Finder(document.folder, tables)
+    listings = read_stages(report, data)
+    classes = find_classes(report, finder, listings)
+    _unknown_tables(report, data)  # after the plugins were imported: they may have registered types of their own
+    places = {name: keys for names in reversed(listings.values()) for name, keys in names.items()}
+    check_unlisted(report, finder, tables, set(places))
+    plugins, on_error, values = make_plugins(report, classes, tables, places)
+    hosts = check_listeners(report, _listeners(classes, tables, values, places))
+
+    options = read_pipeline(report, data)
+    served = read_domains(report, data, options, hosts)
+    mapping, stores = read_dal(report, data, listings["integration"], classes)
+    complete = classes.keys() >= listings["integration"].keys()  # else a backend that was not found might store it
+    if complete:
+        dal = data.get("dal")
+        check_needs(report, classes, places, mapping, set(dal) if isinstance(dal, dict) else set())
+    objects = read_objects(report, data, served)
+    references = check_references(report, objects, classes=classes, values=values, mapping=mapping, stores=stores) if complete else []
+    check_hashes(report, objects)
+    report.stop()
+
+    check_read(report, objects, mapping, stores)
+    _open_door(report, listings["intercept"], classes, data)
+    stages = {
+        stage: [
+            Listing(
+                name=name,
+                plugin=plugins[name],
+                stage=stage,
+                kind=classes[name].kind,
+                source=classes[name].source,
+                version=str(getattr(classes[name].cls, "version", "") or classes[name].version),
+                on_error=on_error[name],
+                written=frozenset(values[name]),
+                document=document,
+                keys=keys,
+            )
+            for name, keys in names.items()
+        ]
+        for stage, names in listings.items()
+    }
+    return Plan(
+        path=document.path,
+        document=document,
+        name=options.name or os.uname().nodename,
+        options=options,
+        state=document.folder / options.state,
+        domains=served.domains,
+        stages=stages,
+        dal=mapping,
+        objects=objects.all,
+        references=references,
+        warnings=report.warnings(),
+        hints=_hints(served.domains, classes),
+    )
+
+
+def _unknown_tables(report: Report, data: dict[str, Any]) -> None:
+    known = ["pipeline", "stage", "plugin", "dal", "user", *file_types()]
+    for name, value in data.items():
+        if name in known:
+            continue
+        if isinstance(value, dict | list) and not (isinstance(value, list) and not all(isinstance(item, dict) for item in value)):
+            report.error((name,), f"unknown table [{name}]", nearest(name, known, "[{}]"), key=True)
+        else:
+            hint = "write it under [pipeline]" if name in options_of(PipelineOptions) else "keys stand under a table, such as [pipeline]"
+            report.error((name,), f"'{name}' stands outside any table", hint, key=True)
+
+
+def _listeners(
+    classes: dict[str, Found], tables: dict[str, Any], values: dict[str, dict[str, Any]], places: dict[str, Keys]
+) -> list[tuple[str, type, Any, Keys, bool]]:
+    """Every plugin that listens, with the addresses it binds and where they are written."""
+    found: list[tuple[str, type, Any, Keys, bool]] = []
+    for name, plugin in classes.items():
+        option = options_of(plugin.cls).get("bind")
+        if option is None or not hasattr(plugin.cls, "listens"):
+            continue
+        if "bind" in values[name]:
+            found.append((name, plugin.cls, values[name]["bind"], ("plugin", name, "bind"), True))
+        elif not option.required and "bind" not in tables.get(name, {}):
+            found.append((name, plugin.cls, option.default_value(), places[name], False))
+    return found
+
+
+def _open_door(report: Report, intercept: dict[str, Keys], classes: dict[str, Found], data: dict[str, Any]) -> None:
+    """Warn when nothing authenticates."""
+    if any(classes[name].kind == "auth" or getattr(classes[name].cls, "authenticates", False) for name in intercept):
+        return
+    position = next(i for i, stage in enumerate(data["stage"]) if stage.get("name") == "intercept")
+    text = "nothing authenticates: 'auth' is not listed under 'intercept'"
+    report.warning(("stage", position, "plugins"), text, "whoever reaches a listener can register and call")
+
+
+def _hints(domains: list[Any], classes: dict[str, Found]) -> list[str]:
+    if not any(found.kind == "auth" for found in classes.values()):
+        return []
+    return [
+        f'{domain.id} offers MD5 alone, which every phone knows; stronger: [domain."{domain.id}"] algorithms = ["SHA-256", "MD5"]'
+        for domain in domains
+        if tuple(domain.algorithms) == ("MD5",)
+    ]

@@ -1,0 +1,106 @@
+"""Edits of pipeline.toml: a plugin into a stage's list, or out of it. Comments and layout survive, which is tomlkit's work.
+
+Rule: an edit changes one list and nothing else (tomllib reads the result again, to be sure), and the file is replaced whole, so
+that a server that reads it meanwhile sees the old text or the new one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.config.read import read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ["Refused", "disable", "enable"]
+
+
+class Refused(Exception):  # noqa: N818 (a sentence for the user, not a fault of the program)
+    """Why the file was left as it is."""
+
+
+def enable(path: str | os.PathLike[str], name: str, stage: str, after: Sequence[str] = ()) -> bool:
+    """List a plugin in a stage, behind the last of those that `after` names, else at the end. False: it was listed already."""
+    changed = False
+
+    def insert(stages: dict[str, Any]) -> None:
+        nonlocal changed
+        if stage not in stages:
+            raise Refused(f"there is no stage '{stage}' to list '{name}' in")
+        names = stages[stage]
+        if name not in names:
+            behind = [position for position, other in enumerate(names) if other in after]
+            names.insert(behind[-1] + 1 if behind else len(names), name)
+            changed = True
+
+    _edit(path, insert)
+    return changed
+
+
+def disable(path: str | os.PathLike[str], name: str) -> tuple[str, ...]:
+    """Take a plugin out of every stage, and leave its table for the day it comes back. Give the stages it was listed in."""
+    found: list[str] = []
+
+    def remove(stages: dict[str, Any]) -> None:
+        for stage, names in stages.items():
+            if name in names:
+                found.append(stage)
+            while name in names:
+                names.remove(name)
+
+    _edit(path, remove)
+    return tuple(found)
+
+
+def _edit(path: str | os.PathLike[str], change: Callable[[dict[str, Any]], None]) -> None:
+    import tomlkit  # noqa: PLC0415 (60 ms that only an edit needs)
+
+    path = Path(path).resolve()  # a link stays a link
+    before = read(path)  # says well what is wrong with the file
+    text = path.read_bytes().decode("utf-8")
+    wanted = _stages(before.data)
+    change(wanted)
+    if wanted == _stages(before.data):
+        return
+    edited = tomlkit.parse(text)
+    change(_stages(edited))
+    result = edited.as_string()
+    after = tomllib.loads(result.removeprefix("\ufeff"))
+    expected = tomllib.loads(before.text)
+    change(_stages(expected))
+    if after != expected:
+        raise Refused(f"{before.name} cannot be edited without changing more than the list: do it by hand")
+    _replace(path, result)
+
+
+def _stages(data: Any) -> dict[str, Any]:
+    """The lists by stage; what is not of that form is for `sipline check` to tell."""
+    tables = data.get("stage", [])
+    if not isinstance(tables, list):
+        raise Refused("stages are tables: write [[stage]], with name and plugins")
+    found: dict[str, Any] = {}
+    for table in tables:
+        name, names = table.get("name"), table.get("plugins")
+        if isinstance(name, str) and isinstance(names, list) and name not in found:
+            found[str(name)] = names
+    return found
+
+
+def _replace(path: Path, text: str) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(text.encode("utf-8"))
+            file.flush()
+            os.fsync(file.fileno())
+        shutil.copymode(path, name)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

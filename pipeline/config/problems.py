@@ -1,0 +1,137 @@
+"""A mistake in pipeline.toml: where, what, what instead; and all of them at once.
+
+Rule: a problem is collected, never raised alone. Places are looked up only when there is something to tell, and a
+line that is shown has its secrets masked.
+"""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pipeline.config.read import Document
+
+__all__ = ["Place", "Problem", "Problems", "Report", "listed", "nearest"]
+
+_WIDTH = 150  # longer source lines are cut around the caret
+
+
+@attrs.frozen
+class Place:
+    """A stretch of one line of the file. Line and column count from 1; line 0 is the file as a whole."""
+
+    path: str
+    line: int
+    column: int
+    length: int
+    text: str
+
+    def __str__(self) -> str:
+        """Write `pipeline.toml:24`, as the trace and the graph show it."""
+        return f"{self.path}:{self.line}" if self.line else self.path
+
+
+@attrs.frozen
+class Problem:
+    """One mistake (or one warning) with the place it stands at."""
+
+    place: Place
+    message: str
+    suggestion: str = ""
+
+    def __str__(self) -> str:
+        """Render as `file:line:column: message`, the line, a caret, the suggestion."""
+        place = self.place
+        if not place.line:
+            lines = [f"{place.path}: {self.message}"]
+        else:
+            lines = [f"{place.path}:{place.line}:{place.column}: {self.message}"]
+            if place.text.strip():
+                lines += _shown(place)
+        lines += [f"  {line}" for line in self.suggestion.splitlines()]
+        return "\n".join(lines)
+
+
+def _shown(place: Place) -> list[str]:
+    """Give the source line and the caret line, indented by four."""
+    text, start = place.text.replace("\t", " ").rstrip(), place.column - 1
+    length = max(1, min(place.length, len(text) - start))
+    if len(text) > _WIDTH:
+        left = max(0, min(start - _WIDTH // 3, len(text) - _WIDTH))
+        cut = text[left : left + _WIDTH]
+        start, length = start - left, min(length, _WIDTH - (start - left))
+        text = ("…" + cut[1:] if left and start else cut) + ("…" if left + _WIDTH < len(place.text) else "")
+    blanks = len(text) - len(text.lstrip())
+    return ["    " + text[blanks:], "    " + " " * (start - blanks) + "^" * length]
+
+
+class Problems(Exception):  # noqa: N818 (it is what it holds: `except Problems as problems`)
+    """Everything that is wrong with one file, in the order of the file."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = sorted(problems, key=lambda p: (p.place.line, p.place.column))
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        """Render all of them, and their number last."""
+        count = len(self.problems)
+        return "\n".join([*map(str, self.problems), f"{count} problem{'s' if count != 1 else ''} found"])
+
+
+class Report:
+    """Collects what the steps of the builder find; looks places up at the end, when all secrets are known."""
+
+    def __init__(self, document: Document) -> None:
+        self.document = document
+        self._errors: list[tuple[tuple[str | int, ...], bool, str, str]] = []
+        self._warnings: list[tuple[tuple[str | int, ...], bool, str, str]] = []
+
+    def error(self, keys: tuple[str | int, ...], message: str, suggestion: str = "", *, key: bool = False) -> None:
+        """Note a mistake at the value of a path (`key=True`: at its key)."""
+        self._errors.append((keys, key, message, suggestion))
+
+    def warning(self, keys: tuple[str | int, ...], message: str, suggestion: str = "", *, key: bool = False) -> None:
+        """Note something that runs, but probably not as meant."""
+        self._warnings.append((keys, key, message, suggestion))
+
+    @property
+    def failed(self) -> bool:
+        """Whether a mistake was found so far."""
+        return bool(self._errors)
+
+    @property
+    def count(self) -> int:
+        """How many mistakes were found so far: a step compares it with the count before."""
+        return len(self._errors)
+
+    def warnings(self) -> list[Problem]:
+        """Give the warnings in the order of the file."""
+        return Problems(self._placed(self._warnings)).problems
+
+    def stop(self) -> None:
+        """Raise everything found so far, if anything was."""
+        if self._errors:
+            raise Problems(self._placed(self._errors))
+
+    def _placed(self, entries: list[tuple[tuple[str | int, ...], bool, str, str]]) -> list[Problem]:
+        place = self.document.place
+        found = {(keys, key, message): Problem(place(*keys, key=key), message, hint) for keys, key, message, hint in entries}
+        return list(found.values())
+
+
+def nearest(word: str, names: Iterable[str], form: str = "'{}'", cutoff: float = 0.6) -> str:
+    """Suggest the name that was probably meant: `did you mean 'registrar'?`, or nothing."""
+    by_lower = {name.lower(): name for name in names}
+    close = get_close_matches(word.lower(), by_lower, n=1, cutoff=cutoff)
+    return f"did you mean {form.format(by_lower[close[0]])}?" if close else ""
+
+
+def listed(words: Iterable[str], last: str = "and") -> str:
+    """Join words as a reader hears them: `a, b and c`."""
+    *first, final = list(words) or ["nothing"]
+    return f"{', '.join(first)} {last} {final}" if first else final

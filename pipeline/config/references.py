@@ -1,0 +1,119 @@
+"""Who refers to whom: every id that a field or an option names must exist, and every user must have the hashes its realm offers.
+
+Rule: an object that is missing here may live in another backend. It is an error only when no other backend that keeps its
+contents stores that type; else it is noted in the plan, and whoever can ask the backend decides.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline.config.plan import Reference
+from pipeline.config.problems import listed, nearest
+from pipeline.config.read import dotted
+from pipeline.config.schema import options_of
+from pipeline.dal.objects import TYPES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping as Table
+
+    from pipeline.config.discover import Found
+    from pipeline.config.objects import Objects
+    from pipeline.config.problems import Report
+    from pipeline.config.stages import Keys
+    from pipeline.config.stored import Store
+    from pipeline.dal.layer import Mapping
+
+__all__ = ["check_hashes", "check_read", "check_references"]
+
+
+def check_references(
+    report: Report,
+    objects: Objects,
+    *,
+    classes: Table[str, Found],
+    values: Table[str, Table[str, Any]],
+    mapping: Table[str, Mapping],
+    stores: Table[str, Store],
+) -> list[Reference]:
+    """Check what objects and plugin options refer to; give what only another backend can answer."""
+    elsewhere = {
+        kind: any(name in stores and not stores[name].is_file and stores[name].keeps for name in mapping[kind].backends)
+        for kind in TYPES
+        if kind in mapping
+    }
+    found: list[Reference] = []
+
+    def check(kind: str, name: str, keys: Keys, who: str) -> None:
+        ident = objects.aor_id(name, keys) if kind == "aor" and "@" not in name else name
+        known = objects.places.get(kind, {})
+        if ident in known:
+            return
+        text = f"{who} refers to {kind} '{name}', which does not exist"
+        if elsewhere.get(kind):
+            found.append(Reference(kind, ident, keys, text))
+        else:
+            short = {key.partition("@")[0] if "@" not in name else key: key for key in known} if kind == "aor" else known
+            report.error(keys, text, nearest(name, short) or f"write {dotted(kind, name)}, or remove it")
+
+    fields = {kind: [name for name, option in options_of(cls).items() if option.refers] for kind, cls in TYPES.items()}
+    data = report.document.data
+    for stored in objects.all:
+        for name in fields[stored.kind]:
+            keys = objects.places[stored.kind][stored.id]
+            written = name in data.get(str(keys[0]), {}).get(keys[1], {})
+            if not written and keys[0] == "user":
+                continue  # it refers to itself
+            refers = options_of(type(stored))[name].refers
+            value = getattr(stored, name)
+            for position, ident in enumerate((value,) if isinstance(value, str) else value):
+                place = (*keys, name) if isinstance(value, str) else (*keys, name, position)
+                if ident:
+                    check(refers, ident, place if written else keys, dotted(*keys))
+    for plugin, plugin_class in classes.items():
+        for name, option in options_of(plugin_class.cls).items():
+            if option.refers and name in values.get(plugin, {}):
+                value = values[plugin][name]
+                place = ("plugin", plugin, name)
+                for position, ident in enumerate((value,) if isinstance(value, str) else value or ()):
+                    if ident:
+                        check(option.refers, ident, place if isinstance(value, str) else (*place, position), f"{name} of [plugin.{plugin}]")
+    return found
+
+
+def check_hashes(report: Report, objects: Objects) -> None:
+    """Report each auth that lacks a hash of an algorithm which the realms of its endpoints offer."""
+    served = objects.served
+    realms: dict[str, dict[str, Any]] = {}
+    for stored in objects.all:
+        if stored.kind == "endpoint":
+            domains = [served.find(aor.rpartition("@")[2]) for aor in stored.aors] or [served.first]
+            for auth in stored.auth:
+                realms.setdefault(auth, {}).update({domain.id: domain for domain in domains if domain is not None})
+    for stored in objects.all:
+        if stored.kind != "auth" or stored.password:
+            continue
+        for domain in realms.get(stored.id, {served.first.id: served.first}).values():
+            lacks = [algorithm for algorithm in domain.algorithms if algorithm not in stored.password_digest]
+            if lacks:
+                keys = objects.places["auth"][stored.id]
+                text = f"{dotted(*keys)} has no {listed(lacks)} hash, which the realm '{domain.realm}' offers"
+                adds = ", ".join(f'"{algorithm}:…"' for algorithm in lacks)
+                hint = f"add {adds} to password_digest, or take it out of algorithms of {dotted('domain', domain.id)}"
+                report.error((*keys, "password_digest"), text, hint, key=True)
+
+
+def check_read(report: Report, objects: Objects, mapping: Table[str, Mapping], stores: Table[str, Store]) -> None:
+    """Warn of tables that nobody reads, because `toml` is not listed or [dal] leaves it out."""
+    if not any(store.is_file for store in stores.values()):
+        firsts = {keys[0]: keys for kind, known in objects.places.items() if kind != "domain" for keys in known.values()}
+        for keys in firsts.values():
+            text = f"{dotted(*keys)} is not read: no backend for this file is listed"
+            report.warning(keys, text, "list 'toml' under the integration stage", key=True)
+        return
+    for kind, known in objects.places.items():
+        backends = mapping[kind].backends if kind in mapping else ()
+        if kind != "domain" and known and not any(stores[name].is_file for name in backends if name in stores):
+            keys = next(iter(known.values()))
+            text = f"the {kind} of {dotted(*keys)} is not read: [dal] {kind} does not name 'toml'"
+            report.warning(keys, text, f"add 'toml' to {kind} in [dal]", key=True)

@@ -1,0 +1,206 @@
+"""The options of a plugin class or of a stored object's type, read from its attrs fields: one schema for every use.
+
+From it come the checks of pipeline.toml, defaults, `sipline plugins`, the reference. Rule: a table is checked against the
+class's own fields and nothing else, and every mistake in it is reported, not the first.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+import typing
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+import attrs
+
+from pipeline.config.limits import choices, limits
+from pipeline.config.problems import Report, nearest
+from pipeline.config.read import dotted
+from pipeline.config.values import Fault, convert, shown, words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+__all__ = ["MISSING", "Option", "check_table", "check_value", "make", "misspelt", "options_of"]
+
+MISSING: Any = attrs.NOTHING
+HIDDEN = frozenset({"id", "origin", "version"})
+"""Fields of a stored object that are not written in its table."""
+
+
+@attrs.frozen(eq=False)
+class Option:
+    """One key of a table: an attrs field seen from outside."""
+
+    name: str
+    kind: Any
+    default: Any
+    help: str
+    unit: str
+    refers: str
+    secret: bool
+    attribute: Any = attrs.field(repr=False)
+
+    @property
+    def required(self) -> bool:
+        """Whether the file must say it."""
+        return self.default is MISSING
+
+    @property
+    def type_words(self) -> str:
+        """Name the type as a user hears it: "a list"."""
+        return words(self.kind)
+
+    @property
+    def limits(self) -> str:
+        """What the validator allows: "at least 1"."""
+        return limits(self.attribute.validator)
+
+    def default_value(self) -> Any:
+        """Give the default itself, of a factory what it makes; MISSING when there is none."""
+        if isinstance(self.default, attrs.Factory):  # type: ignore[arg-type]
+            return self.default.factory() if not self.default.takes_self else MISSING
+        return self.default
+
+
+_read: WeakKeyDictionary[type, Mapping[str, Option]] = WeakKeyDictionary()
+
+
+def options_of(cls: type) -> Mapping[str, Option]:
+    """Read the options of a class from its attrs fields; private ones and an object's id, origin and version are none."""
+    found = _read.get(cls)
+    if found is None:
+        found = _read[cls] = _options(cls) if attrs.has(cls) else {}
+    return found
+
+
+def _options(cls: type) -> Mapping[str, Option]:
+    hints = _hints(cls)
+    found: dict[str, Option] = {}
+    stored = "id" in attrs.fields_dict(cls)
+    for field in attrs.fields(cls):
+        if not field.init or field.name.startswith("_") or (stored and field.name in HIDDEN):
+            continue
+        told = field.metadata
+        found[field.alias] = Option(
+            name=field.alias,
+            kind=hints.get(field.name, field.type),
+            default=field.default,
+            help=str(told.get("help", "")),
+            unit=str(told.get("unit", "")),
+            refers=str(told.get("refers", "")),
+            secret=bool(told.get("secret", False)),
+            attribute=field,
+        )
+    return found
+
+
+def _hints(cls: type) -> dict[str, Any]:
+    """Resolve annotations that are text; one that cannot be resolved is not checked."""
+    found: dict[str, Any] = {}
+    for field in attrs.fields(cls):
+        kind = field.type
+        if isinstance(kind, str):
+            for owner in cls.__mro__:
+                if field.name in inspect.get_annotations(owner):
+                    names = vars(sys.modules.get(owner.__module__, typing))
+                    try:
+                        kind = eval(kind, {**vars(typing), **names})  # noqa: S307 (an annotation of code that already runs)
+                    except Exception:
+                        kind = Any
+                    break
+        found[field.name] = Any if isinstance(kind, str) else kind
+    return found
+
+
+def check_table(
+    report: Report, cls: type, table: Mapping[str, Any], keys: tuple[str | int, ...], reserved: Iterable[str] = ()
+) -> dict[str, Any]:
+    """Check a table against a class; give the values that are right. Missing options are the caller's to report."""
+    options = options_of(cls)
+    values: dict[str, Any] = {}
+    for name, value in table.items():
+        option = options.get(name)
+        if option is not None:
+            value = check_value(report, option, value, (*keys, name))
+            if value is not MISSING:
+                values[name] = value
+        elif name not in reserved:
+            header = dotted(*keys) if keys[0] != "stage" else "[[stage]]"
+            report.error((*keys, name), f"{header} has no key '{name}'", nearest(name, [*options, *reserved]), key=True)
+    return values
+
+
+def misspelt(name: str, table: Mapping[str, Any], known: Iterable[str]) -> bool:
+    """Whether a missing key is there under a wrong name, which is told already."""
+    return any(nearest(key, [name]) for key in table if key not in known)
+
+
+def check_value(report: Report, option: Option, value: Any, keys: tuple[str | int, ...]) -> Any:
+    """Check one value: its type, then its validator. Give it as the class wants it, MISSING when it is wrong."""
+    if option.secret:
+        report.document.secrets.add(option.name)
+    result = convert(value, option.kind)
+    if isinstance(result, Fault):
+        _wrong_type(report, option, result, keys)
+        return MISSING
+    validator = option.attribute.validator
+    if validator is None:
+        return result
+    try:
+        convert_further = option.attribute.converter
+        validator(None, option.attribute, result if convert_further is None else convert_further(result))
+    except (ValueError, TypeError) as error:
+        _refused(report, option, result, error, keys)
+        return MISSING
+    except Exception:
+        return result  # a validator that looks at the whole plugin speaks when it is made
+    return result
+
+
+def _wrong_type(report: Report, option: Option, fault: Fault, keys: tuple[str | int, ...]) -> None:
+    subject = option.name
+    for key in fault.keys:
+        subject = f"item {key + 1} of {subject}" if isinstance(key, int) else f"{subject}.{key}"
+    value = "what it is" if option.secret else shown(fault.value)
+    write = f"write {option.name} = {fault.write}" if fault.write and not option.secret else fault.hint
+    report.error((*keys, *fault.keys), f"{subject} must be {fault.must}, not {value}", write)
+
+
+def _refused(report: Report, option: Option, value: Any, error: Exception, keys: tuple[str | int, ...]) -> None:
+    allowed = limits(option.attribute.validator)
+    said = str(error.args[0]) if error.args else str(error)
+    if allowed:
+        text = f"{option.name} must be {allowed}, not {'what it is' if option.secret else shown(value)}"
+    elif option.secret:
+        text = f"{option.name} is refused by its validator"
+    else:
+        text = said if option.name in said else f"{option.name}: {said}"
+    hint = nearest(value, choices(option.attribute.validator)) if isinstance(value, str) else ""
+    # a validator that names one item of a list in its text gets the caret there
+    if isinstance(value, tuple | list):
+        named = [i for i, item in enumerate(value) if isinstance(item, str) and item and (f"'{item}'" in said or f'"{item}"' in said)]
+        if len(named) == 1:
+            keys = (*keys, named[0])
+            hint = _meant(value[named[0]], said)
+    report.error(keys, text, hint)
+
+
+def _meant(word: str, said: str) -> str:
+    """Find what was meant among the words of a validator's own text."""
+    known = [other for other in re.findall(r"[\w.-]*\w", said) if other != word and not other.isdigit()]
+    return nearest(word, known) if re.fullmatch(r"[\w-]+", word) else ""
+
+
+def make(report: Report, cls: type, values: Mapping[str, Any], keys: tuple[str | int, ...], header: str) -> Any:
+    """Make the plugin or object of checked values; what its own constructor refuses is a problem of its table."""
+    try:
+        return cls(**values)
+    except Exception as error:
+        said = str(error.args[0]) if error.args and isinstance(error, ValueError | TypeError) else f"{type(error).__name__}: {error}"
+        named = next((name for name in values if name in said.split() or f"'{name}'" in said or said.startswith(f"{name}:")), None)
+        secret = any(option.secret for option in options_of(cls).values()) and named is None
+        report.error((*keys, named) if named else keys, f"{header}: {'its values are refused' if secret else said}")
+        return None

@@ -1,0 +1,114 @@
+"""[pipeline] and the domains: its list `domains`, and the tables [domain.NAME] with aliases, realm and algorithms.
+
+Rule: the first domain is the one that an id without @ belongs to; there always is one. Comparison ignores case, a trailing
+dot and the port (RFC 3261 19.1.4); digest algorithms are those of RFC 7616 and RFC 8760.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline.config.binds import first_domain, is_wildcard
+from pipeline.config.options import PipelineOptions
+from pipeline.config.problems import listed
+from pipeline.config.read import dotted
+from pipeline.config.schema import check_table, make
+from pipeline.dal.objects import ALGORITHMS, TYPES
+from pipeline.sip.host import host_key
+
+if TYPE_CHECKING:
+    from pipeline.config.problems import Report
+    from pipeline.config.stages import Keys
+    from pipeline.dal.objects import Domain
+
+__all__ = ["Served", "read_domains", "read_pipeline"]
+
+class Served:
+    """The domains by every name they answer to."""
+
+    def __init__(self, domains: list[Domain], hosts: list[str], *, named: bool) -> None:
+        self.domains = domains
+        self.named = named
+        """Whether the file names a domain at all."""
+        self._known = {host_key(name): domain for domain in domains for name in (domain.id, *domain.aliases)}
+        for host in hosts:
+            if not is_wildcard(host):
+                self._known.setdefault(host_key(host), domains[0])
+
+    @property
+    def first(self) -> Domain:
+        """The domain of ids without @."""
+        return self.domains[0]
+
+    def find(self, host: str) -> Domain | None:
+        """Give the domain that a name or an address stands for."""
+        return self._known.get(host_key(host))
+
+    def names(self) -> list[str]:
+        """Every domain's name."""
+        return [domain.id for domain in self.domains]
+
+
+def read_pipeline(report: Report, data: dict[str, Any]) -> PipelineOptions:
+    """Read [pipeline]."""
+    table = data.get("pipeline", {})
+    if not isinstance(table, dict):
+        report.error(("pipeline",), "pipeline must be a table: write [pipeline]", key=True)
+        return PipelineOptions()
+    values = check_table(report, PipelineOptions, table, ("pipeline",))
+    made = make(report, PipelineOptions, values, ("pipeline",), "[pipeline]")
+    return made if isinstance(made, PipelineOptions) else PipelineOptions()
+
+
+def read_domains(report: Report, data: dict[str, Any], options: PipelineOptions, hosts: list[str]) -> Served:
+    """Read the domains: those of the list first, in its order, then those that only have a table."""
+    cls: Any = TYPES["domain"]
+    tables = data.get("domain", {})
+    if not isinstance(tables, dict):
+        report.error(("domain",), 'domain must be a table: write [domain."example.com"]', key=True)
+        tables = {}
+    by_key = {host_key(name): name for name in tables}
+    domains: list[Any] = []
+    seen: dict[str, str] = {}
+    places: list[tuple[str, Keys]] = [
+        (by_key.pop(host_key(name), name), ("pipeline", "domains", i)) for i, name in enumerate(options.domains)
+    ]
+    places += [(name, ("domain", name)) for name in by_key.values()]
+    for name, keys in places:
+        table = tables.get(name, {})
+        if not isinstance(table, dict):
+            report.error(("domain", name), f"{name} must be a table: write {dotted('domain', name)}", key=True)
+            continue
+        domain = _domain(report, cls, name, table, keys)
+        if domain is not None and _unique(report, domain, keys, seen):
+            domains.append(domain)
+    named = bool(places)
+    if not domains:
+        domains.append(cls(id=first_domain(hosts)))
+    return Served(domains, hosts, named=named)
+
+
+def _domain(report: Report, cls: type, name: str, table: dict[str, Any], keys: Keys) -> Any:
+    if not host_key(name) or (not name.startswith("[") and any(mark in name for mark in " @/:")):
+        bare = name.rpartition("@")[2].partition(":")[0].strip()
+        report.error(keys, f"'{name}' is no domain name", f"write '{bare}'" if bare and " " not in bare else "", key=keys[0] == "domain")
+        return None
+    before = report.count
+    values = check_table(report, cls, table, ("domain", name))
+    if "algorithms" in values and not values["algorithms"]:
+        report.error(("domain", name, "algorithms"), "algorithms is empty", f"it holds some of {listed(ALGORITHMS)}")
+    if report.count > before:
+        values = {}  # the name alone, so that what belongs to the domain can still be checked
+    return make(report, cls, {"id": name, **values}, ("domain", name), dotted("domain", name))
+
+
+def _unique(report: Report, domain: Any, keys: Keys, seen: dict[str, str]) -> bool:
+    if (other := seen.get(host_key(domain.id))) is not None:
+        report.error(keys, f"'{domain.id}' already names the domain '{other}'", "remove one of the two", key=keys[0] == "domain")
+        return False
+    seen[host_key(domain.id)] = domain.id
+    for position, alias in enumerate(domain.aliases):
+        if (other := seen.setdefault(host_key(alias), domain.id)) != domain.id:
+            place: Keys = ("domain", domain.id, "aliases", position)
+            report.error(place, f"'{alias}' already names the domain '{other}'", "remove one of the two")
+    return True

@@ -1,0 +1,30 @@
+"""The data access layer: stored objects, the contract of what stores them, the layer that maps types to backends. No SIP."""
+
+from .backend import Backend, Conflict, ReadOnly, StorageError, Unavailable, Unstored
+from .layer import DURABILITIES, Layer, Mapping
+from .objects import TYPES, Aor, Auth, Contact, Domain, Endpoint, Identify, Stored, register, shared, version_of
+from .table import Table
+
+__all__ = [
+    "DURABILITIES",
+    "TYPES",
+    "Aor",
+    "Auth",
+    "Backend",
+    "Conflict",
+    "Contact",
+    "Domain",
+    "Endpoint",
+    "Identify",
+    "Layer",
+    "Mapping",
+    "ReadOnly",
+    "StorageError",
+    "Stored",
+    "Table",
+    "Unavailable",
+    "Unstored",
+    "register",
+    "shared",
+    "version_of",
+]

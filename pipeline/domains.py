@@ -1,0 +1,51 @@
+"""Which domains we serve. Comparison ignores case, a trailing dot and the port; IPv6 literals compare by value.
+
+Bound and advertised addresses, and the address a request came to, count as aliases of the first domain, so that the phone of
+a newcomer who knows only the address registers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.sip.uri import host_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pipeline.dal import Domain
+
+WILDCARDS = frozenset({"0.0.0.0", "::"})  # noqa: S104
+
+
+class Domains:
+    """The domains of one configuration, by every name they answer to."""
+
+    def __init__(self, domains: Iterable[Domain]) -> None:
+        self.all = tuple(domains)
+        self.first = self.all[0]
+        self._named: dict[str, Domain] = {}
+        for domain in self.all:
+            for name in (domain.id, *domain.aliases):
+                self._named.setdefault(host_key(name), domain)
+        self._bound: set[str] = set()
+
+    def bound(self, host: str) -> None:
+        """Count an address on which we listen, or which we advertise, as an alias of the first domain."""
+        if host not in WILDCARDS:
+            self._bound.add(host)
+            self._named.setdefault(host_key(host), self.first)
+
+    def of(self, host: str, local: str = "") -> Domain | None:
+        """Return the domain that `host` stands for in a request that came to our address `local`."""
+        domain = self._named.get(host)
+        if domain is None and (domain := self._named.get(host_key(host))) is None and local and host_key(host) == host_key(local):
+            return self.first
+        return domain
+
+    def renew(self, domains: Iterable[Domain]) -> Domains:
+        """Return the domains of another configuration, with the addresses that are bound now."""
+        fresh = Domains(domains)
+        for host in self._bound:
+            fresh.bound(host)
+        return fresh

@@ -1,0 +1,508 @@
+"""The engine: takes what transports received through the five stages, and what servants say back out.
+
+It owns what outlives a configuration: sockets and flows, transactions, dialogs, stores, lanes, timers, keys. What a
+configuration decides (chains, options) is a Generation, swapped as one reference. The way in is `receive`, the way out
+`respond` and `request`; everything leaves through `send`: nobody writes to a flow directly, or the trace would lie.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from pipeline import state
+from pipeline.clock import Clock
+from pipeline.client import Clients
+from pipeline.dialogs import Dialogs
+from pipeline.domains import Domains
+from pipeline.events import Bus
+from pipeline.generation import Generation
+from pipeline.identifiers import Identifiers
+from pipeline.passage import Claim, Drop, Packet, Passage, Reply, Wait
+from pipeline.servant import Lanes
+from pipeline.sip.grammar import Malformed
+from pipeline.sip.message import Response
+from pipeline.sockets import Sockets
+from pipeline.stages import integration
+from pipeline.stages.application import check, unclaimed
+from pipeline.stages.protocol import Transactions
+from pipeline.waiting import Waiting
+
+if TYPE_CHECKING:
+    import asyncio
+    import random
+    from collections.abc import Callable
+
+    from pipeline.chain import Chain
+    from pipeline.config.plan import Plan
+    from pipeline.dal import Layer
+    from pipeline.flow import Flow, Target
+    from pipeline.network import Network
+    from pipeline.passage import Verdict
+    from pipeline.pending import Pending
+    from pipeline.sip.message import Message, Request
+    from pipeline.trace.tap import Tap
+
+LAG_HIGH, LAG_LOW = 1.0, 0.5
+"""Seconds the loop may run late before new work is refused, and when it is taken again. Beyond 2*T1 every request that waits
+has been sent three times (RFC 3261 17.1.2.2), so serving the queue only feeds it."""
+
+
+class Pipeline:
+    """A running pipeline."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        clock: Clock | None = None,
+        random: random.Random | None = None,
+        network: Network | None = None,
+    ) -> None:
+        self.plan = plan
+        self.loop = loop
+        self.clock = clock or Clock(loop)
+        self.network = network or Sockets(loop)
+        self.identifiers = Identifiers(random)
+        self.bus = Bus(self.clock.time)
+        self.tell = self.bus.tell
+        self.counts: Counter[str] = Counter()
+        """What happened how often, for `sipline show stats`."""
+        self.domains = Domains(plan.domains)
+        self.lanes = Lanes(self._job_failed)
+        self.dialogs = Dialogs()
+        self.transactions = Transactions(self)
+        self.clients = Clients(self)
+        self.waiting = Waiting(self)
+        self.flows: dict[str, Flow] = {}
+        """Streams that are open, by id."""
+        self.listeners: list[tuple[str, str, tuple[str, int]]] = []
+        """(plugin, transport, bound address) of every listener."""
+        self.generation = Generation(plan)
+        self.untraced = self.generation
+        self.tap: Tap | None = None
+        """While tracing or capturing: sees every message that comes or goes."""
+        self.dal: Layer = None  # type: ignore[assignment]  # built in start(), before anything can ask for it
+        self.key = b""
+        """The secret of this installation, from its state directory: nonces and stateless tags hang on it."""
+        self.draining = False
+        self.overloaded = False
+        self._states: dict[str, Any] = {}
+        self._names = {id(listing.plugin): listing.name for listing in self.generation.listings()}
+
+    # -- life --------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Open the stores, start the plugins, bind the listeners; raises OSError when an address is taken."""
+        self.key = state.secret(self.plan.state)
+        self.identifiers.key = self.key[:32]
+        self.dal = integration.build(self)
+        for listing in self.generation.listings():
+            await self._lifecycle(listing.plugin, "start")
+        for listing in self.plan.stages["transport"]:
+            if hasattr(listing.plugin, "listen"):
+                await self._lifecycle(listing.plugin, "listen")
+        for listing in self.plan.stages["integration"]:
+            if hasattr(listing.plugin, "integration"):
+                await self._lifecycle(listing.plugin, "integration")
+        self._watch_lag()
+        self.tell("pipeline.started", name=self.plan.name)
+
+    async def stop(self, seconds: float = 5.0) -> None:
+        """Refuse new work, let what has begun end (at most `seconds`), then stop the plugins in reverse order."""
+        import asyncio  # noqa: PLC0415  # asyncio.sleep runs on the virtual loop too
+
+        self.draining = True
+        deadline = self.clock.now() + seconds
+        while (len(self.lanes) or len(self.waiting)) and self.clock.now() < deadline:
+            await asyncio.sleep(0.02)
+        self.tell("pipeline.stopping", name=self.plan.name)
+        self.lanes.stop()
+        for listing in reversed(self.generation.listings()):
+            await self._lifecycle(listing.plugin, "stop")
+        for flow in tuple(self.flows.values()):
+            flow.close("the server stops")
+
+    async def _lifecycle(self, plugin: Any, hook: str) -> None:
+        method = getattr(plugin, hook, None)
+        if method is None or not hasattr(method, "sipline_impl"):
+            return
+        result = method(self) if inspect.signature(method).parameters else method()
+        if inspect.isawaitable(result):
+            await result
+
+    def name_of(self, plugin: Any) -> str:
+        """Return the name under which a plugin instance is listed."""
+        return self._names.get(id(plugin), type(plugin).__name__.lower())
+
+    def state(self, plugin: Any, factory: Callable[[], Any]) -> Any:
+        """Return what `plugin` keeps beyond a reload: made by `factory` once, handed to the instance of that name later."""
+        name = self.name_of(plugin)
+        if name not in self._states:
+            self._states[name] = factory()
+        return self._states[name]
+
+    def _watch_lag(self) -> None:
+        due = self.clock.now() + 0.25
+
+        def look() -> None:
+            late = self.clock.now() - due
+            if late > LAG_HIGH and not self.overloaded:
+                self.overloaded = True
+                self.tell("overload.begun", lag=late)
+            elif late < LAG_LOW and self.overloaded:
+                self.overloaded = False
+                self.tell("overload.ended", lag=late)
+            if not self.draining:
+                self._watch_lag()
+
+        self.clock.call_later(0.25, look)
+
+    # -- the way in --------------------------------------------------------------------------------------------------
+
+    def receive(self, data: bytes, flow: Flow) -> None:
+        """Take one packet through the stages. Never raises: whatever a step does, the next packet is served."""
+        packet = Packet(data, flow)
+        passage = Passage(self, packet, flow, self.loop.time())
+        generation = self.generation
+        tap = self.tap
+        if tap is not None:
+            passage.spans = []
+        i = 0
+        chain = generation.transport
+        try:
+            for i, step in enumerate(chain.steps):
+                if (verdict := step(packet, passage)) is not None:
+                    self._decide(passage, verdict, chain, i, generation)
+                    return
+            chain = generation.protocol
+            for i, step in enumerate(chain.steps):
+                if (verdict := step(packet, passage)) is not None:
+                    self._decide(passage, verdict, chain, i, generation)
+                    return
+            if passage.message is None:
+                self.counts["unparsed"] += 1
+                return
+            if self.waiting.orders and self.waiting.behind(passage, generation):
+                return
+            chain = generation.intercept
+            message: Any = passage.message
+            for i, step in enumerate(chain.steps):
+                if (verdict := step(message, passage)) is not None:
+                    self._decide(passage, verdict, chain, i, generation)
+                    return
+        except Exception as error:
+            self._step_failed(passage, error, chain, i, generation)
+            return
+        else:
+            self._dispatch(passage, generation)
+        finally:
+            if tap is not None:
+                tap.came(passage)
+
+    def unframed(self, error: Malformed, flow: Flow) -> None:
+        """Answer what a stream began with and cannot be followed (RFC 3261 18.3), when enough of it can be read; trace it anyway."""
+        passage = Passage(self, Packet(b"", flow), flow, self.loop.time())
+        chain = self.generation.protocol
+        message: Any = error.message
+        if message is not None and message.is_request and message.method != "ACK" and message.return_path is not None:
+            passage.message = message
+            self._decide(passage, Reply(error.status, error.reason, because=f"stack: {error.reason}", stateless=True), chain, -1, self.generation)
+        else:
+            self._ended(passage, Drop(f"stack: {error.reason}"))
+        if self.tap is not None:
+            self.tap.came(passage)
+
+    def walk(self, passage: Passage, chain: Chain, begin: int, generation: Generation) -> None:
+        """Go on with a passage at step `begin` of `chain`, then with what lies behind the chain."""
+        message: Any = passage.packet if chain is generation.transport or chain is generation.protocol else passage.message
+        i = begin
+        try:
+            for i in range(begin, len(chain.steps)):
+                if (verdict := chain.steps[i](message, passage)) is not None:
+                    self._decide(passage, verdict, chain, i, generation)
+                    return
+        except Exception as error:
+            self._step_failed(passage, error, chain, i, generation)
+            return
+        if chain is generation.transport:
+            self.walk(passage, generation.protocol, 0, generation)
+        elif chain is generation.protocol:
+            self.walk(passage, generation.intercept, 0, generation)
+        elif chain is generation.intercept:
+            self._dispatch(passage, generation)
+        else:
+            self._unclaimed(passage, generation)
+
+    def _dispatch(self, passage: Passage, generation: Generation) -> None:
+        """Bring a message that passed every interceptor to its owner, or to the applications."""
+        message: Any = passage.message
+        if not message.is_request:
+            self.clients.deliver(message, passage)
+            return
+        method = message.method
+        chain = generation.application
+        i = -1
+        try:
+            if method == "CANCEL":
+                self.transactions.cancel(message, passage)
+                return
+            if passage.dialog is not None:
+                passage.dialog.request(message, passage)
+                return
+            if method == "ACK":
+                self._ended(passage, Drop("stack: an ACK that belongs to nothing here"))
+                return
+            if message.to.tag:
+                self._decide(passage, Reply(481, because="stack: no such dialog here"), chain, i, generation)
+                return
+            if (self.draining or self.overloaded or self.lanes.backlog > self.plan.options.backlog) and passage.transaction is None:
+                self._decide(passage, self._busy(), chain, i, generation)
+                return
+            verdict = check(generation.offer, message, passage)
+            if verdict is not None:
+                self._decide(passage, verdict, chain, i, generation)
+                return
+            for i, step in enumerate(chain.steps):
+                if (verdict := step(message, passage)) is not None:
+                    self._decide(passage, verdict, chain, i, generation)
+                    return
+        except Exception as error:
+            self._step_failed(passage, error, chain, i, generation)
+            return
+        self._unclaimed(passage, generation)
+
+    def _unclaimed(self, passage: Passage, generation: Generation) -> None:
+        chain = generation.application
+        try:
+            verdict = unclaimed(generation.offer, passage.message, passage)  # type: ignore[arg-type]
+        except Exception as error:
+            self._step_failed(passage, error, chain, -1, generation)
+            return
+        self._decide(passage, verdict, chain, len(chain.steps), generation)
+
+    def _busy(self) -> Reply:
+        self.counts["refused.overload"] += 1
+        # Jittered, so that what was refused together does not come back together.
+        seconds = str(5 + self.identifiers.below(10))
+        why = "the server is stopping" if self.draining else "overload: only what has begun is served now"
+        return Reply(503, headers=(("Retry-After", seconds),), because=why, stateless=True)
+
+    # -- verdicts ----------------------------------------------------------------------------------------------------
+
+    def _decide(self, passage: Passage, verdict: Verdict, chain: Chain, i: int, generation: Generation) -> None:
+        """Do what a step has decided."""
+        passage.decided = (chain.stage, chain.names[i] if 0 <= i < len(chain.names) else "stack", verdict)
+        message = passage.message
+        if type(verdict) is Reply:
+            if message is None or not message.is_request:
+                self._misused(passage, "replied to what is no request")
+            elif message.method == "ACK":  # type: ignore[attr-defined]
+                self.counts["dropped.ack"] += 1
+            else:
+                self.respond(passage, verdict)
+        elif type(verdict) is Drop:
+            self.counts["dropped"] += 1
+            if passage.transaction is not None:
+                self.transactions.forget(passage)
+        elif type(verdict) is Claim:
+            self._claim(passage, verdict)
+        elif type(verdict) is Wait:
+            self.waiting.begin(passage, verdict, chain, i, generation)
+        else:
+            self._step_failed(passage, TypeError(f"gave {verdict!r}, which is no verdict"), chain, i, generation)
+
+    def _claim(self, passage: Passage, claim: Claim) -> None:
+        refusal = self.transactions.begin(passage)
+        if refusal is not None:
+            self.respond(passage, refusal)
+        elif not self.lanes.post(claim.servant, claim.key, claim.job, passage):
+            self.counts["refused.lane"] += 1
+            self.respond(passage, Reply(503, headers=(("Retry-After", "5"),), because=f"{claim.servant}: the lane of {claim.key} is full"))
+        else:
+            self.transactions.claimed(passage)
+
+    def _ended(self, passage: Passage, verdict: Drop) -> None:
+        passage.decided = ("protocol", "stack", verdict)
+        self.counts["dropped"] += 1
+
+    def _misused(self, passage: Passage, what: str) -> None:
+        stage, name, _ = passage.decided
+        self.counts["misused"] += 1
+        self.tell("step.failed", plugin=name, stage=stage, error=what, passage=passage)
+
+    def _step_failed(self, passage: Passage, error: Exception, chain: Chain, i: int, generation: Generation) -> None:
+        """Fail closed: 400 names a field that could not be read, anything else is the plugin's fault and a 500."""
+        name = chain.names[i] if 0 <= i < len(chain.names) else "stack"
+        message: Any = passage.message
+        is_request = message is not None and message.is_request
+        if isinstance(error, Malformed) and is_request:
+            self.counts["malformed"] += 1
+            passage.decided = (chain.stage, name, error)
+            if message.method != "ACK":
+                self.respond(passage, Reply(error.status, error.reason, because=error.reason, stateless=passage.transaction is None))
+            return
+        self.counts["failed." + name] += 1
+        self.tell("step.failed", plugin=name, stage=chain.stage, error=repr(error), exception=error, passage=passage)
+        passage.decided = (chain.stage, name, error)
+        policy = generation.on_error.get(name, "")
+        if policy == "skip" or (message is not None and not is_request):
+            self.walk(passage, chain, i + 1, generation)
+        elif is_request and message.method not in ("ACK", "CANCEL"):
+            status = int(policy.partition(":")[2]) if policy.startswith("reject:") else 500
+            self.respond(passage, Reply(status, because=f"{name} failed: {error!r}"))
+
+    def _job_failed(self, passage: Passage, servant: str, error: BaseException) -> None:
+        if isinstance(error, Malformed):
+            self.respond(passage, Reply(error.status, error.reason, because=error.reason))
+            return
+        self.counts["failed." + servant] += 1
+        self.tell("step.failed", plugin=servant, stage="application", error=repr(error), exception=error, passage=passage)
+        self.respond(passage, Reply(500, because=f"{servant} failed: {error!r}"))
+
+    # -- the way out -------------------------------------------------------------------------------------------------
+
+    def respond(self, passage: Passage, reply: Reply) -> None:
+        """Answer the request of `passage`: build, show to the interceptors, store with the transaction, send."""
+        request: Any = passage.message
+        status = reply.status
+        transaction = passage.transaction
+        if transaction is None:
+            if not reply.stateless and (refusal := self.transactions.merged(passage)) is not None:
+                reply, status = refusal, refusal.status
+        elif not transaction.open:
+            self.counts["late"] += 1
+            return
+        response = Response.to(
+            request,
+            status,
+            reply.reason,
+            reply.headers,
+            reply.body,
+            to_tag=self.transactions.tag(passage, reply) if status > 100 else "",
+        )
+        flow = self.transactions.back(passage)
+        outgoing = None
+        generation = self.generation
+        if generation.intercept_out.steps or self.tap is not None:
+            outgoing = Passage(self, None, flow, self.loop.time())
+            outgoing.message, outgoing.outgoing, outgoing.cause = response, True, passage
+            outgoing.decided = passage.decided
+            refused = self._intercept_out(response, outgoing, generation)
+            if isinstance(refused, Drop):
+                self.counts["dropped.out"] += 1
+                return
+            if isinstance(refused, Exception):
+                response = Response.to(request, 500, to_tag=self.transactions.tag(passage, reply))
+                outgoing.message = response
+                status = 500
+        data = response.encode()
+        if transaction is not None:
+            transaction.respond(status, data, flow)
+        else:
+            if not reply.stateless and not flow.reliable or request.method == "INVITE":
+                self.transactions.answered(passage, status, data, reply.stateless, flow)
+            self._write(data, flow)
+        if outgoing is not None and self.tap is not None:
+            self.tap.went(outgoing, data)
+
+    def send(self, message: Message, passage: Passage) -> bytes | None:
+        """Send a message by `passage.flow`. Returns the bytes; None when an interceptor refused.
+
+        Raises ConnectionError when the flow is closed, and what an interceptor raised.
+        """
+        data = self.prepare(message, passage)
+        if data is not None:
+            passage.flow.send(data)
+        return data
+
+    def prepare(self, message: Message, passage: Passage) -> bytes | None:
+        """Show a message to the interceptors and encode it: these very bytes are what a transaction stores and sends."""
+        generation = self.generation
+        passage.message = message
+        passage.outgoing = True
+        if generation.intercept_out.steps:
+            refused = self._intercept_out(message, passage, generation)
+            if isinstance(refused, Drop):
+                self.counts["dropped.out"] += 1
+                return None
+            if isinstance(refused, Exception):
+                raise refused
+        data = message.encode()
+        if self.tap is not None:
+            self.tap.went(passage, data)
+        return data
+
+    def resend(self, data: bytes, flow: Flow) -> None:
+        """Send stored bytes again: retransmissions meet no hook."""
+        self.counts["retransmitted"] += 1
+        self._write(data, flow)
+        if self.tap is not None:
+            self.tap.again(data, flow)
+
+    def _write(self, data: bytes, flow: Flow) -> None:
+        try:
+            flow.send(data)
+        except (ConnectionError, OSError) as error:
+            self.counts["unsent"] += 1
+            self.tell("send.failed", flow=flow.id, error=str(error))
+
+    def _intercept_out(self, message: Message, passage: Passage, generation: Generation) -> Drop | Exception | None:
+        chain = generation.intercept_out
+        if self.tap is not None and passage.spans is None:
+            passage.spans = []
+        for i, step in enumerate(chain.steps):
+            try:
+                verdict = step(message, passage)
+            except Exception as error:
+                self.counts["failed." + chain.names[i]] += 1
+                self.tell("step.failed", plugin=chain.names[i], stage="intercept", error=repr(error), exception=error, passage=passage)
+                return error
+            if type(verdict) is Drop:
+                passage.decided = (chain.stage, chain.names[i], verdict)
+                return verdict
+        return None
+
+    # -- asking others -----------------------------------------------------------------------------------------------
+
+    def request(self, message: Request, target: Any, on_event: Callable[[Any], None], cause: Passage | None = None) -> Any:
+        """Send a request of our own and report what becomes of it; see `pipeline.client.Clients.request`."""
+        return self.clients.request(message, target, on_event, cause)
+
+    def connect(self, target: Target) -> Flow | Pending | None:
+        """Return the flow that reaches `target`, or a Pending of it; None when no listed transport serves it."""
+        return self.generation.hooks["transport"].connect(target=target)  # type: ignore[no-any-return]
+
+    def credentials(self, realm: str, passage: Passage) -> tuple[str, dict[str, str]] | None:
+        """Return (username, {algorithm: hash, or "": password}) for a realm that challenges us; None when nobody has any."""
+        return self.generation.hooks["integration"].credentials(realm=realm, passage=passage)  # type: ignore[no-any-return]
+
+    # -- who we are --------------------------------------------------------------------------------------------------
+
+    def listening(self, plugin: Any, transport: str, local: tuple[str, int], advertised: tuple[str, int] | None = None) -> None:
+        """Note a bound listener: its address is an alias of the first domain."""
+        self.listeners.append((self.name_of(plugin), transport, local))
+        self.domains.bound(local[0])
+        if advertised is not None:
+            self.domains.bound(advertised[0])
+
+    def domain_of(self, host: str, flow: Flow | None = None) -> Any:
+        """Return the Domain that `host` (as in a URI) stands for; None when we do not serve it."""
+        return self.domains.of(host, flow.local[0] if flow is not None else "")
+
+    def aor_of(self, uri: Any, flow: Flow | None = None) -> str | None:
+        """Return the address of record "user@domain" of a sip or sips URI; None when its domain is not ours (RFC 3261 10.3)."""
+        if uri.user is None or uri.scheme not in ("sip", "sips"):
+            return None
+        domain = self.domains.of(uri.host, flow.local[0] if flow is not None else "")
+        return None if domain is None else f"{uri.user_unescaped}@{domain.id}"
+
+    def is_self(self, uri: Any, flow: Flow | None = None) -> bool:
+        """Tell whether a URI means this server itself: our host, no user."""
+        return not uri.user and self.domains.of(uri.host, flow.local[0] if flow is not None else "") is not None
+
+    def token(self, size: int = 8) -> str:
+        """Return `size` random bytes in hex, fit for tags and branches (RFC 3261 19.3)."""
+        return self.identifiers.token(size)

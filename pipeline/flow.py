@@ -1,0 +1,83 @@
+"""Flows and targets: where a message came from, and where one shall go.
+
+A flow is one path over which bytes reach one peer: a stream's connection, or for datagrams the pair of a listener and a
+peer address. Everything above the transport stage speaks of flows, never of sockets. RFC 3261 18, RFC 5626 3.4.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Address = tuple[str, int]
+"""(host, port); an IPv6 host stands without brackets."""
+
+
+@attrs.frozen(slots=True)
+class Target:
+    """A place to send a request to."""
+
+    host: str
+    """An address literal without brackets, or a host name that still has to be resolved."""
+    port: int
+    transport: str = "UDP"
+    """As in a Via: UDP, TCP, TLS, WS, WSS."""
+    name: str = ""
+    """The host name that `host` was resolved from (TLS verifies it)."""
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.transport.lower()}:{host}:{self.port}"
+
+
+class Flow:
+    """One path to one peer. Subclassed by each transport; a datagram flow is cheap and made per packet."""
+
+    __slots__ = ()
+
+    transport: str
+    """As in a Via: UDP, TCP, ..."""
+    reliable: bool
+    local: Address
+    peer: Address
+    advertised: Address
+    """What stands for us in Via and Contact on this flow."""
+    listener: str
+    """The name of the plugin instance that owns it."""
+
+    @property
+    def id(self) -> str:
+        """Names the flow across the house, e.g. "udp:192.0.2.1:5060" or "tcp:7f3a". A contact's `reach` holds it."""
+        raise NotImplementedError
+
+    @property
+    def closed(self) -> bool:
+        """Tell whether nothing can be sent any more."""
+        return False
+
+    def send(self, data: bytes) -> None:
+        """Send one message. Raises ConnectionError when the flow is closed. Only `Pipeline` calls it."""
+        raise NotImplementedError
+
+    def toward(self, peer: Address) -> Flow:
+        """Return the flow to another address by the same listener; a stream has no other."""
+        return self
+
+    def close(self, reason: str) -> None:
+        """Close the path, and tell all who hold it; a datagram flow has nothing to close."""
+
+    def on_closed(self, tell: Callable[[Flow, str], None]) -> None:
+        """Have `tell(flow, reason)` called once when the flow closes. A datagram flow never does."""
+
+    def proved(self) -> None:
+        """Note that a valid request came by this stream: it is no longer on probation."""
+
+    def hold(self) -> None:
+        """Keep the flow open: a binding, dialog or transaction needs it. Each hold wants a release."""
+
+    def release(self) -> None:
+        """Give one hold back."""

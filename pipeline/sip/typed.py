@@ -1,0 +1,181 @@
+"""What the fields of a message mean: typed properties, each parsed when first read and then kept.
+
+Rule: a property raises Malformed with its header's name; whoever reads a request may let it fly, the engine answers 400 with the reason.
+RFC 3261 section 20.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from .address import Address
+from .fields import Fields
+from .grammar import CSEQ, HOPS, SECONDS, TOKEN_CHARS, bad, missing, number, split_commas
+from .headers import spelled
+from .via import Via
+
+__all__ = ["STAR", "Cseq", "Message"]
+
+CSEQ_FORM = re.compile(rf"([0-9]++)[ \t]++([{TOKEN_CHARS}]++)")
+
+
+class Cseq(NamedTuple):
+    """The number and method of a CSeq."""
+
+    number: int
+    method: str
+
+
+class _Star(list[Address]):
+    """`Contact: *`: an empty list that is known by being this very object."""
+
+    def __repr__(self) -> str:
+        return "STAR"
+
+
+STAR: list[Address] = _Star()
+
+
+class Message(Fields):
+    """What requests and responses share."""
+
+    __slots__ = ()
+    is_request = False
+
+    def _need(self, name: str) -> str:
+        value = self.get(name)
+        if value is None:
+            raise missing(spelled(name))
+        return value
+
+    @property
+    def via(self) -> Via:
+        """The top Via value."""
+        found: Via | None = self._typed.get("via")
+        if found is None:
+            value = self._need("via")
+            found = self._typed["via"] = Via.parse(split_commas(value, "Via")[0] if "," in value else value)
+        return found
+
+    @property
+    def vias(self) -> list[Via]:
+        """Every Via value, topmost first."""
+        found: list[Via] | None = self._typed.get("vias")
+        if found is None:
+            found = [Via.parse(item) for value in self.all("via") for item in split_commas(value, "Via")]
+            self._typed["vias"] = found
+        return found
+
+    @property
+    def from_(self) -> Address:
+        """From."""
+        found: Address | None = self._typed.get("from")
+        if found is None:
+            found = self._typed["from"] = Address.parse(self._need("from"), "From")
+        return found
+
+    @property
+    def to(self) -> Address:
+        """The To."""
+        found: Address | None = self._typed.get("to")
+        if found is None:
+            found = self._typed["to"] = Address.parse(self._need("to"), "To")
+        return found
+
+    @property
+    def call_id(self) -> str:
+        """Call-ID."""
+        return self._need("call-id")
+
+    @property
+    def cseq(self) -> Cseq:
+        """CSeq."""
+        found: Cseq | None = self._typed.get("cseq")
+        if found is None:
+            value = self._need("cseq")
+            digits, _, method = value.partition(" ")
+            if not (digits.isascii() and digits.isdigit() and method.isalpha() and method.isascii()):
+                form = CSEQ_FORM.fullmatch(value)
+                if form is None:
+                    raise bad("CSeq", "it must be a number and a method")
+                digits, method = form.groups()
+            found = self._typed["cseq"] = Cseq(number(digits, CSEQ, "CSeq"), method)
+        return found
+
+    @property
+    def contacts(self) -> list[Address]:
+        """Every Contact; STAR (compare with `is`) for the lone `*` of a REGISTER (10.2.2)."""
+        found: list[Address] | None = self._typed.get("contact")
+        if found is None:
+            lone = self.get("contact") == "*" and "contact" not in self._more
+            found = self._typed["contact"] = STAR if lone else self._addresses("contact")
+        return found
+
+    def _addresses(self, name: str) -> list[Address]:
+        header = spelled(name)
+        value = self.get(name)
+        if value is None:
+            return []
+        if name not in self._more:
+            return Address.parse_many(value, header)
+        return [address for value in self._more[name] for address in Address.parse_many(value, header)]
+
+    @property
+    def routes(self) -> list[Address]:
+        """Every Route, topmost first."""
+        return self._addresses("route")
+
+    @property
+    def record_routes(self) -> list[Address]:
+        """Every Record-Route, topmost first."""
+        return self._addresses("record-route")
+
+    @property
+    def paths(self) -> list[Address]:
+        """Every Path, topmost first (RFC 3327)."""
+        return self._addresses("path")
+
+    def _number(self, name: str, limit: int) -> int | None:
+        value = self.get(name)
+        return None if value is None else number(value, limit, spelled(name))
+
+    @property
+    def max_forwards(self) -> int | None:
+        """Max-Forwards, 0 to 255, None when absent."""
+        return self._number("max-forwards", HOPS)
+
+    @property
+    def content_length(self) -> int | None:
+        """Content-Length, None when absent."""
+        return self._number("content-length", SECONDS)
+
+    @property
+    def expires(self) -> int | None:
+        """Expires in seconds, None when absent."""
+        return self._number("expires", SECONDS)
+
+    @property
+    def content_type(self) -> str:
+        """The type of the body in lower case, without parameters; "" when absent."""
+        return (self.get("content-type") or "").partition(";")[0].replace(" ", "").lower()
+
+    @property
+    def require(self) -> list[str]:
+        """The option tags of Require."""
+        return self.values("require")
+
+    @property
+    def proxy_require(self) -> list[str]:
+        """The option tags of Proxy-Require."""
+        return self.values("proxy-require")
+
+    @property
+    def supported(self) -> list[str]:
+        """The option tags of Supported."""
+        return self.values("supported")
+
+    @property
+    def allow(self) -> list[str]:
+        """The methods of Allow."""
+        return self.values("allow")

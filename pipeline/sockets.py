@@ -1,0 +1,174 @@
+"""The real network: opens sockets of the operating system for the transports. The other one is testing.Network.
+
+Rule: nothing here waits. Binding fails at once, connecting and resolving answer with a Pending; names are resolved in a thread.
+UDP is in datagrams.py, TCP in streams.py; the interface, and what each argument means, in network.py.
+"""
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import sys
+from typing import TYPE_CHECKING, Any
+
+from pipeline.datagrams import SO_RCVBUFFORCE, SO_SNDBUFFORCE, Datagrams, bind, literal, not_literal
+from pipeline.network import BACKLOG, CONNECT_TIMEOUT, WRITE_LIMIT
+from pipeline.pending import Pending
+from pipeline.streams import Acceptor, Connection, phrase
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Callable
+
+    from pipeline.flow import Address
+    from pipeline.network import OnDatagram, Stream
+
+
+class Sockets:
+    """Opens real sockets on a loop and closes them all at the end."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._bound: list[Datagrams | Acceptor] = []
+        self._connections: set[Connection] = set()
+        self._connecting: dict[Pending, Callable[[OSError], None]] = {}
+
+    def datagram(self, host: str, port: int, on_datagram: OnDatagram, *, v6only: bool = True,
+                 receive_buffer: int = 0, send_buffer: int = 0) -> Datagrams:
+        """Bind a UDP socket. No SO_REUSEADDR: a second server on the port must fail, not steal every other datagram."""
+        sock = self._bind(host, port, socket.SOCK_DGRAM, v6only=v6only)
+        _buffer(sock, socket.SO_RCVBUF, SO_RCVBUFFORCE, receive_buffer)
+        _buffer(sock, socket.SO_SNDBUF, SO_SNDBUFFORCE, send_buffer)
+        endpoint = bind(self._loop, sock, on_datagram)
+        self._bound.append(endpoint)
+        return endpoint
+
+    def listen(self, host: str, port: int, on_connection: Callable[[Stream], object], *, v6only: bool = True,
+               backlog: int = BACKLOG, write_limit: int = WRITE_LIMIT) -> Acceptor:
+        """Bind a TCP socket and accept. SO_REUSEADDR: a restart need not wait for the TIME_WAIT of old connections."""
+        sock = self._bind(host, port, socket.SOCK_STREAM, v6only=v6only)
+        try:
+            sock.listen(backlog)
+        except OSError:
+            sock.close()
+            raise
+        acceptor = Acceptor(self._loop, sock, on_connection, write_limit, self._connections)
+        self._bound.append(acceptor)
+        return acceptor
+
+    def _bind(self, host: str, port: int, kind: socket.SocketKind, *, v6only: bool) -> socket.socket:
+        family, _, _, _, name = socket.getaddrinfo(host, port, type=kind, flags=socket.AI_PASSIVE)[0]
+        sock = socket.socket(family, kind)
+        try:
+            sock.setblocking(False)
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, v6only)
+            if kind == socket.SOCK_STREAM:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            sock.bind(name)
+        except OSError:
+            sock.close()
+            raise
+        return sock
+
+    def connect(self, host: str, port: int, local: Address | None = None, timeout: float = CONNECT_TIMEOUT, *,
+                write_limit: int = WRITE_LIMIT) -> Pending:
+        """Open a TCP connection: a Pending of a Stream; fails with OSError (TimeoutError after `timeout` seconds)."""
+        if not literal(host):
+            return Pending.failed(not_literal(host))
+        pending = Pending()
+        loop, where = self._loop, f"{host}:{port}" if ":" not in host else f"[{host}]:{port}"
+        sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+        late = TimeoutError(errno.ETIMEDOUT, f"connecting to {where}: no answer in {timeout:g} s")
+        timer = loop.call_later(timeout, lambda: give_up(late))
+
+        def give_up(error: OSError) -> None:
+            timer.cancel()
+            if self._connecting.pop(pending, None) is not None:
+                loop.remove_writer(sock.fileno())
+            sock.close()
+            pending.fail(error)
+
+        def connected() -> None:
+            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            try:
+                if code:
+                    raise OSError(code, os.strerror(code))
+                loop.remove_writer(sock.fileno())
+                connection = Connection(loop, sock, write_limit, self._connections)
+            except OSError as error:
+                give_up(_said(error, where))
+                return
+            timer.cancel()
+            del self._connecting[pending]
+            pending.resolve(connection)
+
+        try:
+            sock.setblocking(False)
+            if local is not None:
+                if local[1]:
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                sock.bind(local)
+            code = sock.connect_ex((host, port))
+            if code not in {0, errno.EINPROGRESS}:
+                raise OSError(code, os.strerror(code))
+        except (OSError, OverflowError) as error:
+            give_up(_said(error, where))
+            return pending
+        self._connecting[pending] = give_up
+        loop.add_writer(sock.fileno(), connected)
+        return pending
+
+    def resolve(self, host: str, family: int = 0) -> Pending:
+        """Ask the system's resolver, in a thread: a Pending of a list. A literal is its own answer, at once."""
+        if literal(host):
+            return Pending.of([host])
+        pending = Pending()
+
+        def resolved(future: asyncio.Future[list[Any]]) -> None:
+            if future.cancelled():
+                pending.fail(OSError(errno.ECANCELED, f"resolving {host} was cancelled"))
+            elif (error := future.exception()) is not None:
+                pending.fail(error if isinstance(error, OSError) else socket.gaierror(socket.EAI_NONAME, f"{host!r}: {error}"))
+            else:
+                pending.resolve(list(dict.fromkeys(name[0] for *_, name in future.result())))
+
+        task = self._loop.create_task(self._loop.getaddrinfo(host, None, family=family, type=socket.SOCK_DGRAM))
+        task.add_done_callback(resolved)
+        return pending
+
+    def local_for(self, destination: Address) -> str:
+        """Ask the kernel's routing table: connecting a UDP socket sends nothing and chooses the source address."""
+        if not literal(destination[0]):
+            raise not_literal(destination[0])
+        with socket.socket(socket.AF_INET6 if ":" in destination[0] else socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.connect((destination[0], destination[1] or 5060))
+            return str(sock.getsockname()[0])
+
+    def close(self) -> None:
+        """Close everything, at once."""
+        for bound in self._bound:
+            bound.close()
+        self._bound.clear()
+        for connection in tuple(self._connections):
+            connection.reset("the server stops")
+        for give_up in tuple(self._connecting.values()):
+            give_up(OSError(errno.ECANCELED, "the server stops"))
+
+
+def _buffer(sock: socket.socket, option: int, force: int, size: int) -> None:
+    """Set a buffer's size; root may go above net.core.rmem_max, others get what that allows (Datagrams.buffers() tells)."""
+    if not size:
+        return
+    sock.setsockopt(socket.SOL_SOCKET, option, size)
+    if sys.platform == "linux":
+        with contextlib.suppress(PermissionError):
+            sock.setsockopt(socket.SOL_SOCKET, force, size)
+
+
+def _said(error: OSError | OverflowError, where: str) -> OSError:
+    """The error with the address in it; Python chooses the class (ConnectionRefusedError, ...) by the number."""
+    if isinstance(error, OverflowError):
+        return OSError(errno.EINVAL, f"connecting to {where}: {error}")
+    return OSError(error.errno, f"connecting to {where}: {phrase(error)}")

@@ -1,0 +1,301 @@
+"""The server side of the protocol stage: which request is new, which was answered already, and what becomes of the answer.
+
+Rule: what a transaction does stands in pipeline.sip.transaction's tables; this file gives the machines their timers, flows and
+messages. A request that is answered at once and needs no machine any more is kept as its key and the bytes of its answer
+(RFC 3261 17.2.2, Timer J), oldest out first beyond the limit.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline.clock import Fifo
+from pipeline.passage import Drop, Reply
+from pipeline.sip.routing import reply_to
+from pipeline.sip.timers import End, Make, Send, Start, Stop, Tell, Timers
+from pipeline.sip.transaction_server import InviteServer, NonInviteServer
+from pipeline.sip.matching import merge_key, server_key, server_key_for_cancel
+from pipeline.stages.timetable import Timetable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipeline.engine import Pipeline
+    from pipeline.flow import Flow
+    from pipeline.passage import Passage
+    from pipeline.sip.message import Request
+    from pipeline.sip.timers import Action
+
+COMPLETED_LIMIT = 200_000
+"""Answered requests kept for their retransmissions: at 1 kB each 200 MB, Timer J's 32 s at 6,000 requests a second. Beyond it a
+retransmission is served as new, which RFC 3261 allows a stateless server for every request."""
+
+
+class ServerTransaction:
+    """One request that has begun to be served: its machine, its timers, who owns it."""
+
+    __slots__ = ("final", "flow", "key", "machine", "merge", "on_event", "passage", "reliable", "table", "tag", "timers")
+
+    def __init__(self, table: Transactions, passage: Passage, key: str, merge: int) -> None:
+        self.table = table
+        self.passage: Passage | None = passage
+        self.key = key
+        self.merge = merge
+        self.flow: Flow = passage.flow
+        self.reliable = passage.flow.reliable
+        self.tag = table.engine.identifiers.token()
+        self.machine: InviteServer | NonInviteServer | None = None
+        self.timers: dict[str, int] = {}
+        self.final = False
+        self.on_event: Callable[[str], None] | None = None
+        """Told "CANCEL", "ACK", "timeout" or "transport error"; who claims an INVITE may set it."""
+
+    @property
+    def open(self) -> bool:
+        """Tell whether no final answer has been given yet."""
+        return not self.final
+
+    def respond(self, status: int, data: bytes, flow: Flow) -> None:
+        """Send an answer of the owner, and repeat it as the machine says."""
+        self.flow = flow
+        if status >= 200:
+            self.final = True
+        machine = self.machine
+        if machine is None:
+            if status >= 200:  # answered before anybody had to wait: nothing but the bytes need be kept
+                self.table.complete(self.key, self.merge, data, self.reliable)
+                self.table.engine._write(data, flow)
+                self.release()
+                return
+            machine = self.machine = NonInviteServer(self.table.timers, self.reliable)
+            self.table.run(self, machine.start())
+        actions = machine.respond(status, data)
+        self.table.run(self, actions, first=True)
+        if self.final and isinstance(machine, NonInviteServer) and not machine.ended:
+            self.table.complete(self.key, self.merge, data, self.reliable)
+            self.release()
+
+    def release(self) -> None:
+        """Let go of the request and of the flow it came by."""
+        if self.passage is not None:
+            self.passage.flow.release()
+            self.passage = None
+
+
+class Transactions:
+    """The server transactions of a pipeline."""
+
+    def __init__(self, engine: Pipeline) -> None:
+        self.engine = engine
+        self.timers = Timers()
+        self.limit = COMPLETED_LIMIT
+        self.servers: dict[str, ServerTransaction | bytes] = {}
+        """By key: a transaction at work, or the bytes of the answer of one that is done."""
+        self.merges: dict[int, str] = {}
+        self._timetable = Timetable(engine.clock, self._fire)
+        self._completed: Fifo[tuple[str, int]] = Fifo(engine.clock, self.timers.lifetime, self._forget_completed, grain=0.25)
+        self._claims: Fifo[tuple[str, int]] = Fifo(engine.clock, engine.plan.options.claim_seconds, self._claim_over, grain=0.5)
+
+    def configure(self, timers: Timers, limit: int = COMPLETED_LIMIT) -> None:
+        """Take T1, T2, T4 and the limit from the options of the stack."""
+        self.timers = timers
+        self.limit = limit
+        self._completed = Fifo(self.engine.clock, timers.lifetime, self._forget_completed, grain=min(0.25, timers.t1 / 2))
+
+    def __len__(self) -> int:
+        return len(self.servers)
+
+    def at_work(self) -> list[ServerTransaction]:
+        """Return the transactions that are not completed."""
+        return [each for each in self.servers.values() if not isinstance(each, bytes)]
+
+    # -- requests that come in ---------------------------------------------------------------------------------------
+
+    def match(self, request: Request, passage: Passage) -> Drop | None:
+        """Find the transaction of a received request; a retransmission or an ACK ends here (Drop)."""
+        key = passage.key = server_key(request)
+        found = self.servers.get(key)
+        if found is None:
+            return None
+        if isinstance(found, bytes):
+            self.engine.resend(found, self.back(passage))
+            return Drop("stack: a retransmission; the stored answer was sent again")
+        passage.transaction = found
+        if request.method == "ACK":
+            if found.machine is not None:
+                self.run(found, found.machine.ack())  # type: ignore[union-attr]
+            return Drop("stack: the ACK of an INVITE transaction")
+        if found.machine is not None:
+            self.run(found, found.machine.request())
+        return Drop("stack: a retransmission")
+
+    def merged(self, passage: Passage) -> Reply | None:
+        """Note a request that is answered at once; 482 when it reached us by two ways (RFC 3261 8.2.2.2)."""
+        request: Any = passage.message
+        if request.method == "INVITE":
+            return self.begin(passage)
+        if passage.flow.reliable:
+            return None
+        merge = passage.merge = 0 if request.to.tag else hash(merge_key(request))
+        if merge and self.merges.setdefault(merge, passage.key) != passage.key:
+            return Reply(482, "Merged Request", because="stack: this request came by another way already", stateless=True)
+        return None
+
+    def begin(self, passage: Passage) -> Reply | None:
+        """Create the server transaction of a request that will be answered later, or is an INVITE."""
+        if passage.transaction is not None:
+            return None
+        request: Any = passage.message
+        merge = 0 if request.to.tag else hash(merge_key(request))
+        key = passage.key
+        if merge and self.merges.setdefault(merge, key) != key:
+            return Reply(482, "Merged Request", because="stack: this request came by another way already", stateless=True)
+        passage.merge = merge
+        transaction = passage.transaction = ServerTransaction(self, passage, key, merge)
+        self.servers[key] = transaction
+        transaction.flow.hold()
+        if request.method == "INVITE":
+            transaction.machine = InviteServer(self.timers, transaction.reliable)
+            self.run(transaction, transaction.machine.start())
+            self._claims.add((key, id(transaction)))
+        return None
+
+    def claimed(self, passage: Passage) -> None:
+        """Start the machine of a claimed request whose servant has not answered at once."""
+        transaction: ServerTransaction | None = passage.transaction
+        if transaction is not None and transaction.machine is None and transaction.open:
+            transaction.machine = NonInviteServer(self.timers, transaction.reliable)
+            self.run(transaction, transaction.machine.start())
+
+    def cancel(self, request: Request, passage: Passage) -> None:
+        """Answer a CANCEL and tell the owner of the INVITE, or answer that in its place with 487 (RFC 3261 9.2)."""
+        engine = self.engine
+        found = self.servers.get(server_key_for_cancel(request))
+        if not isinstance(found, ServerTransaction):
+            engine.respond(passage, Reply(481, because="stack: no INVITE here to cancel"))
+            return
+        passage.tag = found.tag
+        engine.respond(passage, Reply(200, because="stack: the CANCEL of an INVITE"))
+        if not found.open:
+            return
+        if found.on_event is not None:
+            found.on_event("CANCEL")
+        elif found.passage is not None:
+            engine.respond(found.passage, Reply(487, because="stack: cancelled by the caller"))
+
+    # -- answers that go out -----------------------------------------------------------------------------------------
+
+    def tag(self, passage: Passage, reply: Reply) -> str:
+        """Return our To-tag for an answer."""
+        if passage.tag:
+            return passage.tag
+        transaction = passage.transaction
+        if transaction is not None:
+            return transaction.tag  # type: ignore[no-any-return]
+        identifiers = self.engine.identifiers
+        if not reply.stateless:
+            return identifiers.token()
+        request: Any = passage.message
+        return identifiers.tag_of(request.get("call-id") or "", request.get("from") or "", request.get("via") or "")
+
+    def back(self, passage: Passage) -> Flow:
+        """Return the flow by which the answer to a request goes (RFC 3261 18.2.2, RFC 3581)."""
+        flow = passage.flow
+        if flow.reliable:
+            return flow
+        peer = flow.peer
+        via = passage.message.return_path  # type: ignore[attr-defined]
+        if via is None or via.rport is not None or (via.port or 5060) == peer[1]:
+            return flow
+        return flow.toward(reply_to(via, peer, reliable=False))
+
+    def answered(self, passage: Passage, status: int, data: bytes, stateless: bool, flow: Flow) -> None:
+        """Keep the answer of a request that never had a transaction object."""
+        if status >= 200 and not stateless:
+            self.complete(passage.key, passage.merge, data, flow.reliable)
+
+    def complete(self, key: str, merge: int, data: bytes, reliable: bool) -> None:
+        """Keep the answer until Timer J ends; on a reliable transport there is nothing to keep it for."""
+        if reliable:
+            self.servers.pop(key, None)
+            if merge:
+                self.merges.pop(merge, None)
+            return
+        self.servers[key] = data
+        self._completed.add((key, merge))
+        if len(self._completed) > self.limit:
+            self._forget_completed(self._completed.pop())
+            self.engine.counts["transactions.evicted"] += 1
+
+    def forget(self, passage: Passage) -> None:
+        """End a transaction without an answer: a step dropped its request."""
+        transaction: ServerTransaction | None = passage.transaction
+        if transaction is not None and transaction.open:
+            transaction.final = True
+            self._end(transaction)
+
+    # -- what machines ask for ---------------------------------------------------------------------------------------
+
+    def run(self, transaction: ServerTransaction, actions: tuple[Action, ...], *, first: bool = False) -> None:
+        """Carry out what a machine says."""
+        engine = self.engine
+        for action in actions:
+            kind = type(action)
+            if kind is Send:
+                if first:
+                    engine._write(action.data, transaction.flow)  # type: ignore[union-attr]
+                else:
+                    engine.resend(action.data, transaction.flow)  # type: ignore[union-attr]
+            elif kind is Start:
+                transaction.timers[action.name] = self._timetable.start(transaction.key, action.name, action.seconds)  # type: ignore[union-attr]
+            elif kind is Stop:
+                transaction.timers.pop(action.name, None)  # type: ignore[union-attr]
+            elif kind is Make:
+                self._trying(transaction)
+            elif kind is Tell:
+                self._told(transaction, action.event)  # type: ignore[union-attr]
+            elif kind is End:
+                self._end(transaction)
+
+    def _trying(self, transaction: ServerTransaction) -> None:
+        passage = transaction.passage
+        if passage is not None:
+            self.engine.respond(passage, Reply(100, because="stack: 100 in the owner's place (RFC 3261 17.2.1, RFC 4320)"))
+
+    def _told(self, transaction: ServerTransaction, event: str) -> None:
+        if event == "timeout":
+            self.engine.counts["transactions.timeout"] += 1
+            self.engine.tell("transaction.timeout", key=transaction.key)
+            transaction.final = True
+        if transaction.on_event is not None:
+            transaction.on_event(event)
+
+    def _fire(self, key: str, name: str, serial: int) -> None:
+        transaction = self.servers.get(key)
+        if isinstance(transaction, ServerTransaction) and transaction.timers.get(name) == serial and transaction.machine is not None:
+            del transaction.timers[name]
+            self.run(transaction, transaction.machine.fire(name))
+
+    def _end(self, transaction: ServerTransaction) -> None:
+        transaction.final = True
+        transaction.release()
+        transaction.timers.clear()
+        if self.servers.get(transaction.key) is transaction:
+            del self.servers[transaction.key]
+        if transaction.merge:
+            self.merges.pop(transaction.merge, None)
+
+    def _forget_completed(self, item: tuple[str, int]) -> None:
+        key, merge = item
+        if isinstance(self.servers.get(key), bytes):
+            del self.servers[key]
+        if merge:
+            self.merges.pop(merge, None)
+
+    def _claim_over(self, item: tuple[str, int]) -> None:
+        """Answer an INVITE whose owner has forgotten it (RFC 3261 16.6: Timer C, three minutes)."""
+        transaction = self.servers.get(item[0])
+        if isinstance(transaction, ServerTransaction) and id(transaction) == item[1] and transaction.open and transaction.passage is not None:
+            self.engine.counts["claims.over"] += 1
+            self.engine.respond(transaction.passage, Reply(500, because="claim_seconds: no servant gave a final answer in time"))
+

@@ -1,0 +1,5 @@
+"""Whose message is this: by From, by Authorization user, by source address."""
+
+from .identify import Identify
+
+__all__ = ["Identify"]

@@ -1,0 +1,179 @@
+"""Say whose request this is, for the steps behind: `passage.endpoint` and `passage.identified`. It proves nothing; `auth` does.
+
+Rule: nobody is refused here. Who is not identified goes on with `identified = False`: `auth` challenges him exactly as it does those
+who are, and without `auth` the application stage answers 403. An answer that must wait for a database is a Wait; a database that
+fails is a 503, never "nobody". A From that names no user of ours (tel:, another domain, no user) is no error: it names nobody.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import attrs
+
+from pipeline import Malformed, Pending, Reply, Unavailable, Wait, hookimpl, option, plugin
+from pipeline.sip.digest import parse_credentials
+
+from .names import Names
+from .sources import Sources
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipeline import Passage, Request, Verdict
+    from pipeline.dal import Domain, Endpoint
+    from pipeline.domains import Domains
+    from pipeline.engine import Pipeline
+
+WAYS = ("username", "auth_username", "ip")
+HEADERS_READ = 4
+"""Authorization fields looked at in one request; RFC 8760 2.4 asks a client for one per realm."""
+
+
+def ways(_instance: Any, attribute: attrs.Attribute[Any], value: list[str]) -> None:
+    """Validate `order`: some of the ways, each once."""
+    for way in value:
+        if way not in WAYS:
+            raise ValueError(f"{attribute.name} holds {way!r}: the ways are {', '.join(WAYS)}")
+        if value.count(way) > 1:
+            raise ValueError(f"{attribute.name} holds {way!r} twice")
+    if not value:
+        raise ValueError(f"{attribute.name} is empty: nobody would ever be identified")
+
+
+@plugin
+class Identify:
+    """Finds the endpoint of a request: by From, by Authorization user, by source address."""
+
+    stage: ClassVar[str] = "intercept"
+    after: ClassVar[tuple[str, ...]] = ("logging", "security")
+    needs: ClassVar[tuple[str, ...]] = ("endpoint",)
+
+    order: list[str] = option(
+        factory=lambda: list(WAYS),
+        validator=ways,
+        help='ways to find the endpoint, tried in this order: "username" by From, "auth_username" by the user of Authorization, '
+        '"ip" by source address',
+    )
+    anonymous: str = option(
+        "", refers="endpoint", help='endpoint of requests that nobody fits and whose From claims no domain of ours; "" = they get no service'
+    )
+
+    _ways: tuple[tuple[str, Callable[[Request, Passage], Any]], ...] = attrs.field(init=False, default=())
+    _engine: Any = attrs.field(init=False, default=None)
+    _names: Any = attrs.field(init=False, default=None)
+    _sources: Any = attrs.field(init=False, default=None)
+    _domains: Any = attrs.field(init=False, default=None)
+
+    @hookimpl
+    def start(self, engine: Pipeline) -> None:
+        """Take over what is remembered of names and sources."""
+        self._engine = engine
+        self._names, self._sources = engine.state(self, lambda: (Names(engine.dal), Sources(engine.dal, engine.tell)))
+        self._names.forget()
+        known = {"username": self._by_from, "auth_username": self._by_authorization, "ip": self._by_source}
+        self._ways = tuple((way, known[way]) for way in self.order)
+
+    @hookimpl
+    def intercept(self, message: Request, passage: Passage) -> Verdict | None:
+        """Find the endpoint of a request. ACK, CANCEL and responses belong to something that has one."""
+        if not message.is_request or message.method == "ACK" or message.method == "CANCEL":
+            return None
+        if passage.dialog is not None:
+            endpoint = getattr(passage.dialog, "endpoint", None)
+            if endpoint is not None:
+                passage.endpoint = endpoint
+                passage.identified = True
+                return None
+        passage.identified = False
+        return self._try(message, passage, 0)
+
+    def _try(self, message: Request, passage: Passage, begin: int) -> Verdict | None:
+        """Try the ways from `begin` on."""
+        try:
+            for at in range(begin, len(self._ways)):
+                way, look = self._ways[at]
+                found = look(message, passage)
+                if found is None:
+                    continue
+                if isinstance(found, Pending):
+                    return Wait(found, partial(self._answered, message, passage, at), because=f"order: {way}")
+                if not found.identify_by or way in found.identify_by:
+                    passage.endpoint = found
+                    passage.identified = True
+                    return None
+            return self._nobody(message, passage)
+        except Unavailable as error:
+            return Reply(503, headers=(("Retry-After", "5"),), because=f"identify: the endpoints cannot be read: {error}")
+
+    def _answered(self, message: Request, passage: Passage, at: int, found: Endpoint | None) -> Verdict | None:
+        if found is not None and (not found.identify_by or self._ways[at][0] in found.identify_by):
+            passage.endpoint = found
+            passage.identified = True
+            return None
+        return self._try(message, passage, at + 1)
+
+    def _nobody(self, message: Request, passage: Passage) -> Verdict | None:
+        """Nobody fits. Who claims a name of ours must prove it: as `anonymous` he would be served, and the known names told from others."""
+        if not self.anonymous:
+            return None
+        uri = message.from_.uri
+        if uri.user and self._engine.domain_of(uri.host, passage.flow) is not None:
+            return None
+        endpoint = self._engine.dal.get("endpoint", self.anonymous)
+        if isinstance(endpoint, Pending):
+            return Wait(endpoint, partial(self._anonymous, passage), because="anonymous")
+        return self._anonymous(passage, endpoint)
+
+    @staticmethod
+    def _anonymous(passage: Passage, endpoint: Endpoint | None) -> None:
+        passage.endpoint = endpoint
+        passage.identified = endpoint is not None
+
+    # -- the ways: an Endpoint, None, or a Pending of it --------------------------------------------------------------
+
+    def _by_from(self, message: Request, passage: Passage) -> Any:
+        uri = message.from_.uri
+        if not uri.user or (uri.scheme != "sip" and uri.scheme != "sips"):
+            return None
+        domains: Domains = self._engine.domains
+        domain = domains.of(uri.host, passage.flow.local[0])
+        if domain is None:
+            return None
+        if domains is not self._domains:  # other domains since a reload
+            self._domains = domains
+            self._names.forget()
+        return self._names.caller(uri.user_unescaped if "%" in uri.user else uri.user, domain, first=domain is domains.first)
+
+    def _by_authorization(self, message: Request, passage: Passage) -> Any:
+        if message.get("authorization") is None:
+            return None
+        for value in message.all("authorization")[:HEADERS_READ]:
+            try:
+                credentials = parse_credentials(value)
+            except Malformed:
+                continue  # `auth` says what is wrong with it
+            if credentials is None or not credentials.username:
+                continue
+            domain = self._of_realm(credentials.realm)
+            if domain is not None:
+                return self._names.holder(credentials.username, domain, first=domain is self._engine.domains.first)
+        return None
+
+    def _of_realm(self, realm: str) -> Domain | None:
+        for domain in self._engine.domains.all:
+            if domain.realm == realm:
+                return domain  # type: ignore[no-any-return]
+        return None
+
+    def _by_source(self, message: Request, passage: Passage) -> Any:
+        ident = self._sources.find(passage.flow.peer[0])
+        if ident is None or isinstance(ident, Pending):
+            return None if ident is None else self._endpoint_of(ident)
+        return self._names.named(ident)
+
+    def _endpoint_of(self, ident: Pending) -> Pending:
+        from pipeline.pending import settle  # noqa: PLC0415
+
+        return settle(ident, lambda known: None if known is None else self._names.named(known))  # type: ignore[no-any-return]

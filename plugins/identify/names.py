@@ -1,0 +1,100 @@
+"""Endpoints by name: what a From or an Authorization user says, looked up in the data access layer and remembered.
+
+Rule: user@domain names the endpoint of that id, or in the first domain of the user's name alone; failing that, the only endpoint to
+which that address of record (or those credentials) belongs. What was found, and what was not, is remembered until any endpoint
+changes; both memories are bounded, and forgotten apart: a flood of invented names does not cost the known ones their place.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline.pending import settle, walk
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from pipeline.dal import Domain, Endpoint, Layer
+
+    Steps = Generator[Any, Any, Endpoint | None]
+
+REMEMBERED = 16384
+"""Names found, and as many not found, at some 200 bytes each: 3 MB of each at most."""
+
+Key = tuple[str, str, str]
+
+
+class Names:
+    """Endpoints by the names they go by. Lives in the engine's state, beyond a reload."""
+
+    __slots__ = ("_absent", "_changes", "_dal", "_found")
+
+    def __init__(self, dal: Layer) -> None:
+        self._dal = dal
+        self._found: dict[Key, Endpoint] = {}
+        self._absent: set[Key] = set()
+        self._changes = 0
+        dal.watch("endpoint", self._changed)
+        dal.watch("auth", self._changed)
+
+    def _changed(self, verb: str, stored: Any) -> None:
+        self._changes += 1
+        self.forget()
+
+    def forget(self) -> None:
+        """Look everything up anew: something has changed."""
+        self._found.clear()
+        self._absent.clear()
+
+    def caller(self, user: str, domain: Domain, *, first: bool) -> Any:
+        """Return the endpoint that calls itself user@domain, None, or a Pending."""
+        key = ("aors", domain.id, user)
+        found = self._found.get(key)
+        if found is not None:
+            return found
+        return None if key in self._absent else self._look(key, first=first)
+
+    def holder(self, username: str, domain: Domain, *, first: bool) -> Any:
+        """Return the endpoint whose digest user in that domain's realm this is, None, or a Pending."""
+        key = ("auth", domain.id, username)
+        found = self._found.get(key)
+        if found is not None:
+            return found
+        return None if key in self._absent else self._look(key, first=first)
+
+    def _look(self, key: Key, *, first: bool) -> Any:
+        before = self._changes
+
+        def keep(found: Endpoint | None) -> Endpoint | None:
+            if before == self._changes:  # else it may be out of date already
+                if found is not None:
+                    if len(self._found) >= REMEMBERED:
+                        self._found.clear()
+                    self._found[key] = found
+                else:
+                    if len(self._absent) >= REMEMBERED:
+                        self._absent.clear()
+                    self._absent.add(key)
+            return found
+
+        return settle(walk(self._search(*key, first=first)), keep)
+
+    def _search(self, way: str, domain: str, name: str, *, first: bool) -> Steps:
+        full = f"{name}@{domain}"
+        for ident in (full, name) if first else (full,):
+            found = yield self._dal.get("endpoint", ident)
+            if found is not None:
+                return found  # type: ignore[no-any-return]
+        if way == "aors":
+            owners = yield self._dal.find("endpoint", aors=full)
+        else:
+            owners = yield from self._owners(name)
+        return owners[0] if len(owners) == 1 else None
+
+    def _owners(self, username: str) -> Generator[Any, Any, tuple[Endpoint, ...]]:
+        owners: dict[str, Endpoint] = {}
+        if self._dal.stores("auth"):
+            for auth in (yield self._dal.find("auth", username=username)):
+                for endpoint in (yield self._dal.find("endpoint", auth=auth.id)):
+                    owners[endpoint.id] = endpoint
+        return tuple(owners.values())

@@ -1,0 +1,173 @@
+"""What a REGISTER does to the bindings of its address of record: RFC 3261 10.3 steps 6 and 7, RFC 3327 5.3.
+
+Rule: pure. `decide` looks at everything before it gives anything; what it gives is a Reply that refuses, or the whole Change.
+Nothing here stores, sends or asks for the time. Expired bindings are not there: they are not compared with, not listed, not counted.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from pipeline import Reply, Uri
+from pipeline.sip.message import STAR
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pipeline import Address, Message
+    from pipeline.dal import Aor, Contact
+
+    Make = Callable[[Address, Contact | None, int], Contact]
+
+HOUR = 3600
+"""RFC 3261 10.3: an interval of an hour or more is never too brief."""
+QUOTED = r'"(?:[^"\\]|\\.)*+"'
+EXPIRES = re.compile(rf"({QUOTED})|[ \t]*+;[ \t]*+expires[ \t]*+(?:=[ \t]*+(?:{QUOTED}|[^;\"]*+))?+(?=;|$)", re.IGNORECASE)
+
+
+class Change:
+    """What a REGISTER that may be carried out comes to."""
+
+    __slots__ = ("added", "after", "gone", "refreshed")
+
+    def __init__(self, live: list[Contact]) -> None:
+        self.after = live
+        """The bindings that there are then, oldest first: what the 200 lists."""
+        self.added: Sequence[Contact] = ()
+        self.refreshed: Sequence[Contact] = ()
+        self.gone: list[tuple[Contact, str]] = []
+        """Bindings that end, and why: "expired", "request", or the option that drops them."""
+
+
+def decide(message: Message, aor: Aor, stored: Sequence[Contact], now: float, make: Make, *, raises: bool = False) -> Reply | Change:
+    """Say what a REGISTER does. `make(address, old, seconds)` makes the record of one binding; `raises` lifts what is too brief."""
+    live = [contact for contact in stored if contact.expires_at > now]
+    change = Change(live)
+    if "contact" not in message:
+        return change
+    if len(live) < len(stored):
+        change.gone = [(contact, "expired") for contact in stored if contact.expires_at <= now]
+    contacts = message.contacts
+    if contacts is STAR:
+        return _clear(message, change)
+    call_id, cseq = message.call_id, message.cseq.number
+    after = change.after = live.copy()
+    made: list[Contact] = []
+    for address in contacts:
+        seconds = _seconds(address, message, aor, raises)
+        if type(seconds) is Reply:
+            return seconds
+        _ = address.q  # raises Malformed before anything is touched
+        place = _place(after, address.uri)
+        if place < 0:
+            if seconds:
+                made.append(make(address, None, seconds))
+                after.append(made[-1])
+            continue
+        old = after[place]
+        if old.call_id == call_id and cseq <= old.cseq and old not in made:
+            return _out_of_order(cseq, old)
+        if seconds:
+            made.append(make(address, old, seconds))
+            after[place] = made[-1]
+        else:
+            del after[place]
+    _compare(change, live, made)
+    return _fit(change, aor)
+
+
+def _clear(message: Message, change: Change) -> Reply | Change:
+    """Carry out `Contact: *` (10.3 step 6)."""
+    if message.expires != 0:
+        return Reply(400, "Contact: * needs Expires: 0", because="'Contact: *' stands only with 'Expires: 0' (RFC 3261 10.2.2)")
+    call_id, cseq = message.call_id, message.cseq.number
+    for old in change.after:
+        if old.call_id == call_id and cseq <= old.cseq:
+            return _out_of_order(cseq, old)
+    change.gone += [(old, "request") for old in change.after]
+    change.after = []
+    return change
+
+
+def _out_of_order(cseq: int, old: Contact) -> Reply:
+    return Reply(500, "CSeq Not Higher", because=f"CSeq {cseq} is not above {old.cseq}, which this Call-ID had already (RFC 3261 10.3)")
+
+
+def _seconds(address: Address, message: Message, aor: Aor, raises: bool) -> int | Reply:
+    """Return the interval that is granted to one contact; 0 removes it."""
+    asked = address.expires
+    if asked is None:
+        asked = message.expires
+        if asked is None:  # our own default is never too brief
+            asked = max(aor.default_expiration, aor.minimum_expiration)
+    if asked < aor.minimum_expiration and 0 < asked < HOUR:
+        if not raises:
+            because = f"aor.{aor.id}: {asked} s is less than minimum_expiration"
+            return Reply(423, headers=(("Min-Expires", str(aor.minimum_expiration)),), because=because)
+        asked = aor.minimum_expiration
+    return min(asked, aor.maximum_expiration)
+
+
+def _place(bindings: list[Contact], uri: Uri) -> int:
+    """Find the binding of a contact: the one written alike, else the first that is the same by RFC 3261 19.1.4."""
+    text = uri.text
+    for place, contact in enumerate(bindings):
+        if contact.uri == text:
+            return place
+    for place, contact in enumerate(bindings):
+        if Uri.same(Uri.parse(contact.uri), uri):
+            return place
+    return -1
+
+
+def _compare(change: Change, live: list[Contact], made: list[Contact]) -> None:
+    """Find what was added, refreshed and removed; a contact may stand in one REGISTER more than once, and its last word counts."""
+    if len(made) == 1 and len(change.after) == len(live) and made[0] in change.after:
+        place = change.after.index(made[0])
+        if made[0].id == live[place].id:
+            change.refreshed = made
+            return
+    ids = {contact.id for contact in live}
+    kept = {contact.id for contact in change.after}
+    put = [contact for contact in change.after if contact in made]
+    change.added = [contact for contact in put if contact.id not in ids]
+    change.refreshed = [contact for contact in put if contact.id in ids]
+    change.gone += [(contact, "request") for contact in live if contact.id not in kept]
+
+
+def _fit(change: Change, aor: Aor) -> Reply | Change:
+    """Hold the bindings to max_contacts; a REGISTER that adds none is never refused for what others did."""
+    surplus = len(change.after) - aor.max_contacts
+    if surplus <= 0 or not change.added:
+        return change
+    untouched = [contact for contact in change.after if contact not in change.added and contact not in change.refreshed]
+    if surplus > len(untouched) or not aor.remove_existing:
+        why = "max_contacts" if surplus > len(untouched) else "remove_existing"
+        return Reply(403, "Too Many Contacts", because=f"aor.{aor.id}: more than {aor.max_contacts} bindings ({why})")
+    dropped = sorted(untouched, key=lambda contact: contact.expires_at)[:surplus]
+    change.after = [contact for contact in change.after if contact not in dropped]
+    change.gone += [(contact, "max_contacts") for contact in dropped]
+    return change
+
+
+@lru_cache(maxsize=4096)
+def without_expires(tail: str) -> str:
+    """Return the parameters of a Contact as received, but for `expires`: what we grant is told by ourselves."""
+    if "expires" not in tail.lower():
+        return tail
+    return EXPIRES.sub(lambda found: found[1] or "", tail).rstrip(" \t")
+
+
+def path_of(message: Message, aor: Aor, *, needs_support: bool) -> tuple[str, ...] | Reply:
+    """Return the Path that a REGISTER's bindings get (RFC 3327 5.3). Raises Malformed."""
+    if not aor.support_path:
+        if "path" in [tag.lower() for tag in message.require]:
+            return Reply(420, headers=(("Unsupported", "path"),), because=f"aor.{aor.id}: support_path is false")
+        return ()
+    if needs_support and "path" not in [tag.lower() for tag in (*message.supported, *message.require)]:
+        because = "path_needs_support: a Path was put in, but the phone does not say 'Supported: path' (RFC 3327 5.3)"
+        return Reply(420, headers=(("Unsupported", "path"),), because=because)
+    _ = message.paths  # each must be an address
+    return tuple(message.values("path"))

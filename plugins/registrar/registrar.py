@@ -1,0 +1,208 @@
+"""The plugin `registrar`: whose REGISTER it is (RFC 3261 10.3 steps 1 to 5), one at a time per address of record, and its answer.
+
+Rules: a REGISTER is carried out whole or not at all, and the 200 leaves when the store has it. REGISTERs of one address of record
+run in one lane, in the order in which they came. What steps 6 and 7 decide stands in bindings.py, which changes nothing itself.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import attrs
+
+from pipeline import Claim, Pending, Reply, Wait, hookimpl, option, plugin
+from pipeline.dal import Conflict, Contact, StorageError, version_of
+from pipeline.pending import walk
+
+from .answer import Dates, fields
+from .bindings import Change, decide, path_of, without_expires
+from .ledger import Ledger
+from .reach import reach_of
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from pipeline import Address, Passage, Request, Verdict
+    from pipeline.dal import Aor
+    from pipeline.engine import Pipeline
+
+
+@plugin
+class Registrar:
+    """Takes REGISTER: phones tell where they are. RFC 3261 10.3, RFC 3327."""
+
+    stage: ClassVar[str] = "application"
+    methods: ClassVar[tuple[str, ...]] = ("REGISTER",)
+    accepts: ClassVar[tuple[str, ...]] = ()
+    extensions: ClassVar[tuple[str, ...]] = ("path",)
+    needs: ClassVar[tuple[str, ...]] = ("aor", "contact")
+
+    short: str = option(
+        "refuse",
+        validator=attrs.validators.in_(("refuse", "raise")),
+        help='what happens to an interval below minimum_expiration: "refuse" answers 423, "raise" grants the minimum',
+    )
+    path_needs_support: bool = option(
+        True, help="whether a Path is refused (420) when the phone does not say Supported: path, as RFC 3327 5.3 recommends"
+    )
+    drop_on_close: bool = option(
+        True,
+        help="whether a binding that only its connection leads to (a phone behind NAT, a browser) ends when that closes;"
+        " one whose Contact can be connected to stays until it expires",
+    )
+
+    _engine: Any = attrs.field(init=False, default=None)
+    _ledger: Any = attrs.field(init=False, default=None)
+    _dates: Dates = attrs.field(init=False, factory=Dates)
+    _name: str = attrs.field(init=False, default="registrar")
+
+    @hookimpl
+    async def start(self, engine: Pipeline) -> None:
+        """Take over the bindings that are stored."""
+        self._engine = engine
+        self._name = engine.name_of(self)
+        made: list[Ledger] = []
+
+        def make() -> Ledger:
+            made.append(Ledger(engine))
+            return made[0]
+
+        ledger = self._ledger = engine.state(self, make)
+        ledger.name, ledger.drop_on_close, ledger.reader = self._name, self.drop_on_close, self
+        if made:
+            await ledger.open()
+
+    @hookimpl
+    def stop(self) -> None:
+        """Leave the bindings to the next start."""
+        if self._ledger is not None and self._ledger.reader is self:
+            self._ledger.close()
+
+    @hookimpl
+    def application(self, message: Request, passage: Passage) -> Verdict | None:
+        """Find the address of record, and whether this endpoint may register it."""
+        if message.method != "REGISTER":
+            return None
+        engine, flow = self._engine, passage.flow
+        uri, to = message.uri, message.to.uri  # a user part in the Request-URI, which 10.2 forbids, harms nobody
+        domain = engine.domain_of(uri.host, flow)
+        if domain is None:  # we are no proxy that could forward it (step 1), so 8.2.2.1 applies
+            return Reply(404, because=f"domains: {uri.host or uri} is no domain of ours")
+        name = engine.aor_of(to, flow)
+        if name is None or (to.host != uri.host and engine.domain_of(to.host, flow) is not domain):
+            return Reply(404, because=f"{to} is no address of record of {domain.id} (RFC 3261 10.3 step 5)")
+        endpoint = passage.endpoint
+        if endpoint is not None and name not in endpoint.aors:  # step 4 comes before step 5: it tells nobody who there is
+            return Reply(403, because=f"endpoint.{endpoint.id}: {name} is not among its aors")
+        try:
+            aor = engine.dal.get("aor", name)
+        except StorageError as error:
+            return self._unavailable(error)
+        if isinstance(aor, Pending):
+            return Wait(aor, partial(self._found, name), self._unavailable, because="aor")
+        return self._found(name, aor)
+
+    def _found(self, name: str, aor: Aor | None) -> Verdict:
+        if aor is None:
+            return Reply(404, because=f"there is no address of record {name}")
+        if aor.max_contacts == 0:
+            return Reply(403, because=f"aor.{name}: max_contacts is 0")
+        return Claim("registrar", name, partial(self._job, aor))
+
+    def _unavailable(self, error: BaseException) -> Reply:
+        # RFC 3261 10.3: 500. The time is jittered, so that what was refused together does not come back together.
+        seconds = str(5 + self._engine.identifiers.below(10))
+        return Reply(500, headers=(("Retry-After", seconds),), because=f"storage: {error}")
+
+    def _job(self, aor: Aor, passage: Passage) -> Any:
+        """Run in the lane of the address of record; a Pending holds the lane until the store has written."""
+        return walk(self._register(aor, passage))
+
+    def _register(self, aor: Aor, passage: Passage) -> Generator[Any, Any, None]:
+        engine = self._engine
+        message: Any = passage.message
+        path: Any = path_of(message, aor, needs_support=self.path_needs_support) if "path" in message.first else ()
+        if type(path) is Reply:
+            engine.respond(passage, path)
+            return
+        for attempt in (1, 2):
+            now = engine.clock.time()
+            try:
+                stored = yield engine.dal.owned("contact", aor.id)
+                change = decide(
+                    message, aor, stored, now, lambda *each: self._contact(passage, aor, path, now, *each), raises=self.short == "raise"
+                )
+                if isinstance(change, Reply):
+                    engine.respond(passage, change)
+                    return
+                yield from self._write(aor, change, stored)
+            except Conflict as error:  # somebody else wrote between: another process, or a sweep
+                if attempt == 1:
+                    continue
+                engine.respond(passage, self._unavailable(error))
+                return
+            except StorageError as error:
+                engine.respond(passage, self._unavailable(error))
+                return
+            break
+        engine.respond(passage, Reply(200, "", fields(change.after, now, self._dates.at(now), message, path)))
+        self._tell(aor.id, change)
+
+    def _write(self, aor: Aor, change: Change, stored: tuple[Contact, ...]) -> Generator[Any, Any, None]:
+        puts = change.refreshed if not change.added else (*change.refreshed, *change.added)
+        if not change.gone:
+            if puts:
+                yield self._engine.dal.change("contact", aor.id, puts, (), version_of(stored))
+            return
+        ids = [contact.id for contact, _ in change.gone]
+        ours = self._ledger.ours
+        ours.update(ids)
+        try:
+            yield self._engine.dal.change("contact", aor.id, puts, ids, version_of(stored))
+        finally:
+            ours.difference_update(ids)
+
+    def _contact(
+        self, passage: Passage, aor: Aor, path: tuple[str, ...], now: float, address: Address, old: Contact | None, seconds: int
+    ) -> Contact:
+        """Make the record of one binding; texts that have not changed are those of the old one, so that they are stored once."""
+        message: Any = passage.message
+        params, uri = address.params, address.uri.text
+        call_id = message.call_id
+        q = address.q if "q" in params else None
+        return Contact(
+            old.id if old is not None else self._engine.token(),
+            aor.id,
+            old.uri if old is not None and old.uri == uri else uri,
+            without_expires(address.tail) if address.tail else "",
+            1.0 if q is None else q,
+            now + seconds,
+            old.call_id if old is not None and old.call_id == call_id else call_id,
+            message.cseq.number,
+            path,
+            reach_of(address.uri, message, passage),
+            passage.flow.listener,
+            params.get("+sip.instance") or "",
+            _reg_id(params.get("reg-id")),
+            message.get("user-agent") or "",
+            passage.endpoint.id if passage.endpoint is not None else "",
+            self._engine.plan.name,
+        )
+
+    def _tell(self, aor: str, change: Change) -> None:
+        tell = self._engine.tell
+        for contact, reason in change.gone:
+            if reason == "expired":
+                tell("contact.expired", aor=aor, contact=contact)
+            else:
+                tell("contact.removed", aor=aor, contact=contact, reason=reason)
+        for contact in change.refreshed:
+            tell("contact.refreshed", aor=aor, contact=contact)
+        for contact in change.added:
+            tell("contact.added", aor=aor, contact=contact)
+
+
+def _reg_id(text: str | None) -> int:
+    """Read a reg-id (RFC 5626 4.2: 1 to 2**31-1); 0 when it is none."""
+    return int(text) if text and len(text) < 10 and text.isascii() and text.isdigit() else 0

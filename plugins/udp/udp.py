@@ -1,0 +1,146 @@
+"""UDP listeners and flows. A flow is a listener, our address and the peer's: made per datagram, and it never closes.
+
+Rule: an answer leaves from the local address that the request came to, also under a wildcard bind (RFC 3581 4).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import attrs
+
+from pipeline import Flow, hookimpl, option, plugin
+from pipeline.bind import advertised, binds, parse_advertised, parse_bind
+
+if TYPE_CHECKING:
+    from pipeline import Target
+    from pipeline.engine import Pipeline
+    from pipeline.flow import Address
+    from pipeline.network import Endpoint
+
+WILDCARDS = ("0.0.0.0", "::")  # noqa: S104  # compared with, not bound to
+
+
+class UdpFlow(Flow):
+    """The way to one peer by one listener."""
+
+    __slots__ = ("_endpoint", "_owner", "local", "peer")
+
+    transport = "UDP"
+    reliable = False
+
+    def __init__(self, owner: Udp, endpoint: Endpoint, peer: Address, local: Address) -> None:
+        self._owner = owner
+        self._endpoint = endpoint
+        self.peer = peer
+        self.local = local
+
+    @property
+    def id(self) -> str:
+        """As `reach` keeps it: the peer's address."""
+        host, port = self.peer[:2]
+        return f"udp:[{host}]:{port}" if ":" in host else f"udp:{host}:{port}"
+
+    @property
+    def listener(self) -> str:
+        """The name of the plugin instance."""
+        return self._owner.name
+
+    @property
+    def advertised(self) -> Address:
+        """Our address in Via and Contact."""
+        return self._owner.advertised or self.local
+
+    def toward(self, peer: Address) -> UdpFlow:
+        """Return the flow to another peer from the same local address."""
+        return UdpFlow(self._owner, self._endpoint, peer, self.local)
+
+    def send(self, data: bytes) -> None:
+        """Send one datagram; raises OSError when the kernel refuses it."""
+        error = self._endpoint.send(data, self.peer, self.local)
+        if error is not None:
+            raise error
+
+
+@plugin
+class Udp:
+    """SIP over UDP."""
+
+    stage: ClassVar[str] = "transport"
+    listens: ClassVar[str] = "udp"
+
+    bind: list[str] = option(
+        factory=lambda: ["0.0.0.0:5060"],
+        validator=binds,
+        help='addresses to listen on, as "0.0.0.0:5060" or "[::]:5060"; IPv6 listeners take no IPv4',
+    )
+    advertise: str = option(
+        "", validator=advertised, help='what stands for us in our Via and Contact, as "sip.example.com:5060"; "" = the local address of the route'
+    )
+    receive_buffer: int = option(
+        4194304, unit="bytes", validator=attrs.validators.ge(0), help="kernel's receive buffer: a burst waits there; 0 = the system's default"
+    )
+    send_buffer: int = option(1048576, unit="bytes", validator=attrs.validators.ge(0), help="kernel's send buffer; 0 = the system's default")
+
+    name: str = attrs.field(init=False, default="udp")
+    advertised: Address | None = attrs.field(init=False, default=None)
+    _engine: Any = attrs.field(init=False, default=None)
+    _endpoints: list[Endpoint] = attrs.field(init=False, factory=list)
+
+    @hookimpl
+    def listen(self, engine: Pipeline) -> None:
+        """Bind every address."""
+        self._engine = engine
+        self.name = engine.name_of(self)
+        for text in self.bind:
+            host, port = parse_bind(text)
+            endpoint = self._open(engine, host, port)
+            self._endpoints.append(endpoint)
+            self.advertised = parse_advertised(self.advertise, endpoint.local[1])
+            engine.listening(self, "UDP", endpoint.local, self.advertised)
+
+    def _open(self, engine: Pipeline, host: str, port: int) -> Endpoint:
+        receive = engine.receive
+        place: list[Endpoint] = []
+
+        def came(data: bytes, source: Address, local: Address) -> None:
+            receive(data, UdpFlow(self, place[0], source, local))
+
+        endpoint = engine.network.datagram(host, port, came, receive_buffer=self.receive_buffer, send_buffer=self.send_buffer)
+        place.append(endpoint)
+        return endpoint
+
+    @hookimpl
+    def connect(self, target: Target) -> Flow | None:
+        """Give the flow to a UDP target, from the listener whose address family and route fit."""
+        if target.transport != "UDP":
+            return None
+        family = ":" in target.host
+        fitting = [endpoint for endpoint in self._endpoints if (":" in endpoint.local[0]) == family]
+        if not fitting:
+            return None
+        peer = (target.host, target.port)
+        try:
+            route = self._engine.network.local_for(peer)
+        except OSError:
+            return None
+        exact = [endpoint for endpoint in fitting if endpoint.local[0] == route]
+        wild = [endpoint for endpoint in fitting if endpoint.local[0] in WILDCARDS]
+        endpoint = (exact or wild or fitting)[0]
+        local = (route, endpoint.local[1]) if endpoint.local[0] in WILDCARDS else endpoint.local
+        return UdpFlow(self, endpoint, peer, local)
+
+    def drops(self) -> int:
+        """Datagrams that the kernel threw away because we did not read them in time."""
+        return sum(endpoint.drops() for endpoint in self._endpoints)
+
+    def stats(self) -> dict[str, int]:
+        """Return the counters that `sipline show stats` shows."""
+        return {"kernel_drops": self.drops(), "unsent": sum(getattr(endpoint, "unsent", 0) for endpoint in self._endpoints)}
+
+    @hookimpl
+    def stop(self) -> None:
+        """Close the sockets."""
+        for endpoint in self._endpoints:
+            endpoint.close()
+        self._endpoints.clear()
