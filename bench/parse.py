@@ -11,7 +11,7 @@ REGISTER = (
     "REGISTER sip:example.com SIP/2.0\r\n"
     "Via: SIP/2.0/UDP 192.0.2.17:5062;branch=z9hG4bK{n:08x}524287;rport\r\n"
     "Max-Forwards: 70\r\n"
-    "From: \"Alice\" <sip:alice{u}@example.com>;tag={n:08x}\r\n"
+    'From: "Alice" <sip:alice{u}@example.com>;tag={n:08x}\r\n'
     "To: <sip:alice{u}@example.com>\r\n"
     "Call-ID: {n:08x}-9d1b-4c1e@192.0.2.17\r\n"
     "CSeq: 1826 REGISTER\r\n"

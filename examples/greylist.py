@@ -1,11 +1,11 @@
 """A plugin in one file: the first request of a source that nobody knows is dropped; a real phone sends it again.
 
-    [[stage]]
-    name    = "intercept"
-    plugins = ["greylist", "identify", "auth"]
+[[stage]]
+name    = "intercept"
+plugins = ["greylist", "identify", "auth"]
 
-    [plugin.greylist]
-    load = "examples/greylist.py:Greylist"
+[plugin.greylist]
+load = "examples/greylist.py:Greylist"
 """
 
 from typing import ClassVar

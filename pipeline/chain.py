@@ -23,9 +23,9 @@ Step = "Callable[[Any, Any], Any]"
 FIT: dict[tuple[int, ...], Callable[[Callable[..., Any]], Callable[[Any, Any], Any]]] = {
     (0, 1): lambda f: f,
     (1, 0): lambda f: lambda a, b: f(b, a),
-    (0,): lambda f: lambda a, b: f(a),
-    (1,): lambda f: lambda a, b: f(b),
-    (): lambda f: lambda a, b: f(),
+    (0,): lambda f: lambda a, _: f(a),
+    (1,): lambda f: lambda _, b: f(b),
+    (): lambda f: lambda *_: f(),
 }
 
 

@@ -20,13 +20,13 @@ from pipeline.sip.hop_by_hop import ack_for, cancel_for
 from pipeline.sip.matching import client_key
 from pipeline.sip.message import Request
 from pipeline.sip.routing import next_hop, target_of
-from pipeline.sip.timers import End, Make, Send, Start, Stop, Tell
+from pipeline.sip.timers import Make, Send, Start, Stop, Tell
 from pipeline.sip.transaction_client import InviteClient, NonInviteClient
 from pipeline.sip.uri import Uri
 from pipeline.stages.timetable import Timetable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from pipeline.engine import Pipeline
     from pipeline.sip.message import Message, Response
@@ -87,7 +87,12 @@ class Asking:
     """A request of ours and what becomes of it: what `Pipeline.request` returns."""
 
     def __init__(
-        self, clients: Clients, message: Request | Callable[[Flow], Request], targets: deque[Any], on_event: Callable[[Outcome], None], cause: Passage | None
+        self,
+        clients: Clients,
+        message: Request | Callable[[Flow], Request],
+        targets: deque[Any],
+        on_event: Callable[[Outcome], None],
+        cause: Passage | None,
     ) -> None:
         self._clients = clients
         self._make = message
@@ -262,7 +267,14 @@ class Asking:
             self._answered[realm] = tried + 1
             cnonce = engine.identifiers.token(8)
             credentials = digest.answer(
-                challenge, message.method, message.uri_text, username=username, password=password, ha1=hashes, cnonce=cnonce, body=message.body
+                challenge,
+                message.method,
+                message.uri_text,
+                username=username,
+                password=password,
+                ha1=hashes,
+                cnonce=cnonce,
+                body=message.body,
             )
             self._again(branch, name, credentials)
             return True
@@ -349,7 +361,7 @@ class Clients:
                 self._make(branch, action.what, response)
             elif isinstance(action, Tell):
                 branch.asking.told(branch, action.event, response)
-            elif isinstance(action, End) and self._branches.pop(branch.key, None) is not None:
+            elif self._branches.pop(branch.key, None) is not None:  # End
                 branch.timers.clear()
                 branch.flow.release()
 
@@ -369,7 +381,7 @@ class Clients:
             data = engine.prepare(cancel, passage)
             if data is not None:
                 machine = NonInviteClient(engine.transactions.timers, branch.flow.reliable)
-                asking = Asking(self, cancel, deque(), lambda outcome: None, branch.passage)
+                asking = Asking(self, cancel, deque(), lambda _: None, branch.passage)
                 cancelling = Branch(asking, cancel, passage, machine)
                 self.add(cancelling)
                 self.run(cancelling, machine.start(data))

@@ -12,8 +12,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pipeline import state
-from pipeline.clock import Clock
 from pipeline.client import Clients
+from pipeline.clock import Clock
 from pipeline.dialogs import Dialogs
 from pipeline.domains import Domains
 from pipeline.events import Bus
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pipeline.chain import Chain
+    from pipeline.client import Asking, Outcome
     from pipeline.config.plan import Plan
     from pipeline.dal import Layer
     from pipeline.flow import Flow, Target
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from pipeline.sip.message import Message, Request
     from pipeline.trace.tap import Tap
 
+LOOK = 0.5
+"""Seconds between two looks at how late the loop runs."""
 LAG_HIGH, LAG_LOW = 1.0, 0.5
 """Seconds the loop may run late before new work is refused, and when it is taken again. Beyond 2*T1 every request that waits
 has been sent three times (RFC 3261 17.1.2.2), so serving the queue only feeds it."""
@@ -65,6 +68,7 @@ class Pipeline:
         self.loop = loop
         self.clock = clock or Clock(loop)
         self.network = network or Sockets(loop)
+        self._own_network = network is None
         self.identifiers = Identifiers(random)
         self.bus = Bus(self.clock.time)
         self.tell = self.bus.tell
@@ -116,7 +120,8 @@ class Pipeline:
 
         self.draining = True
         deadline = self.clock.now() + seconds
-        while (len(self.lanes) or len(self.waiting)) and self.clock.now() < deadline:
+        # Lanes count in plain integers: an event per job would cost each of them.
+        while (len(self.lanes) or len(self.waiting)) and self.clock.now() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         self.tell("pipeline.stopping", name=self.plan.name)
         self.lanes.stop()
@@ -124,6 +129,8 @@ class Pipeline:
             await self._lifecycle(listing.plugin, "stop")
         for flow in tuple(self.flows.values()):
             flow.close("the server stops")
+        if self._own_network:
+            self.network.close()
 
     async def _lifecycle(self, plugin: Any, hook: str) -> None:
         method = getattr(plugin, hook, None)
@@ -145,7 +152,7 @@ class Pipeline:
         return self._states[name]
 
     def _watch_lag(self) -> None:
-        due = self.clock.now() + 0.25
+        due = self.clock.now() + LOOK
 
         def look() -> None:
             late = self.clock.now() - due
@@ -158,7 +165,7 @@ class Pipeline:
             if not self.draining:
                 self._watch_lag()
 
-        self.clock.call_later(0.25, look)
+        self.clock.call_later(LOOK, look)
 
     # -- the way in --------------------------------------------------------------------------------------------------
 
@@ -297,7 +304,7 @@ class Pipeline:
         passage.decided = (chain.stage, chain.names[i] if 0 <= i < len(chain.names) else "stack", verdict)
         message = passage.message
         if type(verdict) is Reply:
-            if message is None or not message.is_request:
+            if message is None or not message.is_request:  # type: ignore[redundant-expr]  # not parsed yet
                 self._misused(passage, "replied to what is no request")
             elif message.method == "ACK":  # type: ignore[attr-defined]
                 self.counts["dropped.ack"] += 1
@@ -315,13 +322,14 @@ class Pipeline:
             self._step_failed(passage, TypeError(f"gave {verdict!r}, which is no verdict"), chain, i, generation)
 
     def _claim(self, passage: Passage, claim: Claim) -> None:
-        refusal = self.transactions.begin(passage)
+        # Most jobs answer at once: then no transaction object was ever needed, only the bytes of the answer are kept.
+        refusal = self.transactions.merged(passage) if passage.transaction is None else None
         if refusal is not None:
             self.respond(passage, refusal)
         elif not self.lanes.post(claim.servant, claim.key, claim.job, passage):
             self.counts["refused.lane"] += 1
             self.respond(passage, Reply(503, headers=(("Retry-After", "5"),), because=f"{claim.servant}: the lane of {claim.key} is full"))
-        else:
+        elif not passage.final:
             self.transactions.claimed(passage)
 
     def _ended(self, passage: Passage, verdict: Drop) -> None:
@@ -369,11 +377,17 @@ class Pipeline:
         request: Any = passage.message
         status = reply.status
         transaction = passage.transaction
+        if passage.final:
+            self.counts["late"] += 1
+            return
         if transaction is None:
-            if not reply.stateless and (refusal := self.transactions.merged(passage)) is not None:
+            if not reply.stateless and not passage.merge and (refusal := self.transactions.merged(passage)) is not None:
                 reply, status = refusal, refusal.status
         elif not transaction.open:
             self.counts["late"] += 1
+            return
+        if status == 408 and transaction is None and request.method != "INVITE":
+            self.counts["transactions.timeout"] += 1  # RFC 4320 4.2: by then nobody listens any more
             return
         response = Response.to(
             request,
@@ -389,7 +403,9 @@ class Pipeline:
         if generation.intercept_out.steps or self.tap is not None:
             outgoing = Passage(self, None, flow, self.loop.time())
             outgoing.message, outgoing.outgoing, outgoing.cause = response, True, passage
-            outgoing.decided = passage.decided
+            # What decided this answer: the step that ended the walk, with the sentence of the answer itself (a servant's comes later).
+            stage, name = passage.decided[:2] if passage.decided is not None else ("protocol", "stack")
+            outgoing.decided = (stage, name, reply)
             refused = self._intercept_out(response, outgoing, generation)
             if isinstance(refused, Drop):
                 self.counts["dropped.out"] += 1
@@ -402,9 +418,11 @@ class Pipeline:
         if transaction is not None:
             transaction.respond(status, data, flow)
         else:
-            if not reply.stateless and not flow.reliable or request.method == "INVITE":
+            if (not reply.stateless and not flow.reliable) or request.method == "INVITE":
                 self.transactions.answered(passage, status, data, reply.stateless, flow)
             self._write(data, flow)
+        if status >= 200:
+            passage.final = True
         if outgoing is not None and self.tap is not None:
             self.tap.went(outgoing, data)
 
@@ -467,7 +485,9 @@ class Pipeline:
 
     # -- asking others -----------------------------------------------------------------------------------------------
 
-    def request(self, message: Request, target: Any, on_event: Callable[[Any], None], cause: Passage | None = None) -> Any:
+    def request(
+        self, message: Request | Callable[[Flow], Request], target: Any, on_event: Callable[[Outcome], None], cause: Passage | None = None
+    ) -> Asking:
         """Send a request of our own and report what becomes of it; see `pipeline.client.Clients.request`."""
         return self.clients.request(message, target, on_event, cause)
 

@@ -97,7 +97,7 @@ def invite_reply(message: Message, passage: Passage) -> Verdict | None:
 
 
 @hookspec
-def store(engine: Pipeline) -> Backend:
+def store(engine: Pipeline) -> Backend | None:
     """Give a backend of the data access layer; `[dal]` in pipeline.toml names it by the plugin's name."""
 
 

@@ -130,6 +130,7 @@ class Passage:
         "decided",
         "dialog",
         "endpoint",
+        "final",
         "flow",
         "identified",
         "identity",
@@ -166,6 +167,8 @@ class Passage:
         self.key = ""
         """The key of its server transaction (RFC 3261 17.2.3)."""
         self.merge = 0
+        self.final = False
+        """Whether the request has got its final answer."""
         self.tag = ""
         """Our To-tag, where it is settled before the answer."""
         self.reach = ""

@@ -5,6 +5,8 @@ once, and from the loop's thread only (a thread hands its result over with `loop
 servants with `await` or `then`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Generator, Iterable
 from typing import Any
 

@@ -38,12 +38,13 @@ def network(text: str) -> IPv4Network | IPv6Network:
 class Prefixes(Generic[V]):
     """A value for each of some networks."""
 
-    __slots__ = ("_known", "_lengths", "_remembered")
+    __slots__ = ("_known", "_lengths", "_remembered", "_values")
 
     def __init__(self, entries: Iterable[tuple[IPv4Network | IPv6Network, V]] = ()) -> None:
         self._known: dict[tuple[int, int, int], V] = {}
         for net, value in entries:
             self._known.setdefault((net.version, net.prefixlen, int(net.network_address)), value)
+        self._values = frozenset(self._known.values())
         self._lengths = {
             version: sorted({length for family, length, _ in self._known if family == version}, reverse=True) for version in (4, 6)
         }
@@ -51,6 +52,10 @@ class Prefixes(Generic[V]):
 
     def __len__(self) -> int:
         return len(self._known)
+
+    def holds(self, value: V) -> bool:
+        """Tell whether any network has this value."""
+        return value in self._values
 
     def find(self, host: str) -> V | None:
         """Return the value of the longest network that holds this address; None when none does, or it is no address."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from functools import partial
 from inspect import iscoroutine
 from typing import TYPE_CHECKING, Any
 
@@ -81,7 +82,7 @@ class Lanes:
                         result = self._drive(result)
                     if isinstance(result, Pending):
                         if not result.done:
-                            result.then(lambda pending: self._finished(key, lane, passage, pending))
+                            result.then(partial(self._finished, key, lane, passage))
                             return
                         self._report(lane, passage, result)
             if not lane.waiting:

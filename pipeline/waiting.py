@@ -32,7 +32,7 @@ class Waiter:
         self.at = at
         self.generation = generation
         self.open = True
-        self.call_id = passage.message.call_id if passage.message is not None else ""
+        self.call_id = passage.message.call_id if passage.message is not None else ""  # type: ignore[redundant-expr]  # not parsed yet
         self.source = passage.flow.peer[0]
 
 
@@ -64,7 +64,9 @@ class Waiting:
         if self._count >= options.waiting or mine >= options.waiting_per_source:
             engine.counts["refused.waiting"] += 1
             if is_request and message.method not in ("ACK", "CANCEL"):
-                engine.respond(passage, Reply(503, headers=(("Retry-After", "5"),), because="waiting: too many passages wait already", stateless=True))
+                engine.respond(
+                    passage, Reply(503, headers=(("Retry-After", "5"),), because="waiting: too many passages wait already", stateless=True)
+                )
             return
         if is_request and message.method not in ("ACK", "CANCEL") and passage.transaction is None:
             refusal = engine.transactions.begin(passage)

@@ -27,7 +27,13 @@ PLAIN = st.fixed_dictionaries(
         "trylast": st.booleans(),
     }
 )
-WRAPPER = st.fixed_dictionaries({"kind": st.sampled_from(["wrapper", "hookwrapper"]), "args": st.sampled_from(SIGNATURES[:1]), "force": st.sampled_from([None, "forced"])})
+WRAPPER = st.fixed_dictionaries(
+    {
+        "kind": st.sampled_from(["wrapper", "hookwrapper"]),
+        "args": st.sampled_from(SIGNATURES[:1]),
+        "force": st.sampled_from([None, "forced"]),
+    }
+)
 
 
 def plugin_of(number, recipe, log):
@@ -48,7 +54,7 @@ def plugin_of(number, recipe, log):
     else:
         body = " log.append((number, 'in'))\n outcome = yield\n log.append((number, 'out'))\n if recipe['force']: outcome.force_result(recipe['force'])\n"
         mark = hookimpl(hookwrapper=True)
-    exec(head + body, space)  # noqa: S102
+    exec(head + body, space)
     return type(f"Plugin{number}", (), {"decide": mark(space["decide"])})()
 
 
@@ -126,5 +132,3 @@ def test_the_traced_twin_notes_what_was_raised():
     with pytest.raises(ValueError):
         walk(twin.steps, "m", passage)
     assert isinstance(passage.spans[0][2], ValueError)
-
-

@@ -1,4 +1,5 @@
 """pipeline/clock.py: two times, and the queue for timers of one duration."""
+
 import asyncio
 import time
 from datetime import UTC, timedelta, timezone

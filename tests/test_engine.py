@@ -31,17 +31,25 @@ class Probe:
             return Claim("probe", message.call_id, self.jobs.append)
         return None
 """
-APPLICATION = PROBE + """
+APPLICATION = (
+    PROBE
+    + """
     @hookimpl
     def application(self, message, passage):
         return self.act(message, passage)
 """
-INTERCEPTOR = PROBE + """
+)
+INTERCEPTOR = (
+    PROBE
+    + """
     @hookimpl
     def intercept(self, message, passage):
         return self.act(message, passage)
 """
-OUT = PROBE + """
+)
+OUT = (
+    PROBE
+    + """
     @hookimpl
     def intercept_out(self, message, passage):
         self.out.append((message, passage))
@@ -49,6 +57,7 @@ OUT = PROBE + """
             message.set("server", "probe", by="probe")
         return Drop("no") if self.does == "drop" else 1 / 0 if self.does == "raise" else None
 """
+)
 
 
 def app(sip, write, options="", source=APPLICATION, **more):
@@ -119,14 +128,18 @@ def test_a_reply_to_an_ack_is_a_drop(sip, write):
 
 def test_a_reply_to_a_response_is_counted_as_misuse(sip, write):
     server = sip(write("probe", INTERCEPTOR), intercept=["probe"], application=[])
-    server.send(b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKx\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:a@b>;tag=2\r\nCall-ID: x\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n")
+    server.send(
+        b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKx\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:a@b>;tag=2\r\nCall-ID: x\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+    )
     assert server.replies() == []
     assert server.engine.counts["misused"] == 1
 
 
 def test_an_exception_on_a_response_passes_it_on(sip, write):
     server = sip(write("probe", INTERCEPTOR, 'does = "raise"'), intercept=["probe"], application=[])
-    server.send(b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKx\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:a@b>;tag=2\r\nCall-ID: x\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n")
+    server.send(
+        b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bKx\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:a@b>;tag=2\r\nCall-ID: x\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+    )
     server.replies()
     assert server.engine.counts["failed.probe"] == 1
     assert server.engine.counts["dropped.response"] == 1
@@ -173,7 +186,7 @@ def test_a_servant_that_forgets_an_invite_is_answered_in_its_place(sip, write):
     server = app(sip, write, 'does = "claim"')
     server.send(server.message("INVITE", "bob"))
     server.advance(181)
-    assert [reply.status for reply in server.replies() if reply.status >= 200] == [500]
+    assert {reply.status for reply in server.replies() if reply.status >= 200} == {500}
     assert server.engine.counts["claims.over"] == 1
 
 
@@ -233,7 +246,7 @@ def test_new_work_is_refused_while_draining_and_what_has_begun_goes_on(sip, writ
 
 
 def test_a_stateless_answer_leaves_nothing_behind_and_keeps_its_tag(sip, write):
-    source = INTERCEPTOR.replace("because=\"does: it was told to\")", "stateless=True)")
+    source = INTERCEPTOR.replace('because="does: it was told to")', "stateless=True)")
     server = sip(write("probe", source), intercept=["probe"], application=[])
     request = server.message("OPTIONS", "bob")
     server.send(request)

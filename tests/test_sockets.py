@@ -1,4 +1,5 @@
 """pipeline/sockets.py with datagrams.py and streams.py: real sockets over loopback. Every wait is for an event, with a limit."""
+
 import asyncio
 import errno
 import os
@@ -31,6 +32,7 @@ def six(*values):
 @pytest.fixture
 def run():
     """Run a coroutine function with Sockets, and close them."""
+
     def run(main):
         async def inside():
             sockets = Sockets(asyncio.get_running_loop())
@@ -38,7 +40,9 @@ def run():
                 return await asyncio.wait_for(main(sockets), LIMIT)
             finally:
                 sockets.close()
+
         return asyncio.run(inside())
+
     return run
 
 
@@ -80,7 +84,9 @@ def test_a_datagram_is_received_and_answered(run, host, kind):
     run(main)
 
 
-@pytest.mark.parametrize(("wild", "asked", "client"), [("0.0.0.0", "127.0.0.2", "127.0.0.1"), ("0.0.0.0", "127.0.0.1", "127.0.0.9"), six("::", "::1", "::1")])
+@pytest.mark.parametrize(
+    ("wild", "asked", "client"), [("0.0.0.0", "127.0.0.2", "127.0.0.1"), ("0.0.0.0", "127.0.0.1", "127.0.0.9"), six("::", "::1", "::1")]
+)
 def test_under_a_wildcard_the_answer_leaves_from_the_address_that_was_asked(run, wild, asked, client):
     async def main(sockets):
         heard = Inbox()
@@ -149,7 +155,7 @@ def test_the_kernel_s_drops_are_counted(run):
     async def main(sockets):
         heard = Inbox()
         server, client = sockets.datagram("127.0.0.1", 0, heard, receive_buffer=4096), sockets.datagram("127.0.0.1", 0, print)
-        for _ in range(200):            # nobody reads: the loop has no turn
+        for _ in range(200):  # nobody reads: the loop has no turn
             client.send(bytes(1000), server.local)
         assert server.drops() > 100
         await heard.get()
@@ -240,8 +246,8 @@ def test_a_full_send_buffer_keeps_the_order_and_is_bounded(run):
 
         server._sendto = refusing
         results = [server.send(b"%d" % number, client.local) for number in range(datagrams.WAITING + 5)]
-        assert results[:datagrams.WAITING] == [None] * datagrams.WAITING
-        assert {result.errno for result in results[datagrams.WAITING:]} == {errno.ENOBUFS}
+        assert results[: datagrams.WAITING] == [None] * datagrams.WAITING
+        assert {result.errno for result in results[datagrams.WAITING :]} == {errno.ENOBUFS}
         assert server.unsent == 5
         full[0] = False
         for number in range(datagrams.WAITING):
@@ -272,7 +278,12 @@ def test_a_socket_may_be_closed_by_its_own_datagram(run):
 
 def test_only_addresses_are_literal():
     assert all(map(literal, ("10.0.0.1", "::1", "fe80::1%2", "fe80::1%lo", "::ffff:1.2.3.4")))
-    assert not any(map(literal, ("sip.example.com", "localhost", "", "1.2.3", "bad.cafe", "[::1]", "10.0.0.1\0", "1.2.3.4%2", "fe80::1%a.example", "fe80::1%")))
+    assert not any(
+        map(
+            literal,
+            ("sip.example.com", "localhost", "", "1.2.3", "bad.cafe", "[::1]", "10.0.0.1\0", "1.2.3.4%2", "fe80::1%a.example", "fe80::1%"),
+        )
+    )
 
 
 # TCP
@@ -444,7 +455,7 @@ def test_connecting_where_nobody_listens_fails_with_the_address(run):
 
 def test_connecting_gives_up_after_its_time(run):
     async def main(sockets):
-        with socket.socket() as full:           # a listener whose backlog is full answers no SYN
+        with socket.socket() as full:  # a listener whose backlog is full answers no SYN
             full.bind(("127.0.0.1", 0))
             full.listen(0)
             waiting = [sockets.connect(*full.getsockname(), timeout=0.05) for _ in range(6)]

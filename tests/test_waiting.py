@@ -87,7 +87,10 @@ def test_a_cancel_meanwhile_is_answered_and_the_result_discarded(sip, write, plu
     server.replies()
     cancel = invite.replace(b"INVITE", b"CANCEL")
     server.send(cancel)
-    assert sorted((reply.status, reply.cseq.method) for reply in server.replies() if reply.status >= 200) == [(200, "CANCEL"), (487, "INVITE")]
+    assert sorted((reply.status, reply.cseq.method) for reply in server.replies() if reply.status >= 200) == [
+        (200, "CANCEL"),
+        (487, "INVITE"),
+    ]
     plugin_of(server, "waiter").pendings[0].resolve(None)
     assert not [reply for reply in server.replies() if reply.status in (404, 480)]
 

@@ -20,7 +20,11 @@ class Curfew:
     @hookimpl
     def intercept(self, message: Message, passage: Passage) -> Reply | Drop | None:
         """Refuse a new call outside hours."""
-        if message.is_request and message.method == "INVITE" and passage.dialog is None \
-                and not self.opens <= passage.clock.local().hour < self.closes:
+        if (
+            message.is_request
+            and message.method == "INVITE"
+            and passage.dialog is None
+            and not self.opens <= passage.clock.local().hour < self.closes
+        ):
             return Reply(480, "Closed", because="opens: outside opening hours")
         return None

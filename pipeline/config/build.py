@@ -71,7 +71,7 @@ def build(document: Document) -> Plan:
                 stage=stage,
                 kind=classes[name].kind,
                 source=classes[name].source,
-                version=str(getattr(classes[name].cls, "version", "") or classes[name].version),
+                own=str(getattr(classes[name].cls, "version", "") or classes[name].version),
                 on_error=on_error[name],
                 written=frozenset(values[name]),
                 document=document,

@@ -14,16 +14,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.config.problems import listed, nearest
-from pipeline.config.version import own_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from importlib.metadata import EntryPoint
     from typing import Any
 
-__all__ = ["GROUP", "Finder", "Found", "Missing", "builtins", "camel_case", "entry_points"]
+__all__ = ["BUILT_IN", "GROUP", "Finder", "Found", "Missing", "builtins", "camel_case", "entry_points"]
 
 GROUP = "sipline"
+BUILT_IN = "built-in"
 
 
 class Found(NamedTuple):
@@ -139,7 +139,7 @@ class Finder:
 
     def _builtin(self, name: str) -> Found:
         module = _imported(name, f"pipeline.plugins.{name}")
-        return Found(_class(module, camel_case(name), f"pipeline.plugins.{name}"), name, "built-in", own_version())
+        return Found(_class(module, camel_case(name), f"pipeline.plugins.{name}"), name, BUILT_IN, "")
 
     def _installed(self, name: str, points: list[EntryPoint]) -> Found:
         owners = [_owner(point) for point in points]

@@ -27,56 +27,50 @@ class Refused(Exception):  # noqa: N818 (a sentence for the user, not a fault of
 
 def enable(path: str | os.PathLike[str], name: str, stage: str, after: Sequence[str] = ()) -> bool:
     """List a plugin in a stage, behind the last of those that `after` names, else at the end. False: it was listed already."""
-    changed = False
 
-    def insert(stages: dict[str, Any]) -> None:
-        nonlocal changed
+    def insert(stages: dict[str, Any]) -> tuple[str, ...]:
         if stage not in stages:
             raise Refused(f"there is no stage '{stage}' to list '{name}' in")
         names = stages[stage]
-        if name not in names:
-            behind = [position for position, other in enumerate(names) if other in after]
-            names.insert(behind[-1] + 1 if behind else len(names), name)
-            changed = True
+        if name in names:
+            return ()
+        behind = [position for position, other in enumerate(names) if other in after]
+        names.insert(behind[-1] + 1 if behind else len(names), name)
+        return (stage,)
 
-    _edit(path, insert)
-    return changed
+    return bool(_edit(path, insert))
 
 
 def disable(path: str | os.PathLike[str], name: str) -> tuple[str, ...]:
     """Take a plugin out of every stage, and leave its table for the day it comes back. Give the stages it was listed in."""
-    found: list[str] = []
 
-    def remove(stages: dict[str, Any]) -> None:
-        for stage, names in stages.items():
-            if name in names:
-                found.append(stage)
-            while name in names:
-                names.remove(name)
+    def remove(stages: dict[str, Any]) -> tuple[str, ...]:
+        found = tuple(stage for stage, names in stages.items() if name in names)
+        for stage in found:
+            while name in stages[stage]:
+                stages[stage].remove(name)
+        return found
 
-    _edit(path, remove)
-    return tuple(found)
+    return _edit(path, remove)
 
 
-def _edit(path: str | os.PathLike[str], change: Callable[[dict[str, Any]], None]) -> None:
-    import tomlkit  # noqa: PLC0415 (60 ms that only an edit needs)
-
+def _edit(path: str | os.PathLike[str], change: Callable[[dict[str, Any]], tuple[str, ...]]) -> tuple[str, ...]:
+    """Apply a change to the lists by stage; give the stages that it changed."""
     path = Path(path).resolve()  # a link stays a link
     before = read(path)  # says well what is wrong with the file
-    text = path.read_bytes().decode("utf-8")
-    wanted = _stages(before.data)
-    change(wanted)
-    if wanted == _stages(before.data):
-        return
-    edited = tomlkit.parse(text)
+    expected = tomllib.loads(before.text)
+    changed = change(_stages(expected))
+    if not changed:
+        return ()
+    import tomlkit  # noqa: PLC0415 (60 ms that only an edit needs)
+
+    edited = tomlkit.parse(path.read_bytes().decode("utf-8-sig"))
     change(_stages(edited))
     result = edited.as_string()
-    after = tomllib.loads(result.removeprefix("\ufeff"))
-    expected = tomllib.loads(before.text)
-    change(_stages(expected))
-    if after != expected:
+    if tomllib.loads(result) != expected:
         raise Refused(f"{before.name} cannot be edited without changing more than the list: do it by hand")
     _replace(path, result)
+    return changed
 
 
 def _stages(data: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, Any
 
+from pipeline.config.plan import Reference
 from pipeline.config.problems import listed, nearest
 from pipeline.config.read import dotted
 from pipeline.config.schema import MISSING, check_value, make, misspelt, options_of
@@ -49,6 +50,10 @@ class Objects:
         self.all: list[Any] = []
         self.places: dict[str, dict[str, Keys]] = {}
         """Type -> id -> table, also of objects that could not be made: a mistake in one is not a mistake in those that refer to it."""
+        self.own_aors: set[str] = set()
+        """The AORs that users would have by their names: what a misspelt one was probably meant to be."""
+        self.refers: list[Reference] = []
+        """Every id that a table names, right or not."""
 
     def add(self, kind: str, ident: str, values: Mapping[str, Any], keys: Keys, *, fine: bool = True) -> None:
         """Make an object, unless its id is taken."""
@@ -152,10 +157,14 @@ def _put(objects: Objects, values: dict[str, Any], option: Option, value: Any, k
     value = check_value(objects.report, option, value, keys)
     if value is MISSING:
         return
-    if option.refers == "aor":
-        value = (
-            objects.aor_id(value, keys) if isinstance(value, str) else tuple(objects.aor_id(v, (*keys, i)) for i, v in enumerate(value))
-        )
+    if option.refers == "aor" and isinstance(value, tuple):
+        value = tuple(objects.aor_id(name, (*keys, position)) for position, name in enumerate(value))
+    if option.refers and value != option.default:
+        who = dotted(*keys[:2])
+        for position, ident in enumerate((value,) if isinstance(value, str) else value):
+            place = keys if isinstance(value, str) else (*keys, position)
+            text = f"{who} refers to {option.refers} '{ident}', which does not exist"
+            objects.refers.append(Reference(option.refers, ident, place, text))
     if option.name == "match" and keys[0] == "identify":
         _networks(objects.report, value, keys)
     values[option.name] = value
@@ -188,8 +197,9 @@ def _digests(report: Report, value: Any, keys: Keys) -> dict[str, str] | None:
             text = f"item {position + 1} of password_digest must be an algorithm, a colon and a hash"
             hint = 'write "MD5:…"'
         elif not size:
-            text = f"item {position + 1} of password_digest: unknown algorithm '{name[:20]}'"
-            hint = nearest(name, ALGORITHMS) or f"it is {listed(ALGORITHMS, 'or')}"
+            hint = nearest(name, ALGORITHMS)  # what is like none may be half a password: it is not shown
+            text = f"item {position + 1} of password_digest: unknown algorithm" + (f" '{name}'" if hint else "")
+            hint = hint or f"it is {listed(ALGORITHMS, 'or')}"
         elif len(digits) != size or not _HEX.issuperset(digits):
             text = f"item {position + 1} of password_digest: a hash of {name.upper()} is {size} hexadecimal digits"
             hint = f"this has {len(digits)}" if _HEX.issuperset(digits) else "this has other characters"
@@ -219,11 +229,13 @@ def _user(objects: Objects, name: str, table: dict[str, Any], keys_of: dict[str,
         else:
             report.error((*keys, key), f"{dotted(*keys)} has no key '{key}'", nearest(key, keys_of), key=True)
     aor = objects.aor_id(name, keys, key=True)
+    objects.own_aors.add(aor)
     endpoint = {"auth": (name,), "aors": (aor,), **parts["endpoint"]}
     _own_auth(objects, keys, table, parts["auth"], endpoint["auth"])
     fine = report.count == before
     if aor in endpoint["aors"]:
-        if "aors" in table or aor not in objects.places.get("aor", {}) or parts["aor"]:
+        other = objects.places.get("aor", {}).get(aor)
+        if other is None or other[0] == "user" or parts["aor"]:  # an [aor.NAME] of its own is taken instead
             objects.add("aor", aor, parts["aor"], keys, fine=fine)
     elif parts["aor"]:
         first = next(iter(parts["aor"]))

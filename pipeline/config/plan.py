@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from pipeline.config.discover import BUILT_IN
+from pipeline.config.version import own_version
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -32,13 +35,19 @@ class Listing:
     """The plugin's own name: what `use` says, else the name in the list."""
     source: str
     """Where it came from: "built-in", "sip-curfew 1.2" (a distribution) or "plugins.d/curfew.py"."""
-    version: str
+    own: str
+    """The version that its class or its distribution says; empty for what comes with Sipline."""
     on_error: str
     """"" (500), "reject:STATUS" or "skip"."""
     written: frozenset[str]
     """The options that the file sets."""
     document: Document = attrs.field(repr=False)
     keys: tuple[str | int, ...]
+
+    @property
+    def version(self) -> str:
+        """What the graph shows: its own, else Sipline's."""
+        return self.own or (own_version() if self.source == BUILT_IN else "")
 
     @property
     def place(self) -> Place:

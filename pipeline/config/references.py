@@ -15,12 +15,12 @@ from pipeline.config.schema import options_of
 from pipeline.dal.objects import TYPES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from collections.abc import Mapping as Table
 
     from pipeline.config.discover import Found
     from pipeline.config.objects import Objects
     from pipeline.config.problems import Report
-    from pipeline.config.stages import Keys
     from pipeline.config.stored import Store
     from pipeline.dal.layer import Mapping
 
@@ -42,43 +42,37 @@ def check_references(
         for kind in TYPES
         if kind in mapping
     }
-    found: list[Reference] = []
-
-    def check(kind: str, name: str, keys: Keys, who: str) -> None:
-        ident = objects.aor_id(name, keys) if kind == "aor" and "@" not in name else name
-        known = objects.places.get(kind, {})
-        if ident in known:
-            return
-        text = f"{who} refers to {kind} '{name}', which does not exist"
-        if elsewhere.get(kind):
-            found.append(Reference(kind, ident, keys, text))
-        else:
-            short = {key.partition("@")[0] if "@" not in name else key: key for key in known} if kind == "aor" else known
-            report.error(keys, text, nearest(name, short) or f"write {dotted(kind, name)}, or remove it")
-
-    fields = {kind: [name for name, option in options_of(cls).items() if option.refers] for kind, cls in TYPES.items()}
-    data = report.document.data
-    for stored in objects.all:
-        for name in fields[stored.kind]:
-            keys = objects.places[stored.kind][stored.id]
-            written = name in data.get(str(keys[0]), {}).get(keys[1], {})
-            if not written and keys[0] == "user":
-                continue  # it refers to itself
-            refers = options_of(type(stored))[name].refers
-            value = getattr(stored, name)
-            for position, ident in enumerate((value,) if isinstance(value, str) else value):
-                place = (*keys, name) if isinstance(value, str) else (*keys, name, position)
-                if ident:
-                    check(refers, ident, place if written else keys, dotted(*keys))
+    asked = list(objects.refers)
     for plugin, plugin_class in classes.items():
         for name, option in options_of(plugin_class.cls).items():
-            if option.refers and name in values.get(plugin, {}):
-                value = values[plugin][name]
-                place = ("plugin", plugin, name)
-                for position, ident in enumerate((value,) if isinstance(value, str) else value or ()):
-                    if ident:
-                        check(option.refers, ident, place if isinstance(value, str) else (*place, position), f"{name} of [plugin.{plugin}]")
+            if not option.refers or not (value := values.get(plugin, {}).get(name)):
+                continue
+            place = ("plugin", plugin, name)
+            for position, ident in enumerate((value,) if isinstance(value, str) else value):
+                ident = objects.aor_id(ident, place) if option.refers == "aor" else ident
+                text = f"{name} of [plugin.{plugin}] refers to {option.refers} '{ident}', which does not exist"
+                asked.append(Reference(option.refers, ident, place if isinstance(value, str) else (*place, position), text))
+    found: list[Reference] = []
+    for reference in asked:
+        known = objects.places.get(reference.type, {})
+        if reference.id in known:
+            continue
+        if elsewhere.get(reference.type):
+            found.append(reference)
+        else:
+            header = dotted(reference.type, reference.id)
+            names = {*known, *objects.own_aors} if reference.type == "aor" else known
+            report.error(reference.keys, reference.message, _meant(reference.id, names) or f"write {header}, or remove it")
     return found
+
+
+def _meant(ident: str, known: Iterable[str]) -> str:
+    """Suggest an id; of AORs only the users of one domain are compared, for all of them are alike behind the @."""
+    user, at, domain = ident.rpartition("@")
+    if not at:
+        return nearest(ident, known)
+    users = [other.rpartition("@")[0] for other in known if other.endswith(f"@{domain}")]
+    return nearest(user, users)
 
 
 def check_hashes(report: Report, objects: Objects) -> None:

@@ -153,7 +153,7 @@ def check_value(report: Report, option: Option, value: Any, keys: tuple[str | in
         convert_further = option.attribute.converter
         validator(None, option.attribute, result if convert_further is None else convert_further(result))
     except (ValueError, TypeError) as error:
-        _refused(report, option, result, error, keys)
+        _refused(report, option, value, error, keys)
         return MISSING
     except Exception:
         return result  # a validator that looks at the whole plugin speaks when it is made
@@ -164,16 +164,16 @@ def _wrong_type(report: Report, option: Option, fault: Fault, keys: tuple[str | 
     subject = option.name
     for key in fault.keys:
         subject = f"item {key + 1} of {subject}" if isinstance(key, int) else f"{subject}.{key}"
-    value = "what it is" if option.secret else shown(fault.value)
+    value = "" if option.secret else f", not {shown(fault.value)}"
     write = f"write {option.name} = {fault.write}" if fault.write and not option.secret else fault.hint
-    report.error((*keys, *fault.keys), f"{subject} must be {fault.must}, not {value}", write)
+    report.error((*keys, *fault.keys), f"{subject} must be {fault.must}{value}", write)
 
 
 def _refused(report: Report, option: Option, value: Any, error: Exception, keys: tuple[str | int, ...]) -> None:
     allowed = limits(option.attribute.validator)
     said = str(error.args[0]) if error.args else str(error)
     if allowed:
-        text = f"{option.name} must be {allowed}, not {'what it is' if option.secret else shown(value)}"
+        text = f"{option.name} must be {allowed}" + ("" if option.secret else f", not {shown(value)}")
     elif option.secret:
         text = f"{option.name} is refused by its validator"
     else:

@@ -90,7 +90,7 @@ def read_domains(report: Report, data: dict[str, Any], options: PipelineOptions,
 
 def _domain(report: Report, cls: type, name: str, table: dict[str, Any], keys: Keys) -> Any:
     if not host_key(name) or (not name.startswith("[") and any(mark in name for mark in " @/:")):
-        bare = name.rpartition("@")[2].partition(":")[0].strip()
+        bare = name.removeprefix("sip:").rpartition("@")[2].partition(":")[0].strip()
         report.error(keys, f"'{name}' is no domain name", f"write '{bare}'" if bare and " " not in bare else "", key=keys[0] == "domain")
         return None
     before = report.count

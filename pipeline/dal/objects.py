@@ -30,6 +30,7 @@ class Stored:
     kind: ClassVar[str] = ""  # the type's name, set by register()
     owner: ClassVar[str] = ""  # the field that owns: "" = each object stands alone
     indexed: ClassVar[tuple[str, ...]] = ()
+    hot: ClassVar[bool] = False  # read and written with every message: a backend that can keeps all of them in memory
     id: str
     origin: str
     version: int
@@ -202,6 +203,7 @@ class Contact(Stored):
     """One binding of an address of record (RFC 3261 10.3): where a phone can be reached, and until when."""
 
     owner = "aor"
+    hot = True
 
     id: str = option(help="name of the binding, unique among all")
     aor: str = option(refers="aor", help="the address of record that it belongs to")

@@ -89,7 +89,7 @@ class Address:
 
 
 def _of(header: str, error: Malformed) -> Malformed:
-    return bad(header, error.why, error.status)
+    return bad(header, error.why)  # 414 is the Request-URI's own status
 
 
 def _careful(text: str, header: str) -> Address:

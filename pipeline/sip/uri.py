@@ -126,7 +126,7 @@ class Uri:
 
 def _parse(text: str) -> Uri:
     if len(text) > MAX_URI:
-        raise bad("URI", f"longer than {MAX_URI}", 414)
+        raise bad("URI", f"the URI is longer than {MAX_URI}", 414)
     found = COMMON.fullmatch(text)
     if found is None:
         return _careful(text)

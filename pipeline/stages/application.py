@@ -19,7 +19,22 @@ if TYPE_CHECKING:
     from pipeline.sip.message import Request
 
 SIP_METHODS = frozenset(
-    {"INVITE", "ACK", "CANCEL", "BYE", "REGISTER", "OPTIONS", "PRACK", "SUBSCRIBE", "NOTIFY", "PUBLISH", "INFO", "REFER", "MESSAGE", "UPDATE"}
+    {
+        "INVITE",
+        "ACK",
+        "CANCEL",
+        "BYE",
+        "REGISTER",
+        "OPTIONS",
+        "PRACK",
+        "SUBSCRIBE",
+        "NOTIFY",
+        "PUBLISH",
+        "INFO",
+        "REFER",
+        "MESSAGE",
+        "UPDATE",
+    }
 )
 """The IANA registry of SIP methods."""
 
@@ -63,7 +78,9 @@ def check(offer: Offer, message: Request, passage: Passage) -> Verdict | None:
     if method != "CANCEL" and "require" in message:
         unsupported = [tag for tag in message.require if tag.lower() not in offer.extensions]
         if unsupported:
-            return Reply(420, headers=(("Unsupported", ", ".join(unsupported)),), because=f"Require: nobody supports {', '.join(unsupported)}")
+            return Reply(
+                420, headers=(("Unsupported", ", ".join(unsupported)),), because=f"Require: nobody supports {', '.join(unsupported)}"
+            )
     if message.body:
         return _body(offer, message)
     return None

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.clock import Fifo
 from pipeline.passage import Drop, Reply
+from pipeline.sip.matching import ack_belongs, merge_key, server_key, server_key_for_cancel
 from pipeline.sip.routing import reply_to
 from pipeline.sip.timers import End, Make, Send, Start, Stop, Tell, Timers
 from pipeline.sip.transaction_server import InviteServer, NonInviteServer
-from pipeline.sip.matching import merge_key, server_key, server_key_for_cancel
 from pipeline.stages.timetable import Timetable
 
 if TYPE_CHECKING:
@@ -58,9 +58,12 @@ class ServerTransaction:
     def respond(self, status: int, data: bytes, flow: Flow) -> None:
         """Send an answer of the owner, and repeat it as the machine says."""
         self.flow = flow
+        machine = self.machine
+        if status == 408 and not isinstance(machine, InviteServer):
+            self.table.forbidden(self)
+            return
         if status >= 200:
             self.final = True
-        machine = self.machine
         if machine is None:
             if status >= 200:  # answered before anybody had to wait: nothing but the bytes need be kept
                 self.table.complete(self.key, self.merge, data, self.reliable)
@@ -122,6 +125,8 @@ class Transactions:
             return Drop("stack: a retransmission; the stored answer was sent again")
         passage.transaction = found
         if request.method == "ACK":
+            if not ack_belongs(request, found.tag):
+                return Drop("stack: an ACK for another answer")
             if found.machine is not None:
                 self.run(found, found.machine.ack())  # type: ignore[union-attr]
             return Drop("stack: the ACK of an INVITE transaction")
@@ -161,7 +166,9 @@ class Transactions:
         return None
 
     def claimed(self, passage: Passage) -> None:
-        """Start the machine of a claimed request whose servant has not answered at once."""
+        """Give a claimed request whose servant has not answered at once its transaction, and start the machine."""
+        if passage.transaction is None:
+            self.begin(passage)
         transaction: ServerTransaction | None = passage.transaction
         if transaction is not None and transaction.machine is None and transaction.open:
             transaction.machine = NonInviteServer(self.timers, transaction.reliable)
@@ -226,6 +233,11 @@ class Transactions:
         if len(self._completed) > self.limit:
             self._forget_completed(self._completed.pop())
             self.engine.counts["transactions.evicted"] += 1
+
+    def forbidden(self, transaction: ServerTransaction) -> None:
+        """End a non-INVITE transaction whose owner wants to answer 408: by then nobody listens any more (RFC 4320 4.2)."""
+        self.engine.counts["transactions.timeout"] += 1
+        self._end(transaction)
 
     def forget(self, passage: Passage) -> None:
         """End a transaction without an answer: a step dropped its request."""
@@ -295,7 +307,11 @@ class Transactions:
     def _claim_over(self, item: tuple[str, int]) -> None:
         """Answer an INVITE whose owner has forgotten it (RFC 3261 16.6: Timer C, three minutes)."""
         transaction = self.servers.get(item[0])
-        if isinstance(transaction, ServerTransaction) and id(transaction) == item[1] and transaction.open and transaction.passage is not None:
+        if (
+            isinstance(transaction, ServerTransaction)
+            and id(transaction) == item[1]
+            and transaction.open
+            and transaction.passage is not None
+        ):
             self.engine.counts["claims.over"] += 1
             self.engine.respond(transaction.passage, Reply(500, because="claim_seconds: no servant gave a final answer in time"))
-

@@ -1,8 +1,8 @@
-"""A running pipeline in a test: real plugins, virtual time, a network in memory. What the fixture `sip` gives.
+r"""A running pipeline in a test: real plugins, virtual time, a network in memory. What the fixture `sip` gives.
 
-    def test_a_call_outside_hours_is_refused(sip):
-        server = sip("[plugin.curfew]\\nopens = 0\\ncloses = 0", intercept=["curfew"])
-        assert server.request("INVITE", to="bob").status == 480
+def test_a_call_outside_hours_is_refused(sip):
+    server = sip("[plugin.curfew]\nopens = 0\ncloses = 0", intercept=["curfew"])
+    assert server.request("INVITE", to="bob").status == 480
 """
 
 from __future__ import annotations
@@ -10,13 +10,12 @@ from __future__ import annotations
 import random as randomness
 import re
 import tomllib
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.clock import Clock
 from pipeline.config import Document, build
 from pipeline.engine import Pipeline
 from pipeline.pending import Pending
-from pipeline.sip.message import Response
 from pipeline.sip.parser import parse
 from pipeline.testing.loop import VirtualLoop
 from pipeline.testing.network import Network
@@ -24,10 +23,14 @@ from pipeline.testing.user_agent import UserAgent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from pipeline.events import Event
+    from pipeline.sip.message import Response
 
 ADDRESS = "10.0.0.1"
+EPOCH = 1_800_000_000.0
+"""UTC at which every test begins; it passes with the virtual time, and with nothing else."""
 STAGES: dict[str, list[str]] = {
     "transport": ["udp", "tcp"],
     "protocol": ["stack"],
@@ -50,8 +53,8 @@ def toml_of(toml: str, stages: dict[str, list[str]]) -> str:
     if "pipeline" not in written:
         parts.append('[pipeline]\nname = "test"\ndomains = ["example.com"]\n')
     if "stage" not in written:
-        for stage, plugins in {**STAGES, **stages}.items():
-            parts.append(f'[[stage]]\nname = "{stage}"\nplugins = {plugins!r}\n'.replace("'", '"'))
+        listed = {**STAGES, **stages}.items()
+        parts += [f'[[stage]]\nname = "{stage}"\nplugins = {plugins!r}\n'.replace("'", '"') for stage, plugins in listed]
     for name in ("udp", "tcp"):
         if name not in written.get("plugin", {}):
             parts.append(f'[plugin.{name}]\nbind = ["{ADDRESS}:5060"]\n')
@@ -63,9 +66,19 @@ def toml_of(toml: str, stages: dict[str, list[str]]) -> str:
 class Server:
     """A pipeline that runs in a test."""
 
-    def __init__(self, toml: str, folder: Path, *, seed: int = 0, network: Network | None = None, loop: VirtualLoop | None = None, **stages: list[str]) -> None:
+    def __init__(
+        self,
+        toml: str,
+        folder: Path,
+        *,
+        seed: int = 0,
+        network: Network | None = None,
+        loop: VirtualLoop | None = None,
+        **stages: list[str],
+    ) -> None:
         self.loop = loop or VirtualLoop()
         self.network = network or Network(seed, loop=self.loop)
+        self.clock = Clock(self.loop, EPOCH)  # one for the server's life: its UTC goes on over a restart
         self.folder = folder
         self.random = randomness.Random(seed)  # noqa: S311  # the same seed must give the same test
         self.text = toml_of(toml, stages)
@@ -88,7 +101,7 @@ class Server:
     def start(self) -> None:
         """Start the pipeline (again, after `stop` or `crash`: what its stores kept is there)."""
         plan = build(Document(self.folder / "pipeline.toml", self.text))
-        self.engine = Pipeline(plan, self.loop, random=randomness.Random(self.random.random()), network=self.host)  # noqa: S311
+        self.engine = Pipeline(plan, self.loop, clock=self.clock, random=randomness.Random(self.random.random()), network=self.host)  # noqa: S311
         self.engine.bus.listen("", self.events.append)
         self.run(self.engine.start())
 
@@ -145,7 +158,7 @@ class Server:
         if source not in self._endpoints:
             replies = self._replies.setdefault(source, [])
             host = self.network.host(source[0])
-            self._endpoints[source] = host.datagram(source[0], source[1], lambda data, peer, local: replies.append(parse(data)))  # type: ignore[arg-type, return-value]
+            self._endpoints[source] = host.datagram(source[0], source[1], lambda data, *_: replies.append(parse(data)))  # type: ignore[arg-type]
         if isinstance(data, str):
             lines = re.sub(r"\r?\n", "\r\n", re.sub(r"(?m)^[ \t]+(?=\S+:|[A-Z]+ sip|$)", "", data.lstrip())).encode()
             data = lines if b"\r\n\r\n" in lines else lines.rstrip() + b"\r\n\r\n"
@@ -174,7 +187,7 @@ class Server:
         """Write a well-formed request; a `headers` pair replaces the usual field of that name, an empty value takes it away."""
         self._serial += 1
         domain = self.engine.domains.first.id
-        target = uri or (f"sip:{domain}" if method == "REGISTER" else f"sip:{to}@{domain}" if "@" not in to else f"sip:{to}")
+        target = uri or (f"sip:{domain}" if method == "REGISTER" or not to else f"sip:{to}@{domain}" if "@" not in to else f"sip:{to}")
         host = f"[{source[0]}]" if ":" in source[0] else source[0]
         fields = {
             "via": ("Via", f"SIP/2.0/UDP {host}:{source[1]};branch=z9hG4bKtest{self._serial};rport"),
@@ -200,7 +213,9 @@ class Server:
             lines.append(f"Content-Length: {len(body)}")
         return "\r\n".join(lines).encode("utf-8", "surrogateescape") + b"\r\n\r\n" + body
 
-    def request(self, method: str, to: str = "", *, password: str | None = None, source: tuple[str, int] = ("10.0.0.9", 5060), **more: Any) -> Response:
+    def request(
+        self, method: str, to: str = "", *, password: str | None = None, source: tuple[str, int] = ("10.0.0.9", 5060), **more: Any
+    ) -> Response:
         """Send a well-formed request and return its final answer; with `password`, answer one digest challenge."""
         if password is not None:
             return self._with_digest(method, to, password, source, more)
@@ -231,7 +246,9 @@ class Server:
         again = self.message(method, to, source=source, headers=headers, **{**more, "cseq": more.get("cseq", 1) + 1})
         request: Any = parse(again)
         username = more.get("username", more.get("from_", "alice"))
-        value = digest.answer(challenge, method, request.uri_text, username=username, password=password, cnonce=self.engine.token(), body=request.body)
+        value = digest.answer(
+            challenge, method, request.uri_text, username=username, password=password, cnonce=self.engine.token(), body=request.body
+        )
         request.set("authorization" if challenged.status == 401 else "proxy-authorization", value)
         before = len(self._replies[source])
         self.send(request.encode(), source)

@@ -143,7 +143,9 @@ class UserAgent:
 
     # -- registering -------------------------------------------------------------------------------------------------
 
-    def register(self, expires: int = 3600, contacts: Iterable[str] | None = None, *, retry: bool = False, headers: Iterable[tuple[str, str]] = ()) -> Attempt:
+    def register(
+        self, expires: int = 3600, contacts: Iterable[str] | None = None, *, retry: bool = False, headers: Iterable[tuple[str, str]] = ()
+    ) -> Attempt:
         """Send a REGISTER (10.2); with `retry`, send it anew until a final answer comes."""
         values = [f"<{self.contact}>"] if contacts is None else list(contacts)
         fields = [*(("Contact", value) for value in values), ("Expires", str(expires)), *headers]
@@ -185,7 +187,7 @@ class UserAgent:
         self._send(attempt, method, uri, to or uri, fields, body, ended, call_id=f"{self.engine.token(12)}@{self.address[0]}")
         return attempt
 
-    def _send(
+    def _send(  # noqa: PLR0917  # one caller each
         self,
         attempt: Attempt,
         method: str,
@@ -209,7 +211,7 @@ class UserAgent:
                 self._cseq = max(self._cseq, attempt.asking.branch.message.cseq.number)
             ended(outcome)
 
-        def made(flow: Flow) -> Request:
+        def made(_: Flow) -> Request:
             return Request.new(
                 method,
                 uri,

@@ -34,12 +34,20 @@ def _texts(values: Iterable[str]) -> tuple[str, ...]:
     return tuple(values)
 
 
+def _upper(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(value.upper() for value in values)
+
+
+def _lower(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(value.lower() for value in values)
+
+
 @attrs.frozen
 class Filter:
     """What to show; empty: everything."""
 
-    method: tuple[str, ...] = attrs.field(default=(), converter=lambda given: tuple(value.upper() for value in given))
-    user: tuple[str, ...] = attrs.field(default=(), converter=lambda given: tuple(value.lower() for value in given))
+    method: tuple[str, ...] = attrs.field(default=(), converter=_upper)
+    user: tuple[str, ...] = attrs.field(default=(), converter=_lower)
     address: tuple[str, ...] = attrs.field(default=(), converter=_texts)
     call_id: tuple[str, ...] = attrs.field(default=(), converter=_texts)
     status: tuple[str, ...] = attrs.field(default=(), converter=_texts)
@@ -54,7 +62,7 @@ class Filter:
                 networks.append(ip_network(text.strip("[]"), strict=False))
             except ValueError:
                 if not re.fullmatch(r"(\[[0-9a-fA-F:.%\w]+\]|[0-9.]+):[0-9]+", text):
-                    raise ValueError(f"{text!r} is no address: write 192.0.2.7, 192.0.2.0/24, 192.0.2.7:5060 or [2001:db8::7]:5060") from None
+                    raise ValueError(f"{text!r} is no address: write 192.0.2.7, 192.0.2.0/24, 192.0.2.7:5060 or [2001:db8::7]") from None
                 hosts.add(text)
         for text in self.status:
             if not _STATUS.match(text):

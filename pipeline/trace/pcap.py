@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import struct
-from ipaddress import ip_address
-from typing import IO, TYPE_CHECKING, Any
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import IO, TYPE_CHECKING
 
 from pipeline.trace.jsonl import private
 
@@ -85,27 +85,27 @@ class Pcap:
         self._file.close()
 
 
-def _ip(here: Any, there: Any, protocol: int, size: int) -> bytes:
+def _ip(here: IPv4Address | IPv6Address, there: IPv4Address | IPv6Address, protocol: int, size: int) -> bytes:
     if here.version == 6:
         return struct.pack("!IHBB", 6 << 28, size, protocol, 64) + here.packed + there.packed
     head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + size, 0, 0x4000, 64, protocol, 0) + here.packed + there.packed
     return head[:10] + struct.pack("!H", checksum(head)) + head[12:]
 
 
-def _split(text: str) -> tuple[Any, int]:
+def _split(text: str) -> tuple[IPv4Address | IPv6Address, int]:
     host, _, port = text.rpartition(":")
     return ip_address(host.strip("[]").partition("%")[0]), int(port)
 
 
-def _six(address: Any) -> Any:
-    return address if address.version == 6 else ip_address(b"\0" * 10 + b"\xff\xff" + address.packed)
+def _six(address: IPv4Address | IPv6Address) -> IPv6Address:
+    return address if isinstance(address, IPv6Address) else IPv6Address(b"\0" * 10 + b"\xff\xff" + address.packed)
 
 
 def checksum(data: bytes) -> int:
     """Return the ones' complement sum of RFC 1071."""
     if len(data) % 2:
         data += b"\0"
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    total: int = sum(struct.unpack(f"!{len(data) // 2}H", data))
     while total >> 16:
         total = (total & 0xFFFF) + (total >> 16)
     return ~total & 0xFFFF

@@ -45,8 +45,9 @@ class Scribe:
     def message_of(self, seen: Seen) -> Message | None:
         """Return the message of what was seen, read anew where nobody has; None when it cannot be read at all."""
         _, _, _, passage, data, flow = seen
-        if passage is not None and passage.message is not None:
-            return passage.message
+        known: Message | None = passage.message if passage is not None else None
+        if known is not None:
+            return known
         try:
             return parse(data, flow.reliable)
         except Malformed as error:
@@ -55,6 +56,8 @@ class Scribe:
     def describe(self, seen: Seen, message: Message | None, depth: str = "lines", *, data: bool = False) -> Record:
         """Write the record of what was seen."""
         kind, at, done, passage, raw, flow = seen
+        if not raw and message is not None:  # what a stream began with and could not be followed
+            raw = message.raw or b""
         clock = self._engine.clock
         record: Record = {
             "time": clock.time() - (clock.now() - at),
@@ -66,9 +69,10 @@ class Scribe:
             "size": len(raw),
         }
         if passage is not None:
-            begun = passage.cause.arrived if kind is WENT and passage.cause is not None and _is_answer(message) else at
-            if kind is CAME or begun != at:
-                record["us"] = round((done - begun) * 1e6, 1)
+            if kind is CAME:
+                record["us"] = round((done - at) * 1e6, 1)
+            elif kind is WENT and passage.cause is not None and message is not None and not message.is_request:
+                record["us"] = round((at - passage.cause.arrived) * 1e6, 1)  # from the request's arrival: what its sender waited here
             if passage.made_by_stack:
                 record["by"] = "stack"
             decided = self._decided(passage)
@@ -79,7 +83,7 @@ class Scribe:
                 if message is not None and message.edits:
                     record["edits"] = [list(edit) for edit in message.edits]
                 cause = passage.cause
-                if kind is WENT and cause is not None and cause.message is not None and message is not None and message.is_request:
+                if kind is WENT and cause is not None and message is not None and message.is_request:
                     record["cause"] = cause.message.get("call-id") or ""
         if depth == "full" and kind is not LATER:
             record["message"] = masked(raw)
@@ -94,15 +98,14 @@ class Scribe:
         if decided is None:
             return self._nobody_decided(passage)
         stage, plugin, verdict = decided
-        if isinstance(verdict, str):
-            return {"stage": stage, "plugin": plugin, "verdict": "Drop", "what": "", "place": self._places.listed(plugin), "because": verdict}
-        because = str(verdict) if isinstance(verdict, Exception) else verdict.because
+        because = str(verdict) if isinstance(verdict, str | Exception) else verdict.because
         if because.partition(":")[0] == "stack":
             plugin = "stack"
         what, place, sentence = self._places.why(plugin, because)
         found = {"stage": stage, "plugin": plugin, "verdict": verdict_words(verdict), "what": what, "place": place, "because": sentence}
-        if type(verdict) is Reply:
-            found["status"] = verdict.status
+        cause = passage.cause
+        if passage.outgoing and cause is not None and cause.decided is not None and cause.decided[2] is verdict and not shown(cause):
+            found["told"] = True  # the record of the request says the same
         return found
 
     def _nobody_decided(self, passage: Passage) -> dict[str, Any] | None:
@@ -133,6 +136,8 @@ def verdict_words(verdict: Any) -> str:
         return f"Reply {verdict.status}"
     if type(verdict) is Claim:
         return f"Claim {verdict.key}"
+    if isinstance(verdict, str):  # a response to nothing that was asked
+        return "Drop"
     if type(verdict) in (Drop, Wait):
         return type(verdict).__name__
     if isinstance(verdict, Malformed):
@@ -140,15 +145,11 @@ def verdict_words(verdict: Any) -> str:
     return f"failed: {type(verdict).__name__}"
 
 
-def _is_answer(message: Message | None) -> bool:
-    return message is not None and not message.is_request
-
-
 def _what(message: Message | None, raw: bytes) -> Record:
     """Say what a message is."""
     if message is None:
         line = raw.lstrip(b"\r\n\0 ").split(b"\r\n", 1)[0][:60].decode("utf-8", "backslashreplace")
-        return {"start": line or ("keepalive" if not raw.strip(b"\r\n\0 ") else "")}
+        return {"start": line or ("keepalive" if raw else "")}
     found: Record = {}
     if message.is_request:
         found["method"], found["uri"] = message.method, message.uri_text  # type: ignore[attr-defined]

@@ -178,7 +178,7 @@ def full(record: Record, text: Text) -> None:
     shown = Text(start, "bold" if "method" in record else BY_CLASS.get(record.get("status", 0) // 100, "bold"))
     if fields:
         coloured = Text("\n" + fields)
-        coloured.highlight_regex(r"(?m)^(?P<name>[^\s:]+)[ \t]*:", lambda found: "cyan")
+        coloured.highlight_regex(r"(?m)^[^\s:]+[ \t]*:", "cyan")
         coloured.highlight_regex(r"\*\*\*", "bold magenta")
         coloured.highlight_regex(r"<[^>\n]*>", "green")
         coloured.highlight_regex(r"\b(?:tag|branch|received|rport|expires|q|nonce|nc|qop|algorithm|stale)(?==)", "yellow")

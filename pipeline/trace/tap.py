@@ -13,7 +13,7 @@ import attrs
 
 from pipeline.passage import Drop, Wait
 from pipeline.trace.filter import Filter
-from pipeline.trace.record import AGAIN, CAME, LATER, WENT, Record, Scribe, Seen
+from pipeline.trace.record import AGAIN, CAME, LATER, WENT, Record, Scribe, Seen, shown
 
 if TYPE_CHECKING:
     import asyncio
@@ -130,7 +130,7 @@ class Tap:
 
     def _take(self) -> None:
         """Empty the ring. An answer is noted before the request that it answers has ended its walk: put them in order of time."""
-        fresh = sorted(self._ring, key=_time)
+        fresh = sorted(self._ring, key=_order)
         self._ring.clear()
         lost, self._lost = self._lost, 0
         backlog = self._backlog
@@ -149,7 +149,12 @@ class Tap:
         for viewer in self.viewers:
             if viewer.filter.matches(seen, message):
                 viewer.sink.show(self._scribe.describe(seen, message, viewer.depth, data=viewer.data))
-        if seen[0] is CAME and passage is not None and message is not None and unsettled(passage):
+        if passage is None:
+            return
+        cause = passage.cause
+        if cause is not None and shown(cause):  # its later steps are told once
+            cause.keep("trace", len(cause.spans or ()))
+        if seen[0] is CAME and message is not None and unsettled(passage):
             passage.keep("trace", len(passage.spans or ()))
             if len(self._unsettled) < UNSETTLED:
                 self._unsettled[id(passage)] = (passage, passage.decided, seen[1])
@@ -172,14 +177,16 @@ class Tap:
         self.pump()
 
 
-def _time(seen: Seen) -> float:
-    return seen[1]
+def _order(seen: Seen) -> tuple[float, bool]:
+    return seen[1], seen[0] is not CAME
 
 
 def unsettled(passage: Passage) -> bool:
     """Tell whether a passage waits: for a database, or behind another message of its call."""
     decided = passage.decided
     if decided is None:
+        if passage.message is None:
+            return False
         return passage.pipeline.waiting.orders.get(passage.message.call_id) is not None
     return type(decided[2]) is Wait
 

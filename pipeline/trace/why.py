@@ -21,9 +21,6 @@ class Why(NamedTuple):
     place: str
     sentence: str
 
-    def __str__(self) -> str:
-        return "  ".join(part for part in (self.place, f"{self.what}: {self.sentence}" if self.what and self.sentence else self.what or self.sentence) if part)
-
 
 class Places:
     """The lines of one configuration."""

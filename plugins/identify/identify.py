@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
-from pipeline import Malformed, Pending, Reply, Unavailable, Wait, hookimpl, option, plugin
+from pipeline import Malformed, Pending, Reply, Unavailable, Wait, hookimpl, option, plugin, settle
 from pipeline.sip.digest import parse_credentials
 
 from .names import Names
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from pipeline.domains import Domains
     from pipeline.engine import Pipeline
 
+UNASKED = frozenset({"ACK", "CANCEL"})
+SCHEMES = frozenset({"sip", "sips"})
 WAYS = ("username", "auth_username", "ip")
 HEADERS_READ = 4
 """Authorization fields looked at in one request; RFC 8760 2.4 asks a client for one per realm."""
@@ -57,7 +59,9 @@ class Identify:
         '"ip" by source address',
     )
     anonymous: str = option(
-        "", refers="endpoint", help='endpoint of requests that nobody fits and whose From claims no domain of ours; "" = they get no service'
+        "",
+        refers="endpoint",
+        help='endpoint of requests that nobody fits and whose From claims no domain of ours; "" = they get no service',
     )
 
     _ways: tuple[tuple[str, Callable[[Request, Passage], Any]], ...] = attrs.field(init=False, default=())
@@ -78,7 +82,7 @@ class Identify:
     @hookimpl
     def intercept(self, message: Request, passage: Passage) -> Verdict | None:
         """Find the endpoint of a request. ACK, CANCEL and responses belong to something that has one."""
-        if not message.is_request or message.method == "ACK" or message.method == "CANCEL":
+        if not message.is_request or message.method in UNASKED:
             return None
         if passage.dialog is not None:
             endpoint = getattr(passage.dialog, "endpoint", None)
@@ -98,21 +102,40 @@ class Identify:
                 if found is None:
                     continue
                 if isinstance(found, Pending):
+                    found = settle(found, partial(self._fitting, way))
+                elif found.identify_by or not found.auth:
+                    found = self._fitting(way, found)
+                if isinstance(found, Pending):
                     return Wait(found, partial(self._answered, message, passage, at), because=f"order: {way}")
-                if not found.identify_by or way in found.identify_by:
-                    passage.endpoint = found
-                    passage.identified = True
-                    return None
+                if found is None:
+                    continue
+                passage.endpoint = found
+                passage.identified = True
+                return None
             return self._nobody(message, passage)
         except Unavailable as error:
             return Reply(503, headers=(("Retry-After", "5"),), because=f"identify: the endpoints cannot be read: {error}")
 
     def _answered(self, message: Request, passage: Passage, at: int, found: Endpoint | None) -> Verdict | None:
-        if found is not None and (not found.identify_by or self._ways[at][0] in found.identify_by):
-            passage.endpoint = found
-            passage.identified = True
+        if found is None:
+            return self._try(message, passage, at + 1)
+        passage.endpoint = found
+        passage.identified = True
+        return None
+
+    def _fitting(self, way: str, found: Endpoint | None) -> Any:
+        """Return the endpoint if it may be found this way.
+
+        One that is asked for no credentials but has source addresses is known by these alone, unless `identify_by` says otherwise:
+        anybody can write its name.
+        """
+        if found is None or way in found.identify_by:
+            return found
+        if found.identify_by:
             return None
-        return self._try(message, passage, at + 1)
+        if found.auth or way == "ip":
+            return found
+        return settle(self._sources.has(found.id), lambda has: None if has else found)
 
     def _nobody(self, message: Request, passage: Passage) -> Verdict | None:
         """Nobody fits. Who claims a name of ours must prove it: as `anonymous` he would be served, and the known names told from others."""
@@ -121,7 +144,7 @@ class Identify:
         uri = message.from_.uri
         if uri.user and self._engine.domain_of(uri.host, passage.flow) is not None:
             return None
-        endpoint = self._engine.dal.get("endpoint", self.anonymous)
+        endpoint = self._names.named(self.anonymous)
         if isinstance(endpoint, Pending):
             return Wait(endpoint, partial(self._anonymous, passage), because="anonymous")
         return self._anonymous(passage, endpoint)
@@ -135,7 +158,7 @@ class Identify:
 
     def _by_from(self, message: Request, passage: Passage) -> Any:
         uri = message.from_.uri
-        if not uri.user or (uri.scheme != "sip" and uri.scheme != "sips"):
+        if not uri.user or uri.scheme not in SCHEMES:
             return None
         domains: Domains = self._engine.domains
         domain = domains.of(uri.host, passage.flow.local[0])
@@ -168,12 +191,5 @@ class Identify:
         return None
 
     def _by_source(self, message: Request, passage: Passage) -> Any:
-        ident = self._sources.find(passage.flow.peer[0])
-        if ident is None or isinstance(ident, Pending):
-            return None if ident is None else self._endpoint_of(ident)
-        return self._names.named(ident)
-
-    def _endpoint_of(self, ident: Pending) -> Pending:
-        from pipeline.pending import settle  # noqa: PLC0415
-
-        return settle(ident, lambda known: None if known is None else self._names.named(known))  # type: ignore[no-any-return]
+        named = self._names.named
+        return settle(self._sources.find(passage.flow.peer[0]), lambda ident: None if ident is None else named(ident))

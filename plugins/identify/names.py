@@ -34,8 +34,9 @@ class Names:
         self._found: dict[Key, Endpoint] = {}
         self._absent: set[Key] = set()
         self._changes = 0
-        dal.watch("endpoint", self._changed)
-        dal.watch("auth", self._changed)
+        for kind in ("endpoint", "auth"):
+            if dal.stores(kind):
+                dal.watch(kind, self._changed)
 
     def _changed(self, verb: str, stored: Any) -> None:
         self._changes += 1
@@ -48,38 +49,44 @@ class Names:
 
     def caller(self, user: str, domain: Domain, *, first: bool) -> Any:
         """Return the endpoint that calls itself user@domain, None, or a Pending."""
-        key = ("aors", domain.id, user)
-        found = self._found.get(key)
-        if found is not None:
-            return found
-        return None if key in self._absent else self._look(key, first=first)
+        return self._known(("aors", domain.id, user), first=first)
 
     def holder(self, username: str, domain: Domain, *, first: bool) -> Any:
         """Return the endpoint whose digest user in that domain's realm this is, None, or a Pending."""
-        key = ("auth", domain.id, username)
+        return self._known(("auth", domain.id, username), first=first)
+
+    def named(self, ident: str) -> Any:
+        """Return the endpoint of this id, None, or a Pending."""
+        return self._known(("id", "", ident), first=True)
+
+    def _known(self, key: Key, *, first: bool) -> Any:
         found = self._found.get(key)
         if found is not None:
             return found
-        return None if key in self._absent else self._look(key, first=first)
-
-    def _look(self, key: Key, *, first: bool) -> Any:
+        if key in self._absent:
+            return None
         before = self._changes
 
         def keep(found: Endpoint | None) -> Endpoint | None:
             if before == self._changes:  # else it may be out of date already
-                if found is not None:
-                    if len(self._found) >= REMEMBERED:
-                        self._found.clear()
-                    self._found[key] = found
-                else:
-                    if len(self._absent) >= REMEMBERED:
-                        self._absent.clear()
-                    self._absent.add(key)
+                self._keep(key, found)
             return found
 
         return settle(walk(self._search(*key, first=first)), keep)
 
+    def _keep(self, key: Key, found: Endpoint | None) -> None:
+        if found is None:
+            if len(self._absent) >= REMEMBERED:
+                self._absent.clear()
+            self._absent.add(key)
+        else:
+            if len(self._found) >= REMEMBERED:
+                self._found.clear()
+            self._found[key] = found
+
     def _search(self, way: str, domain: str, name: str, *, first: bool) -> Steps:
+        if way == "id":
+            return (yield self._dal.get("endpoint", name))  # type: ignore[no-any-return]
         full = f"{name}@{domain}"
         for ident in (full, name) if first else (full,):
             found = yield self._dal.get("endpoint", ident)

@@ -41,6 +41,13 @@ class Sources:
             return None
         return settle(self._compile(), lambda table: table.find(host))
 
+    def has(self, endpoint: str) -> Any:
+        """Tell whether any address is this endpoint: a bool or a Pending."""
+        if not self._dal.stores("identify"):
+            return False
+        table = self._table
+        return table.holds(endpoint) if table is not None else settle(self._compile(), lambda table: table.holds(endpoint))
+
     def _compile(self) -> Any:
         """Return the table anew; those who come while it is being read wait for the same answer."""
         if self._compiling is None:

@@ -7,10 +7,11 @@ Nothing here stores, sends or asks for the time. Expired bindings are not there:
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from pipeline import Reply, Uri
+from pipeline import Malformed, Reply, Uri
 from pipeline.sip.message import STAR
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def decide(message: Message, aor: Aor, stored: Sequence[Contact], now: float, ma
     """Say what a REGISTER does. `make(address, old, seconds)` makes the record of one binding; `raises` lifts what is too brief."""
     live = [contact for contact in stored if contact.expires_at > now]
     change = Change(live)
-    if "contact" not in message:
+    if "contact" not in message.first:
         return change
     if len(live) < len(stored):
         change.gone = [(contact, "expired") for contact in stored if contact.expires_at <= now]
@@ -57,9 +58,10 @@ def decide(message: Message, aor: Aor, stored: Sequence[Contact], now: float, ma
     made: list[Contact] = []
     for address in contacts:
         seconds = _seconds(address, message, aor, raises)
-        if type(seconds) is Reply:
+        if isinstance(seconds, Reply):
             return seconds
-        _ = address.q  # raises Malformed before anything is touched
+        if "q" in address.params:
+            _ = address.q  # raises Malformed
         place = _place(after, address.uri)
         if place < 0:
             if seconds:
@@ -117,8 +119,9 @@ def _place(bindings: list[Contact], uri: Uri) -> int:
         if contact.uri == text:
             return place
     for place, contact in enumerate(bindings):
-        if Uri.same(Uri.parse(contact.uri), uri):
-            return place
+        with suppress(Malformed):  # what another program wrote into the store is not this request's fault
+            if Uri.same(Uri.parse(contact.uri), uri):
+                return place
     return -1
 
 

@@ -8,6 +8,7 @@ read, so a REGISTER that comes between wins and the sweep looks again.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pipeline import Pending
@@ -18,7 +19,7 @@ from .expiry import Expiry
 from .reach import STREAM
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator, Iterable
 
     from pipeline import Flow
     from pipeline.dal import Contact
@@ -40,8 +41,8 @@ class Ledger:
         self.reader: object = None
         """The registrar that runs now; another one's stop() is not ours."""
         self.expiry = Expiry(engine.clock, self.sweep)
-        self.ours: set[str] = set()
-        """Ids of bindings that we are deleting: whoever else deletes one is told of by us."""
+        self._ours: set[str] = set()
+        """Ids of bindings that the registrar itself is deleting; what anybody else deletes is told here."""
         self._bound: dict[str, dict[str, str]] = {}
         """Connection -> id of a binding that hangs on it -> its AOR."""
         self._on: dict[str, str] = {}
@@ -88,27 +89,22 @@ class Ledger:
         bound = self._bound.get(reach)
         if bound is None:
             bound = self._bound[reach] = {}
-            flow.hold()
             flow.on_closed(self._closed)
+        if not bound:
+            flow.hold()
         bound[contact.id] = contact.aor
         self._on[contact.id] = reach
 
     def _unhang(self, ident: str) -> None:
         reach = self._on.pop(ident, "")
-        bound = self._bound.get(reach)
-        if bound is None:
-            return
-        bound.pop(ident, None)
-        flow = self.engine.flows.get(reach)
-        # One whose last binding goes stays listed with an empty entry: its on_closed is registered, only the hold is given back.
-        if not bound and flow is not None:
-            del self._bound[reach]
-            flow.release()
+        bound = self._bound.get(reach)  # stays, even empty, until the connection closes
+        if bound is not None and bound.pop(ident, "") and not bound:
+            flow = self.engine.flows.get(reach)
+            if flow is not None:
+                flow.release()
 
     def _closed(self, flow: Flow, reason: str) -> None:
-        bound = self._bound.pop(flow.id, None)
-        if bound is None:
-            return
+        bound = self._bound.pop(flow.id, {})
         for ident in bound:
             self._on.pop(ident, None)
         if self.reader is not None:
@@ -124,7 +120,7 @@ class Ledger:
             self.note(contact)
         else:
             self._unhang(contact.id)
-            if contact.id not in self.ours:
+            if contact.id not in self._ours:
                 self.engine.tell("contact.removed", aor=contact.aor, contact=contact, reason="removed by another")
 
     def _read_again(self) -> None:
@@ -165,6 +161,20 @@ class Ledger:
         if begin + CHUNK < len(contacts) and self.reader is not None:
             self.engine.clock.call_later(0.005, self._take, contacts, begin + CHUNK)
 
+    def ending(self, ids: Iterable[str], change: Callable[[], Any]) -> Any:
+        """Make a change that ends these bindings; whoever makes it tells of them itself."""
+        self._ours.update(ids)
+        try:
+            done = change()
+        except BaseException:
+            self._ours.difference_update(ids)
+            raise
+        if isinstance(done, Pending):
+            done.then(lambda _: self._ours.difference_update(ids))
+        else:
+            self._ours.difference_update(ids)
+        return done
+
     # -- sweeping ----------------------------------------------------------------------------------------------------
 
     def sweep(self, aor: str, reason: str = "its connection was closed by a restart") -> None:
@@ -181,11 +191,7 @@ class Ledger:
                 lost = [each for each in there if self.drop_on_close and each.expires_at > now and self.lost(each.reach, each.node)]
                 ids = {contact.id for contact in (*expired, *lost)}
                 if ids:
-                    self.ours |= ids
-                    try:
-                        yield engine.dal.change("contact", aor, (), list(ids), version_of(there))
-                    finally:
-                        self.ours -= ids
+                    yield self.ending(ids, partial(engine.dal.change, "contact", aor, (), list(ids), version_of(there)))
             except Conflict:
                 continue
             except Exception as error:  # the store cannot now; what has expired is not used meanwhile

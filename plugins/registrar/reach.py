@@ -16,6 +16,7 @@ from pipeline.sip.uri import host_key
 if TYPE_CHECKING:
     from pipeline import Message, Passage, Uri
 
+WEB = ("ws", "wss")
 STREAM = "flow:"
 """How the id of a connection begins."""
 
@@ -26,11 +27,10 @@ def reach_of(uri: Uri, message: Message, passage: Passage) -> str:
         return passage.reach
     host, flow = uri.host, passage.flow
     source = flow.peer[0]
-    if not host:  # tel:, mailto: ...
-        return ""
-    if "ob" in uri.params or uri.params.get("transport", "") in ("ws", "wss") or host[-8:].lower() == ".invalid":
-        return "" if "path" in message else flow.id  # only the flow itself, or the proxy that holds it, leads there
-    if host == source:
+    params = uri.params
+    if (params and ("ob" in params or params.get("transport") in WEB)) or host[-8:].lower() == ".invalid":
+        return "" if "path" in message.first else flow.id  # only the flow itself, or the proxy that holds it, leads there
+    if host == source or not host:  # where it says; or a tel:, mailto: ...
         return ""
     key = host_key(host)
     if key == host_key(source) or key != host_key(message.via.host) or not _is_literal(key):

@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import attrs
 
 from pipeline import Claim, Pending, Reply, Wait, hookimpl, option, plugin
-from pipeline.dal import Conflict, Contact, StorageError, version_of
+from pipeline.dal import Conflict, StorageError, version_of
 from pipeline.pending import walk
 
 from .answer import Dates, fields
-from .bindings import Change, decide, path_of, without_expires
+from .bindings import Change, decide, path_of
 from .ledger import Ledger
-from .reach import reach_of
+from .record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from pipeline import Address, Passage, Request, Verdict
-    from pipeline.dal import Aor
+    from pipeline import Passage, Request, Verdict
+    from pipeline.dal import Aor, Contact
     from pipeline.engine import Pipeline
 
 
@@ -86,12 +86,13 @@ class Registrar:
             return None
         engine, flow = self._engine, passage.flow
         uri, to = message.uri, message.to.uri  # a user part in the Request-URI, which 10.2 forbids, harms nobody
-        domain = engine.domain_of(uri.host, flow)
-        if domain is None:  # we are no proxy that could forward it (step 1), so 8.2.2.1 applies
-            return Reply(404, because=f"domains: {uri.host or uri} is no domain of ours")
         name = engine.aor_of(to, flow)
-        if name is None or (to.host != uri.host and engine.domain_of(to.host, flow) is not domain):
-            return Reply(404, because=f"{to} is no address of record of {domain.id} (RFC 3261 10.3 step 5)")
+        if name is None or to.host != uri.host:
+            domain = engine.domain_of(uri.host, flow)
+            if domain is None:  # we are no proxy that could forward it (step 1), so 8.2.2.1 applies
+                return Reply(404, because=f"domains: {uri.host or uri} is no domain of ours")
+            if name is None or engine.domain_of(to.host, flow) is not domain:
+                return Reply(404, because=f"{to} is no address of record of {domain.id} (RFC 3261 10.3 step 5)")
         endpoint = passage.endpoint
         if endpoint is not None and name not in endpoint.aors:  # step 4 comes before step 5: it tells nobody who there is
             return Reply(403, because=f"endpoint.{endpoint.id}: {name} is not among its aors")
@@ -126,69 +127,32 @@ class Registrar:
         if type(path) is Reply:
             engine.respond(passage, path)
             return
-        for attempt in (1, 2):
+        for last in (False, True):
             now = engine.clock.time()
             try:
                 stored = yield engine.dal.owned("contact", aor.id)
-                change = decide(
-                    message, aor, stored, now, lambda *each: self._contact(passage, aor, path, now, *each), raises=self.short == "raise"
-                )
+                change = decide(message, aor, stored, now, Record(passage, aor, path, now).make, raises=self.short == "raise")
                 if isinstance(change, Reply):
                     engine.respond(passage, change)
                     return
-                yield from self._write(aor, change, stored)
-            except Conflict as error:  # somebody else wrote between: another process, or a sweep
-                if attempt == 1:
-                    continue
-                engine.respond(passage, self._unavailable(error))
-                return
+                if change.gone:
+                    yield self._end_some(aor, change, stored)
+                elif change.refreshed or change.added:
+                    yield engine.dal.change("contact", aor.id, (*change.refreshed, *change.added), (), version_of(stored))
             except StorageError as error:
+                if isinstance(error, Conflict) and not last:
+                    continue  # somebody else wrote between: another process, or a sweep
                 engine.respond(passage, self._unavailable(error))
                 return
-            break
-        engine.respond(passage, Reply(200, "", fields(change.after, now, self._dates.at(now), message, path)))
-        self._tell(aor.id, change)
-
-    def _write(self, aor: Aor, change: Change, stored: tuple[Contact, ...]) -> Generator[Any, Any, None]:
-        puts = change.refreshed if not change.added else (*change.refreshed, *change.added)
-        if not change.gone:
-            if puts:
-                yield self._engine.dal.change("contact", aor.id, puts, (), version_of(stored))
+            engine.respond(passage, Reply(200, "", fields(change.after, now, self._dates.at(now), message, path)))
+            self._tell(aor.id, change)
             return
-        ids = [contact.id for contact, _ in change.gone]
-        ours = self._ledger.ours
-        ours.update(ids)
-        try:
-            yield self._engine.dal.change("contact", aor.id, puts, ids, version_of(stored))
-        finally:
-            ours.difference_update(ids)
 
-    def _contact(
-        self, passage: Passage, aor: Aor, path: tuple[str, ...], now: float, address: Address, old: Contact | None, seconds: int
-    ) -> Contact:
-        """Make the record of one binding; texts that have not changed are those of the old one, so that they are stored once."""
-        message: Any = passage.message
-        params, uri = address.params, address.uri.text
-        call_id = message.call_id
-        q = address.q if "q" in params else None
-        return Contact(
-            old.id if old is not None else self._engine.token(),
-            aor.id,
-            old.uri if old is not None and old.uri == uri else uri,
-            without_expires(address.tail) if address.tail else "",
-            1.0 if q is None else q,
-            now + seconds,
-            old.call_id if old is not None and old.call_id == call_id else call_id,
-            message.cseq.number,
-            path,
-            reach_of(address.uri, message, passage),
-            passage.flow.listener,
-            params.get("+sip.instance") or "",
-            _reg_id(params.get("reg-id")),
-            message.get("user-agent") or "",
-            passage.endpoint.id if passage.endpoint is not None else "",
-            self._engine.plan.name,
-        )
+    def _end_some(self, aor: Aor, change: Change, stored: tuple[Contact, ...]) -> Any:
+        """Write a change that ends bindings, so that the ledger does not take it for somebody else's."""
+        ids = [contact.id for contact, _ in change.gone]
+        puts = (*change.refreshed, *change.added)
+        return self._ledger.ending(ids, lambda: self._engine.dal.change("contact", aor.id, puts, ids, version_of(stored)))
 
     def _tell(self, aor: str, change: Change) -> None:
         tell = self._engine.tell
@@ -201,8 +165,3 @@ class Registrar:
             tell("contact.refreshed", aor=aor, contact=contact)
         for contact in change.added:
             tell("contact.added", aor=aor, contact=contact)
-
-
-def _reg_id(text: str | None) -> int:
-    """Read a reg-id (RFC 5626 4.2: 1 to 2**31-1); 0 when it is none."""
-    return int(text) if text and len(text) < 10 and text.isascii() and text.isdigit() else 0

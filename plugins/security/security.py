@@ -42,7 +42,7 @@ class Security:
     allow: list[str] = option(
         factory=list,
         validator=networks,
-        help='networks that may send to us, as "192.0.2.0/24"; [] = all but those of `deny`, else everybody who is in neither list is refused',
+        help='networks that may send to us, as "192.0.2.0/24"; [] = all but those of `deny`, else who is in neither list is refused',
     )
     deny: list[str] = option(
         factory=list, validator=networks, help="networks that may not; the longest network decides, of two equal ones this list"

@@ -26,11 +26,17 @@ class Stack:
 
     stage: ClassVar[str] = "protocol"
 
-    t1: float = option(0.5, unit="s", validator=attrs.validators.gt(0), help="estimate of the round trip; every timer follows from it (RFC 3261 17.1.1.1)")
+    t1: float = option(
+        0.5, unit="s", validator=attrs.validators.gt(0), help="estimate of the round trip; every timer follows from it (RFC 3261 17.1.1.1)"
+    )
     t2: float = option(4.0, unit="s", validator=attrs.validators.gt(0), help="longest interval between retransmissions (RFC 3261 17.1.2.2)")
-    t4: float = option(5.0, unit="s", validator=attrs.validators.gt(0), help="longest time that a message stays in the network (RFC 3261 17.1.2.2)")
+    t4: float = option(
+        5.0, unit="s", validator=attrs.validators.gt(0), help="longest time that a message stays in the network (RFC 3261 17.1.2.2)"
+    )
     completed: int = option(
-        200000, validator=attrs.validators.ge(0), help="answered requests kept for their retransmissions (at most 1 kB each), oldest out first"
+        200000,
+        validator=attrs.validators.ge(0),
+        help="answered requests kept for their retransmissions (at most 1 kB each), oldest out first",
     )
 
     _transactions: Any = attrs.field(init=False, default=None)

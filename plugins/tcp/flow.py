@@ -20,7 +20,21 @@ if TYPE_CHECKING:
 class TcpFlow(Flow):
     """The way to the peer at the other end of one connection."""
 
-    __slots__ = ("_engine", "_framer", "_holds", "_id", "_owner", "_stream", "_tell", "heard", "local", "opened", "peer", "stuck_since", "valid")
+    __slots__ = (
+        "_engine",
+        "_framer",
+        "_holds",
+        "_id",
+        "_owner",
+        "_stream",
+        "_tell",
+        "heard",
+        "local",
+        "opened",
+        "peer",
+        "stuck_since",
+        "valid",
+    )
 
     transport = "TCP"
     reliable = True

@@ -40,19 +40,35 @@ class Tcp:
         help='addresses to listen on, as "0.0.0.0:5060" or "[::]:5060"; IPv6 listeners take no IPv4',
     )
     advertise: str = option(
-        "", validator=advertised, help='what stands for us in our Via and Contact, as "sip.example.com:5060"; "" = the local address of the route'
+        "",
+        validator=advertised,
+        help='what stands for us in our Via and Contact, as "sip.example.com:5060"; "" = the local address of the route',
     )
-    backlog: int = option(1024, validator=attrs.validators.ge(1), help="connections that may wait to be accepted; the kernel cuts it to net.core.somaxconn")
+    backlog: int = option(
+        1024, validator=attrs.validators.ge(1), help="connections that may wait to be accepted; the kernel cuts it to net.core.somaxconn"
+    )
     first_request: float = option(
-        32.0, unit="s", validator=attrs.validators.gt(0), help="a connection that brought no valid request within this time is closed (64*T1, as Asterisk)"
+        32.0,
+        unit="s",
+        validator=attrs.validators.gt(0),
+        help="a connection that brought no valid request within this time is closed (64*T1, as Asterisk)",
     )
     idle: float = option(
-        600.0, unit="s", validator=attrs.validators.gt(0), help="a silent connection that no binding, dialog or transaction holds is closed after this time"
+        600.0,
+        unit="s",
+        validator=attrs.validators.gt(0),
+        help="a silent connection that no binding, dialog or transaction holds is closed after this time",
     )
-    message_seconds: float = option(32.0, unit="s", validator=attrs.validators.gt(0), help="a message that has begun must be whole within this time (64*T1)")
-    head_bytes: int = option(65535, unit="bytes", validator=attrs.validators.ge(1024), help="largest head of a message (start line and header fields)")
+    message_seconds: float = option(
+        32.0, unit="s", validator=attrs.validators.gt(0), help="a message that has begun must be whole within this time (64*T1)"
+    )
+    head_bytes: int = option(
+        65535, unit="bytes", validator=attrs.validators.ge(1024), help="largest head of a message (start line and header fields)"
+    )
     body_bytes: int = option(65535, unit="bytes", validator=attrs.validators.ge(0), help="largest body of a message")
-    write_bytes: int = option(1048576, unit="bytes", validator=attrs.validators.ge(65536), help="what may wait for a peer that does not read")
+    write_bytes: int = option(
+        1048576, unit="bytes", validator=attrs.validators.ge(65536), help="what may wait for a peer that does not read"
+    )
 
     name: str = attrs.field(init=False, default="tcp")
     advertised: Address | None = attrs.field(init=False, default=None)

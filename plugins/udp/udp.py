@@ -75,12 +75,19 @@ class Udp:
         help='addresses to listen on, as "0.0.0.0:5060" or "[::]:5060"; IPv6 listeners take no IPv4',
     )
     advertise: str = option(
-        "", validator=advertised, help='what stands for us in our Via and Contact, as "sip.example.com:5060"; "" = the local address of the route'
+        "",
+        validator=advertised,
+        help='what stands for us in our Via and Contact, as "sip.example.com:5060"; "" = the local address of the route',
     )
     receive_buffer: int = option(
-        4194304, unit="bytes", validator=attrs.validators.ge(0), help="kernel's receive buffer: a burst waits there; 0 = the system's default"
+        4194304,
+        unit="bytes",
+        validator=attrs.validators.ge(0),
+        help="kernel's receive buffer: a burst waits there; 0 = the system's default",
     )
-    send_buffer: int = option(1048576, unit="bytes", validator=attrs.validators.ge(0), help="kernel's send buffer; 0 = the system's default")
+    send_buffer: int = option(
+        1048576, unit="bytes", validator=attrs.validators.ge(0), help="kernel's send buffer; 0 = the system's default"
+    )
 
     name: str = attrs.field(init=False, default="udp")
     advertised: Address | None = attrs.field(init=False, default=None)

@@ -102,3 +102,9 @@ def test_the_fast_way_and_the_careful_way_agree(text):
         return address.display, address.uri.text, dict(address.params), address.text
 
     assert outcome(Address.parse) == outcome(room._careful)
+
+
+def test_a_uri_beyond_the_limit_in_a_header_is_400_and_not_414():
+    with pytest.raises(Malformed) as caught:
+        Address.parse(f"<sip:{'a' * 9000}@b>", "From")
+    assert (caught.value.status, caught.value.reason) == (400, "Bad From: the URI is longer than 8000")

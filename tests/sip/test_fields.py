@@ -85,7 +85,13 @@ def test_add_prepend_and_remove():
     assert found.all("via")[-1] == "last"
     names = [name for name, _ in found.items()]
     assert names == ["Route", "Via", "v", "VIA", "Via", "From", "To", "Call-ID", "CSeq", "Subject", "X-New"]
-    assert found.edits == [("a", "add", "via"), ("b", "prepend", "via"), ("c", "prepend", "route"), ("d", "add", "x-new"), ("e", "remove", "x-odd")]
+    assert found.edits == [
+        ("a", "add", "via"),
+        ("b", "prepend", "via"),
+        ("c", "prepend", "route"),
+        ("d", "add", "x-new"),
+        ("e", "remove", "x-odd"),
+    ]
     assert parse(found.encode()).all("via") == found.all("via")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +28,7 @@ def test_it_does_not_matter_how_the_octets_arrive(messages, cuts):
     data = b"".join(messages)
     places = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
     framer = Framer()
-    found = [piece for start, end in zip(places, places[1:], strict=False) for piece in framer.feed(data[start:end])]
+    found = [piece for start, end in pairwise(places) for piece in framer.feed(data[start:end])]
     assert found == messages
 
 

@@ -12,7 +12,13 @@ from pipeline.sip.grammar import CSEQ, Malformed, bad, is_token, missing, number
 def test_a_malformed_reason_is_fit_for_the_status_line():
     error = bad("From", "unterminated quoted string")
     assert str(error) == "Bad From: unterminated quoted string"
-    assert (error.reason, error.why, error.header, error.status, error.message) == (str(error), "unterminated quoted string", "From", 400, None)
+    assert (error.reason, error.why, error.header, error.status, error.message) == (
+        str(error),
+        "unterminated quoted string",
+        "From",
+        400,
+        None,
+    )
     assert str(missing("Call-ID")) == "Missing Call-ID"
 
 

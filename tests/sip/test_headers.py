@@ -10,7 +10,15 @@ from pipeline.sip.headers import COMPACT, KEYS, LISTS, SINGLE, SPELLED, canonica
 
 @pytest.mark.parametrize(
     ("name", "key"),
-    [("v", "via"), ("Via", "via"), ("VIA", "via"), ("MaX-fOrWaRdS", "max-forwards"), ("L", "content-length"), ("X-Odd  ", "x-odd"), ("i\t", "call-id")],
+    [
+        ("v", "via"),
+        ("Via", "via"),
+        ("VIA", "via"),
+        ("MaX-fOrWaRdS", "max-forwards"),
+        ("L", "content-length"),
+        ("X-Odd  ", "x-odd"),
+        ("i\t", "call-id"),
+    ],
 )
 def test_every_spelling_has_one_key(name, key):
     assert canonical(name) == key

@@ -18,7 +18,9 @@ INVITE = (
 
 
 def test_a_request_made_here_parses_to_itself():
-    request = Request.new("OPTIONS", Uri.parse("sip:b@example.com"), [("call-id", "1"), ("X-Odd", "a"), ("x-small", "b"), ("v", "SIP/2.0/UDP h")], b"abc")
+    request = Request.new(
+        "OPTIONS", Uri.parse("sip:b@example.com"), [("call-id", "1"), ("X-Odd", "a"), ("x-small", "b"), ("v", "SIP/2.0/UDP h")], b"abc"
+    )
     assert request.encode() == (
         b"OPTIONS sip:b@example.com SIP/2.0\r\nCall-ID: 1\r\nX-Odd: a\r\nX-Small: b\r\nVia: SIP/2.0/UDP h\r\nContent-Length: 3\r\n\r\nabc"
     )

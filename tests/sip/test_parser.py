@@ -65,8 +65,14 @@ def test_octets_behind_the_body_are_no_part_of_the_message():
         (HEAD + b"Subject: a\rX: b\r\n\r\n", "Bad header section: a line must end with CR LF"),
         (HEAD.replace(b"\r\n", b"\n") + b"\n", "Bad message: no empty line after the header fields"),
         (HEAD.replace(b"SIP/2.0\r\nVia", b"SIP/2.0  \r\nVia"), "Bad message: no empty line after the header fields"),
-        (HEAD.replace(b"SIP/2.0\r\nVia", b"SIP/2.0  \r\nVia") + b"\r\n", "Bad request line: it must be METHOD, URI and SIP/2.0 with one blank between"),
-        (HEAD.replace(b"SIP/2.0\r\nVia", b"SIP/2\r\nVia") + b"\r\n", "Bad request line: it must be METHOD, URI and SIP/2.0 with one blank between"),
+        (
+            HEAD.replace(b"SIP/2.0\r\nVia", b"SIP/2.0  \r\nVia") + b"\r\n",
+            "Bad request line: it must be METHOD, URI and SIP/2.0 with one blank between",
+        ),
+        (
+            HEAD.replace(b"SIP/2.0\r\nVia", b"SIP/2\r\nVia") + b"\r\n",
+            "Bad request line: it must be METHOD, URI and SIP/2.0 with one blank between",
+        ),
         (HEAD.replace(b"OPTIONS sip", b"OPT@IONS sip") + b"\r\n", "Bad start line: neither a request nor a response"),
         (HEAD + b"X: y\r\n" * MAX_FIELDS + b"\r\n", "Bad header section: too large"),
     ],

@@ -37,7 +37,12 @@ def test_the_typed_fields_of_a_request():
     assert found.via.host == "one"
     assert (found.from_.tag, found.to.tag, found.call_id, found.cseq) == ("1", "", "x@y", (9, "INVITE"))
     assert (found.max_forwards, found.expires, found.content_length, found.content_type) == (68, 3600, 0, "application/sdp")
-    assert (found.require, found.proxy_require, found.supported, found.allow) == (["path", "outbound", "gruu"], ["x"], [], ["INVITE", "ACK"])
+    assert (found.require, found.proxy_require, found.supported, found.allow) == (
+        ["path", "outbound", "gruu"],
+        ["x"],
+        [],
+        ["INVITE", "ACK"],
+    )
     assert [contact.uri.host for contact in found.contacts] == ["one", "two", "three"]
     assert [len(found.routes), len(found.record_routes), len(found.paths)] == [2, 1, 1]
 

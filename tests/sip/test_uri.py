@@ -166,7 +166,9 @@ def test_uris_that_are_different(a, b):
     assert Uri.parse(a) != Uri.parse(b)
 
 
-PIECES = st.sampled_from(["a", "B", "1", ".", "-", "_", ":", "@", ";", "=", "?", "&", "%", "%41", "[", "]", "::1", "/", "sip:", "lr", " ", "<", "é"])
+PIECES = st.sampled_from(
+    ["a", "B", "1", ".", "-", "_", ":", "@", ";", "=", "?", "&", "%", "%41", "[", "]", "::1", "/", "sip:", "lr", " ", "<", "é"]
+)
 
 
 @given(st.lists(PIECES, max_size=12).map(lambda pieces: "sip:" + "".join(pieces)))

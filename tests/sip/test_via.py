@@ -92,7 +92,9 @@ def test_the_source_address_is_stamped_in(text, source, expected):
     assert dict(stamped.params) == dict(Via.parse(expected).params)
 
 
-PIECES = st.sampled_from(["SIP", "/", "2.0", "UDP", " ", "h", ":", "5060", ";", "branch", "=", "z9", "rport", "[::1]", "SIP/2.0/UDP h", "x"])
+PIECES = st.sampled_from(
+    ["SIP", "/", "2.0", "UDP", " ", "h", ":", "5060", ";", "branch", "=", "z9", "rport", "[::1]", "SIP/2.0/UDP h", "x"]
+)
 
 
 @given(st.lists(PIECES, max_size=10).map(lambda pieces: "SIP/2.0/UDP h" + "".join(pieces)))

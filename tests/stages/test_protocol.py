@@ -28,7 +28,11 @@ def statuses(server, source=("10.0.0.9", 5060)):
 
 
 def ack(invite, reply):
-    return invite.replace(b"INVITE sip", b"ACK sip").replace(b"1 INVITE", b"1 ACK").replace(b"To: <sip:bob@example.com>", b"To: " + reply.get("to").encode())
+    return (
+        invite.replace(b"INVITE sip", b"ACK sip")
+        .replace(b"1 INVITE", b"1 ACK")
+        .replace(b"To: <sip:bob@example.com>", b"To: " + reply.get("to").encode())
+    )
 
 
 def test_a_retransmitted_request_gets_the_very_same_bytes_and_is_not_served_again(sip, write, plugin_of):
@@ -167,6 +171,29 @@ def test_an_rfc_2543_invite_without_a_branch_is_one_transaction_with_its_ack(sip
     server.advance(20)
     assert len(plugin_of(server, "ringer").passages) == 1
     assert len(server.replies()) == 2
+
+
+def test_a_408_is_never_the_answer_to_another_request_than_invite(sip, write):
+    server = ringer(sip, write, 408)
+    request = server.message("OPTIONS", "bob")
+    server.send(request)
+    server.send(request)
+    assert statuses(server) == []
+    assert len(server.engine.transactions) == 0
+
+
+def test_an_rfc_2543_ack_for_another_answer_is_dropped(sip, write):
+    server = ringer(sip, write, 486)
+    invite = server.message("INVITE", "bob", headers=[("Via", "SIP/2.0/UDP 10.0.0.9:5060")])
+    server.send(invite)
+    server.replies()
+    server.send(
+        ack(invite, server.replies()[0])
+        .replace(b";tag=", b";tag=other", 2)
+        .replace(b"From: <sip:alice@example.com>;tag=other", b"From: <sip:alice@example.com>;tag=")
+    )
+    server.advance(1)
+    assert len(server.engine.transactions.at_work()) == 1
 
 
 def test_t1_is_an_option(sip, write):

@@ -1,0 +1,173 @@
+"""CPU per transaction of Sipline, beside every peer that is installed, at equal rates in one run. `make bench`.
+
+    make bench                          REGISTER, REGISTER with digest, OPTIONS at 4,000/s and at the maximum
+    make bench ARGS="--quick"           4,000/s only, 3 s each
+    make bench ARGS="--only options --max"
+    make bench ARGS="--store sqlite"    contacts in sqlite with durability "commit"
+
+The load generator and the way of measuring are those of ../shared/load (SIPp on one core, the server on the other, CPU read from
+/proc); without that folder nothing is measured. Servers are interleaved (A, B, A, B): this compares ratios, not machines.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+LOAD = HERE.parent.parent / "shared" / "load"
+WORK = ("register_noauth", "register_digest", "options")
+KAMAILIO = {"register_noauth": "a_registrar", "register_digest": "b_digest", "options": "a_registrar"}
+
+PLAN = """
+[pipeline]
+name = "bench"
+domains = ["127.0.0.1"]
+log_level = "warning"
+[[stage]]
+name = "transport"
+plugins = ["udp"]
+[[stage]]
+name = "protocol"
+plugins = ["stack"]
+[[stage]]
+name = "intercept"
+plugins = {intercept}
+[[stage]]
+name = "application"
+plugins = ["registrar", "options"]
+[[stage]]
+name = "integration"
+plugins = {integration}
+[plugin.udp]
+bind = ["127.0.0.1:47160"]
+[dal]
+contact = {contact}
+"""
+
+
+@contextlib.contextmanager
+def sipline(scenario, users, store):
+    """Run Sipline on core 0; gives its process id."""
+    with tempfile.TemporaryDirectory(prefix="sipline-bench-") as folder:
+        path = pathlib.Path(folder) / "pipeline.toml"
+        text = PLAN.format(
+            intercept='["identify", "auth"]' if "digest" in scenario or "auth" in scenario.replace("noauth", "") else "[]",
+            integration='["toml", "memory"]' if store == "memory" else '["toml", "sqlite"]',
+            contact='["memory"]' if store == "memory" else '{ backends = ["sqlite"], durability = "commit" }',
+        )
+        text += "".join(f'[user.u{i:06d}]\npassword = "p{i:06d}"\nmax_contacts = 1\n' for i in range(users))
+        path.write_text(text)
+        process = subprocess.Popen(
+            ["taskset", "-c", "0", sys.executable, "-m", "pipeline", "-c", str(path), "run"],
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=folder,
+            start_new_session=True,
+        )
+        try:
+            for line in process.stderr:
+                if line.startswith("ready"):
+                    break
+            else:
+                sys.exit(f"sipline did not start, exit status {process.wait()}")
+            yield process.pid
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+@contextlib.contextmanager
+def kamailio(scenario, users):
+    """Run Kamailio on core 0; gives its process id."""
+    process = subprocess.Popen(
+        [sys.executable, str(LOAD / "kamailio" / "kamailio.py"), KAMAILIO[scenario], "--users", str(users)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        pid = int(process.stdout.readline())
+        time.sleep(1.5)  # it says its pid before it listens, and tells nobody when it does
+        yield pid
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def load(mode, pid, scenario, *more):
+    """Run the load generator; gives its figures."""
+    command = [sys.executable, str(LOAD / "load.py"), mode, "--pid", str(pid), "--scenario", scenario, "--sipp-cpu", "1", *map(str, more)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        return json.loads(done.stdout.strip().splitlines()[-1])
+    except (IndexError, ValueError):
+        sys.exit(f"{' '.join(command)}: {done.stdout}{done.stderr}")
+
+
+def micros(figures):
+    value = figures.get("median_norm_us_per_tx") or figures.get("norm_us_cpu_per_tx")
+    return f"{value:8.1f}" if value else "       -"
+
+
+def main():
+    ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ask.add_argument("--only", default=",".join(WORK))
+    ask.add_argument("--rate", type=float, default=4000)
+    ask.add_argument("--seconds", type=float, default=5)
+    ask.add_argument("--rounds", type=int, default=2)
+    ask.add_argument("--quick", action="store_true", help="one round of 3 s, no maximum")
+    ask.add_argument("--max", action="store_true", help="the maximum rate too (default unless --quick)")
+    ask.add_argument("--store", choices=["memory", "sqlite"], default="memory")
+    ask.add_argument("--alone", action="store_true", help="no peers")
+    ask.add_argument("--users", type=int, default=1000)
+    args = ask.parse_args()
+    if not LOAD.is_dir():
+        sys.exit(f"nothing measured: the load generator is not there ({LOAD})")
+    if not shutil.which("sipp"):
+        sys.exit("nothing measured: SIPp is not installed (Debian: sip-tester)")
+    if args.quick:
+        args.seconds, args.rounds = 3, 1
+    peers = {"sipline": lambda work: sipline(work, args.users, args.store)}
+    if shutil.which("kamailio") and not args.alone:
+        peers["kamailio"] = lambda work: kamailio(work, args.users)
+    print(f"microseconds of CPU per transaction (scaled to a machine of 5 us per calibration step), contacts in {args.store}; {os.cpu_count()} cores")
+    print(f"{'work':18}{'rate':>9}" + "".join(f"{peer:>12}" for peer in peers) + "   ratio")
+    for work in args.only.split(","):
+        rates = [("fixed", args.rate)] + ([("max", 0)] if args.max or not args.quick else [])
+        for kind, rate in rates:
+            found = {peer: [] for peer in peers}
+            for _ in range(args.rounds if kind == "fixed" else 1):
+                for peer, start in peers.items():
+                    with start(work) as pid:
+                        if kind == "fixed":
+                            found[peer].append(load("run", pid, work, "--rate", rate, "--duration", args.seconds))
+                        else:
+                            found[peer].append(load("max", pid, work, "--lo", 4000, "--hi", 60000, "--probe", 3, "--precision", 0.1))
+            best = {peer: min(figures, key=lambda f: f.get("norm_us_cpu_per_tx") or 1e9) for peer, figures in found.items()}
+            label = f"{rate:.0f}/s" if kind == "fixed" else "maximum"
+            ratio = ""
+            if "kamailio" in best and best["kamailio"].get("norm_us_cpu_per_tx") and best["sipline"].get("norm_us_cpu_per_tx"):
+                ratio = f"{best['sipline']['norm_us_cpu_per_tx'] / best['kamailio']['norm_us_cpu_per_tx']:8.2f}"
+            print(f"{work:18}{label:>9}" + "".join(f"{micros(figures):>12}" for figures in best.values()) + ratio, flush=True)
+            for peer, figures in best.items():
+                bad = "" if figures.get("ok") else f"  NOT CLEAN: failed {figures.get('failed')}, retransmissions {figures.get('retransmit_pct')} %"
+                reached = f"{figures.get('rate_tx_s', 0):.0f}/s"
+                rtt = (figures.get("rtt_ms") or {}).get("1", {})
+                print(
+                    f"    {peer:10} {reached:>9}  core {figures.get('server_core_load')}  p95 {rtt.get('p95')} ms  rss {figures.get('rss_kib', 0) // 1024} MiB{bad}",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main()

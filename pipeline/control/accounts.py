@@ -1,0 +1,160 @@
+"""Users as `sipline user` makes them: one endpoint, one auth, one aor, in the first backend that can be written. Hashes only, no passwords.
+
+Rule: the same code serves the control socket of a running server and a command that runs without one. An id is the name in the first
+domain, name@domain in another, as [user.NAME] has it. What pipeline.toml holds is removed there, by hand.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline.dal import Aor, Auth, Conflict, Endpoint, ReadOnly, StorageError
+from pipeline.pending import finished, gather, settle, walk
+from pipeline.sip.digest import ALGORITHMS, hash_of
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable
+
+    from pipeline.dal import Domain
+    from pipeline.engine import Pipeline
+
+KINDS = ("endpoint", "auth", "aor")
+
+
+class Refused(Exception):  # noqa: N818 (a sentence for the user)
+    """Why it was not done."""
+
+
+def account(name: str, domain: Domain, password: str) -> dict[str, Any]:
+    """Return what `add` takes of one user. The hashes of all algorithms are stored, so that changing the realm's needs no new passwords."""
+    user = name.rpartition("@")[0] if name.endswith("@" + domain.id) else name
+    if not user or any(mark in user for mark in " \t@:;<>\"'\\,/") or not user.isprintable():
+        raise Refused(f"{name!r} is no user name: letters, digits and . - _ + will do")
+    if not password:
+        raise Refused(f"{name}: the password is empty")
+    hashes = {algorithm: hash_of(algorithm, user, domain.realm, password) for algorithm in ALGORITHMS}
+    return {"name": user, "domain": domain.id, "realm": domain.realm, "password_digest": hashes}
+
+
+def writable(engine: Pipeline) -> str:
+    """Return the name of the backend that new users go to; Refused when there is none."""
+    mapping, backends = engine.dal.mapping, engine.dal.backends
+    for kind in KINDS:
+        names = mapping[kind].backends if kind in mapping else ()
+        if not any(backends[name].writable for name in names):
+            raise Refused(
+                f"no backend that can be written stores {kind}: list one under the integration stage, "
+                f'such as "sqlite", and name it in [dal] {kind}; or write [user.NAME] into {engine.plan.document.name}'
+            )
+    return next(name for name in mapping["endpoint"].backends if backends[name].writable)
+
+
+async def add(engine: Pipeline, users: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Store users; a row for each: its name, and the error if it was not stored. All of a call share the backend's commits."""
+    writable(engine)
+    # gather() takes the whole generator first: every user's writes are under way before any is waited for.
+    return list(await finished(gather(_tried(engine, user) for user in users)))
+
+
+def _tried(engine: Pipeline, user: dict[str, Any]) -> Any:
+    row = {"name": user["name"], "domain": user["domain"]}
+
+    def work() -> Generator[Any, Any, dict[str, Any]]:
+        try:
+            yield walk(_add(engine, user))
+        except (Refused, StorageError, ValueError) as error:
+            return {**row, "error": str(error)}
+        return row
+
+    return walk(work())
+
+
+def _add(engine: Pipeline, user: dict[str, Any]) -> Generator[Any, Any, None]:
+    domain = engine.domains.of(user["domain"])
+    if domain is None:
+        raise Refused(f"{user['domain']} is no domain of this server")
+    if domain.realm != user["realm"]:
+        raise Refused(f"the hashes are for the realm {user['realm']!r}, the running server's is {domain.realm!r}: restart it first")
+    aor = f"{user['name']}@{domain.id}"
+    ident = user["name"] if domain is engine.domains.first else aor
+    made = (
+        Aor(id=aor),
+        Auth(id=ident, username=user["name"], password_digest=user["password_digest"]),
+        Endpoint(id=ident, auth=(ident,), aors=(aor,)),
+    )
+    for stored in made:  # look before anything is written
+        there = yield engine.dal.get(stored.kind, stored.id)
+        if there is not None:
+            raise Conflict(f"{stored.id} exists already, in {there.origin}")
+    done = []
+    try:
+        for stored in made:  # the endpoint last: it refers to the others
+            done.append((yield engine.dal.create(stored)))
+    except StorageError:
+        for stored in reversed(done):
+            yield engine.dal.delete(stored)
+        raise
+
+
+async def remove(engine: Pipeline, name: str) -> list[dict[str, Any]]:
+    """Remove a user with its auth, its aor and their contacts; what other endpoints use too stays."""
+    ident = name
+    user, at, host = name.rpartition("@")
+    if at and (domain := engine.domains.of(host)) is engine.domains.first and domain is not None:
+        ident = user
+    dal = engine.dal
+    endpoint = await finished(dal.get("endpoint", ident))
+    if endpoint is None:
+        raise Refused(f"there is no user {name}")
+    if not dal.backends[endpoint.origin].writable:
+        line = engine.plan.document.line_of("endpoint", ident)
+        raise Refused(f"{name} is written in {engine.plan.document.name}{f':{line}' if line else ''}: remove it there")
+    await finished(dal.delete(endpoint))
+    removed = [{"type": "endpoint", "id": endpoint.id}]
+    for kind, field, idents in (("auth", "auth", endpoint.auth), ("aor", "aors", endpoint.aors)):
+        for each in idents:
+            if await finished(dal.find("endpoint", **{field: each})):
+                continue
+            removed += await _remove(engine, kind, each)
+    return removed
+
+
+async def _remove(engine: Pipeline, kind: str, ident: str) -> list[dict[str, Any]]:
+    dal = engine.dal
+    removed = []
+    stored = await finished(dal.get(kind, ident))
+    if stored is not None:
+        try:
+            await finished(dal.delete(stored))
+        except ReadOnly:
+            return []
+        removed.append({"type": kind, "id": ident})
+    if kind == "aor" and dal.stores("contact"):
+        contacts = await finished(dal.owned("contact", ident))
+        if contacts:
+            await finished(dal.change("contact", ident, (), [contact.id for contact in contacts]))
+            removed += [{"type": "contact", "id": contact.id, "uri": contact.uri} for contact in contacts]
+    return removed
+
+
+async def listed(engine: Pipeline) -> list[dict[str, Any]]:
+    """Return a row for each endpoint: who, which algorithms it has hashes for, where it is stored. No secret is in it."""
+    endpoints = await finished(engine.dal.find("endpoint"))
+    auths = {auth.id: auth for auth in await finished(engine.dal.find("auth"))} if engine.dal.stores("auth") else {}
+
+    def row(endpoint: Endpoint) -> dict[str, Any]:
+        found = [auths[ident] for ident in endpoint.auth if ident in auths]
+        has = [["password"] if auth.password else list(auth.password_digest) for auth in found]
+        return {
+            "user": endpoint.id,
+            "aors": list(endpoint.aors),
+            "credentials": [name for names in has for name in names],
+            "stored in": endpoint.origin,
+        }
+
+    return [row(endpoint) for endpoint in sorted(endpoints, key=lambda endpoint: endpoint.id)]
+
+
+def count(engine: Pipeline) -> Any:
+    """Return how many endpoints there are, at once or as a Pending."""
+    return settle(engine.dal.find("endpoint"), len) if engine.dal.stores("endpoint") else 0

@@ -1,0 +1,157 @@
+"""The protocol of the control socket: JSON lines, one question per line.
+
+    {"do": "show", "what": "contacts"}                            -> {"row": {...}} ..., {"end": true}
+    {"do": "users.add", "users": [...]}                           -> {"row": {"name": ..., "error": ...}} ..., {"end": true}
+    {"do": "users.remove", "name": "alice"}, {"do": "users.list"} -> the same
+    {"do": "trace", "depth": ..., "filter": {...}, "data": ...}   -> {"record": {...}} | {"gap": n}, until the client goes
+    anything else, and whatever goes wrong                        -> {"error": "a sentence"}
+
+Rule: a question never holds the loop for long: rows are written in handfuls, and a viewer that does not read misses records.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from pipeline.control import accounts, shows
+from pipeline.dal import StorageError
+from pipeline.trace import Filter, Viewer, watch
+from pipeline.trace.record import DEPTHS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pipeline.control.place import Lock
+    from pipeline.engine import Pipeline
+    from pipeline.trace.record import Record
+
+HANDFUL = 200
+"""Rows written before the loop has its turn: some 2 ms."""
+LONGEST_LINE = 1 << 20
+UNREAD = 1 << 22
+"""Octets that may wait for a viewer before it misses records."""
+
+
+class Control:
+    """The control socket of a running pipeline."""
+
+    def __init__(self, engine: Pipeline, lock: Lock) -> None:
+        self._engine = engine
+        self._lock = lock
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.lag = shows.Lag(engine.clock)
+
+    async def start(self) -> None:
+        """Bind the socket and listen."""
+        self._server = await asyncio.start_unix_server(self._client, sock=self._lock.bind(), limit=LONGEST_LINE)
+        self.lag.start()
+
+    async def close(self) -> None:
+        """Hang up on everybody."""
+        self.lag.stop()
+        if self._server is not None:
+            self._server.close()
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is not None:
+            self._tasks.add(task)
+        try:
+            while line := await reader.readline():
+                await self._answer(line, reader, writer)
+        except (ConnectionError, asyncio.CancelledError):
+            pass
+        except ValueError:
+            with contextlib.suppress(ConnectionError):
+                _write(writer, {"error": f"a question is one line of at most {LONGEST_LINE} octets"})
+        finally:
+            if task is not None:
+                self._tasks.discard(task)
+            writer.close()
+
+    async def _answer(self, line: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            asked = json.loads(line)
+            what = asked["do"]
+        except (ValueError, TypeError, KeyError):
+            _write(writer, {"error": 'a question is a JSON object with "do"'})
+            return
+        try:
+            if what == "trace":
+                await self._trace(asked, reader, writer)
+            elif what == "show":
+                await self._rows(await shows.show(self._engine, str(asked.get("what")), self.lag), writer)
+            elif what == "users.add":
+                await self._rows(await accounts.add(self._engine, asked.get("users") or []), writer)
+            elif what == "users.remove":
+                await self._rows(await accounts.remove(self._engine, str(asked.get("name"))), writer)
+            elif what == "users.list":
+                await self._rows(await accounts.listed(self._engine), writer)
+            else:
+                _write(writer, {"error": f"there is no question {what!r}"})
+        except (accounts.Refused, StorageError, LookupError, ValueError, TypeError) as error:
+            _write(writer, {"error": str(error)})
+        await writer.drain()
+
+    async def _rows(self, rows: Iterable[dict[str, Any]], writer: asyncio.StreamWriter) -> None:
+        for number, row in enumerate(rows, 1):
+            _write(writer, {"row": row})
+            if number % HANDFUL == 0:
+                await writer.drain()
+                await asyncio.sleep(0)
+        _write(writer, {"end": True})
+
+    async def _trace(self, asked: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        depth = str(asked.get("depth", "lines"))
+        if depth not in DEPTHS:
+            raise ValueError(f"depth is one of {', '.join(DEPTHS)}, not {depth!r}")
+        viewer = Viewer(Distant(writer), Filter.of(asked.get("filter") or {}), depth, bool(asked.get("data")))
+        stop = watch(self._engine, viewer)
+        try:
+            _write(writer, {"watching": self._engine.plan.name})
+            await reader.read(1)  # until the client goes
+        finally:
+            stop()
+
+
+class Distant:
+    """A viewer at the other end of the control socket."""
+
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        self._writer = writer
+        self._missed = 0
+
+    def show(self, record: Record) -> None:
+        """Send one record, or count it when the client does not read."""
+        if self._writer.transport.get_write_buffer_size() > UNREAD or self._writer.is_closing():
+            self._missed += 1
+            return
+        self.flush()
+        if "data" in record:
+            record = {**record, "data": base64.b64encode(record["data"]).decode()}
+        _write(self._writer, {"record": record})
+
+    def gap(self, count: int) -> None:
+        """Count what is missing; it is told with the next record, or the next turn."""
+        self._missed += count
+
+    def flush(self) -> None:
+        """Tell what is missing, when there is room again."""
+        if self._missed and self._writer.transport.get_write_buffer_size() <= UNREAD and not self._writer.is_closing():
+            _write(self._writer, {"gap": self._missed})
+            self._missed = 0
+
+    def close(self) -> None:
+        """The connection is closed by who serves it."""
+
+
+def _write(writer: asyncio.StreamWriter, answer: dict[str, Any]) -> None:
+    writer.write(json.dumps(answer, default=str).encode() + b"\n")

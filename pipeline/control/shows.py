@@ -1,0 +1,216 @@
+"""What `sipline show` tells: rows of plain values. Nothing secret is among them.
+
+Rule: rows are made while they are written, so that 100,000 contacts do not hold the loop; each table is a function of the engine.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from pipeline import hookspecs
+from pipeline.bind import write_address
+from pipeline.generation import COMPILED
+from pipeline.pending import finished
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from pipeline.clock import Clock
+    from pipeline.engine import Pipeline
+
+Row = dict[str, Any]
+BEAT = 0.1
+"""Seconds between two looks at how late the loop runs."""
+LOOKS = 600
+"""Looks that are remembered: a minute."""
+
+
+class Lag:
+    """How late the loop runs: what a message waits before anybody reads it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._late: deque[float] = deque(maxlen=LOOKS)
+        self._handle: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Look from now on."""
+        self._handle = self._clock.call_later(BEAT, self._look, self._clock.now() + BEAT)
+
+    def _look(self, due: float) -> None:
+        self._late.append(max(0.0, self._clock.now() - due))
+        self.start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        if self._handle is not None:
+            self._handle.cancel()
+
+    def row(self) -> Row:
+        """Return the last, the worst and the usual of the last minute, in milliseconds."""
+        late = sorted(self._late) or [0.0]
+        return {
+            "now_ms": round((self._late[-1] if self._late else 0.0) * 1e3, 2),
+            "p99_ms": round(late[int(len(late) * 0.99)] * 1e3, 2),
+            "worst_ms": round(late[-1] * 1e3, 2),
+        }
+
+
+async def show(engine: Pipeline, what: str, lag: Lag) -> Iterable[Row]:
+    """Return the rows of one table; raises LookupError for one that there is not."""
+    if what == "stats":
+        return [await stats(engine, lag)]
+    make = TABLES.get(what)
+    if make is None:
+        raise LookupError(f"there is nothing called {what!r} to show: {', '.join([*TABLES, 'stats'])}")
+    return await make(engine)
+
+
+async def contacts(engine: Pipeline) -> Iterator[Row]:
+    """Return the bindings that have not expired."""
+    found = await finished(engine.dal.find("contact")) if engine.dal.stores("contact") else ()
+    now = engine.clock.time()
+    return (
+        {
+            "aor": contact.aor,
+            "uri": contact.uri,
+            "reach": contact.reach,
+            "expires": round(contact.expires_at - now),
+            "q": contact.q,
+            "user agent": contact.user_agent,
+            "endpoint": contact.endpoint,
+        }
+        for contact in sorted(found, key=lambda contact: (contact.aor, -contact.q))
+        if contact.expires_at > now
+    )
+
+
+async def endpoints(engine: Pipeline) -> Iterator[Row]:
+    """Return who may talk to us."""
+    found = await finished(engine.dal.find("endpoint")) if engine.dal.stores("endpoint") else ()
+    bound: dict[str, int] = {}
+    for contact in await finished(engine.dal.find("contact")) if engine.dal.stores("contact") else ():
+        if contact.expires_at > engine.clock.time():
+            bound[contact.aor] = bound.get(contact.aor, 0) + 1
+    return (
+        {
+            "endpoint": endpoint.id,
+            "aors": list(endpoint.aors),
+            "auth": list(endpoint.auth),
+            "contacts": sum(bound.get(aor, 0) for aor in endpoint.aors),
+            "trust_from": endpoint.trust_from,
+            "stored in": endpoint.origin,
+        }
+        for endpoint in sorted(found, key=lambda endpoint: endpoint.id)
+    )
+
+
+async def transactions(engine: Pipeline) -> Iterator[Row]:
+    """Return the transactions at work, those of servers first. Completed ones are only counted, in `stats`."""
+    now = engine.clock.now()
+
+    def row(role: str, each: Any) -> Row:
+        passage, machine = each.passage, each.machine
+        message = passage.message if passage is not None else None
+        return {
+            "role": role,
+            "method": message.method if message is not None else "",
+            "state": machine.state if machine is not None else "Trying",
+            "peer": write_address(each.flow.peer[:2]),
+            "call_id": (message.get("call-id") or "") if message is not None else "",
+            "age": round(now - passage.arrived, 3) if passage is not None else None,
+        }
+
+    servers = [row("server", each) for each in engine.transactions.at_work()]
+    branches = getattr(engine.clients, "_branches", {})
+    return iter(servers + [row("client", each) for each in branches.values()])
+
+
+async def servants(engine: Pipeline) -> Iterator[Row]:
+    """Return the lanes that are busy."""
+    return ({"servant": servant, "lane": key, "waiting": waiting} for key, servant, waiting in engine.lanes.items())
+
+
+async def hooks(engine: Pipeline) -> Iterator[Row]:
+    """Return who implements which hook, in calling order."""
+
+    def rows() -> Iterator[Row]:
+        for stage in hookspecs.STAGES:
+            for hook in sorted(hookspecs.FAMILIES[stage], key=list(vars(hookspecs)).index):
+                if hook in COMPILED:
+                    names = list(getattr(engine.generation, hook).names)
+                else:
+                    caller = getattr(engine.generation.hooks[stage], hook)
+                    names = [impl.plugin_name for impl in reversed(caller.get_hookimpls())]
+                yield {"stage": stage, "hook": hook, "plugins": names}
+
+    return rows()
+
+
+TABLES: dict[str, Callable[[Pipeline], Awaitable[Iterable[Row]]]] = {
+    "contacts": contacts,
+    "endpoints": endpoints,
+    "transactions": transactions,
+    "servants": servants,
+    "hooks": hooks,
+}
+
+
+async def stats(engine: Pipeline, lag: Lag) -> Row:
+    """Return every counter there is."""
+    plugins: dict[str, Any] = {}
+    for listing in engine.generation.listings():
+        told = getattr(listing.plugin, "stats", None)
+        if callable(told):
+            plugins[listing.name] = await finished(told())
+    for name, told in engine.dal.stats().items():
+        if told:
+            plugins[name] = {**plugins.get(name, {}), **told}
+    at_work = len(engine.transactions.at_work())
+    return {
+        "server": {
+            "name": engine.plan.name,
+            "pid": os.getpid(),
+            "listeners": [f"{transport.lower()} {write_address(local)}" for _, transport, local in engine.listeners],
+            "tracing": engine.tap is not None,
+            "not_shown": engine.tap.missed if engine.tap is not None else 0,
+            "overloaded": engine.overloaded,
+        },
+        "loop_lag": lag.row(),
+        "memory": memory(),
+        "kernel_drops": sum(counters.get("kernel_drops", 0) for counters in plugins.values() if isinstance(counters, dict)),
+        "transactions": {"at_work": at_work, "completed": len(engine.transactions) - at_work, "client": len(engine.clients)},
+        "dialogs": len(engine.dialogs),
+        "flows": len(engine.flows),
+        "waiting": len(engine.waiting),
+        "lanes": {"busy": len(engine.lanes), "backlog": engine.lanes.backlog, "done": engine.lanes.done},
+        "counts": dict(sorted(engine.counts.items())),
+        "events": dict(sorted(engine.bus.counts.items())),
+        "listeners_failed": dict(engine.bus.failures),
+        "plugins": plugins,
+    }
+
+
+def memory() -> Row:
+    """Return what this process holds, in kB: now (Linux) and at its largest."""
+    import resource  # noqa: PLC0415
+
+    row: Row = {"largest_kb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}
+    pages = _statm()
+    if pages is not None:
+        row["resident_kb"] = pages * (resource.getpagesize() // 1024)
+    return row
+
+
+def _statm() -> int | None:
+    from pathlib import Path  # noqa: PLC0415
+
+    path: Path = Path("/proc/self/statm")
+    try:
+        return int(path.read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return None

@@ -1,0 +1,155 @@
+"""Digest authentication of requests, and then what the proved endpoint may do. RFC 7616, RFC 8760, RFC 3261 22.
+
+Rule: whether a user exists cannot be told from outside: the same 401, headers and work for the known and the unknown. What is refused
+is challenged anew; `stale=true` says the password was right and only the nonce is used up. A store that fails is a 503, never a 401.
+ACK and CANCEL are never challenged (22.1), nor a request of a dialog that comes the dialog's own way.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import attrs
+
+from pipeline import Reply, hookimpl, option, plugin
+from pipeline.dialogs import by_its_own_way
+from pipeline.sip.digest import parse_credentials
+
+from .nonces import Nonces
+from .proof import Proof
+from .realm import Realm, domain_of
+from .rights import refusal
+from .users import Users
+
+if TYPE_CHECKING:
+    from pipeline import Passage, Request, Verdict
+    from pipeline.engine import Pipeline
+    from pipeline.sip.digest import Credentials
+
+NEVER = frozenset({"ACK", "CANCEL"})
+HEADERS_READ = 4
+"""Authorization fields tried in one request, so that one message cannot ask for a thousand hashes; a client sends one per realm."""
+QOPS = ("auth", "auth-int")
+
+
+def qops(_instance: Any, attribute: attrs.Attribute[Any], value: list[str]) -> None:
+    """Validate `qop`."""
+    for word in value:
+        if word not in QOPS:
+            raise ValueError(f'{attribute.name} holds {word!r}: it may hold "auth" and "auth-int"')
+    if not value:
+        raise ValueError(f'{attribute.name} is empty: write ["auth"]')
+
+
+@plugin
+class Auth:
+    """Digest authentication, and who may register and call as whom."""
+
+    stage: ClassVar[str] = "intercept"
+    after: ClassVar[tuple[str, ...]] = ("logging", "security", "nat", "identify")
+    authenticates: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ("endpoint", "auth")
+
+    # Kamailio's default (nonce_expire, auth 5.6), Asterisk has 32 s. Replays are refused by their count however long a nonce lives, so a
+    # long life costs nothing, and phones that refresh every few minutes to keep a NAT open are spared one round of two.
+    nonce_lifetime: float = option(
+        300.0, unit="s", validator=attrs.validators.gt(0), help="how long a nonce may be used; then a phone is given another (stale=true)"
+    )
+    nonces: int = option(
+        262144,
+        validator=[attrs.validators.ge(1024), attrs.validators.le(1 << 28)],
+        help="how many nonces are remembered, rounded up to a power of two, at 8 bytes each; older ones are stale",
+    )
+    qop: list[str] = option(
+        factory=lambda: ["auth"],
+        validator=qops,
+        help='protection offered in challenges: "auth", "auth-int" (with the body); both are taken. Some phones cannot read a list',
+    )
+    require_qop: bool = option(True, help="whether answers without qop (RFC 2069) are refused: they cannot count their use of a nonce")
+    strict_uri: bool = option(
+        False, help="whether the uri of Authorization must equal the Request-URI; else it need only be of a domain that we serve"
+    )
+    in_dialog: str = option(
+        "elsewhere",
+        validator=attrs.validators.in_(("elsewhere", "always", "never")),
+        help='which requests of a dialog are challenged: those that come "elsewhere" than by its flow and source, "always", "never"',
+    )
+    challenge_options: bool = option(False, help="whether OPTIONS to the server itself (no user in the Request-URI) is challenged")
+
+    engine: Any = attrs.field(init=False, default=None)
+    used: Any = attrs.field(init=False, default=None)
+    """The Nonces, whose uses are remembered."""
+    users: Any = attrs.field(init=False, default=None)
+    _realms: dict[str, Realm] = attrs.field(init=False, factory=dict)
+
+    @hookimpl
+    def start(self, engine: Pipeline) -> None:
+        """Take over nonces and users from before a reload."""
+        self.engine = engine
+        instance = bytes.fromhex(engine.identifiers.instance)
+        self.used, self.users = engine.state(
+            self, lambda: (Nonces(engine.key, instance, engine.clock, self.nonce_lifetime, self.nonces), Users(engine.dal))
+        )
+        self.used.configure(self.nonce_lifetime, self.nonces)
+
+    @hookimpl
+    def intercept(self, message: Request, passage: Passage) -> Verdict | None:
+        """Pass on who has proved himself, or need not; challenge the others."""
+        if not message.is_request or message.method in NEVER:
+            return None
+        dialog = passage.dialog
+        if dialog is not None:
+            if self.in_dialog == "never" or (self.in_dialog == "elsewhere" and by_its_own_way(dialog, passage)):
+                return None
+        elif message.to.tag:
+            return None  # of no dialog here: 481, whoever sent it
+        elif message.method == "OPTIONS" and not self.challenge_options and self.engine.is_self(message.uri, passage.flow):
+            return None
+        endpoint = passage.endpoint
+        if endpoint is not None and not endpoint.auth:
+            return None if dialog is not None else refusal(self.engine, message, passage, endpoint)
+        realm = self._realm(message, passage)
+        if message.get("authorization") is None:
+            return self.challenge(passage, realm, message.from_.uri.user or "", _no_credentials(passage), told="auth.challenged")
+        return self._check(message, passage, realm)
+
+    def _realm(self, message: Request, passage: Passage) -> Realm:
+        domain = domain_of(self.engine.domains, message, passage.flow)
+        realm = self._realms.get(domain.id)
+        if realm is None or realm.domain is not domain:
+            realm = self._realms[domain.id] = Realm(domain, self.qop)
+        return realm
+
+    # -- refusing ----------------------------------------------------------------------------------------------------
+
+    def challenge(self, passage: Passage, realm: Realm, user: str, because: str, *, told: str, stale: bool = False) -> Reply:
+        """Return a 401 with fresh challenges. Who refuses what is told on the bus; the answer is the same for all."""
+        flow = passage.flow
+        source = flow.peer[0]
+        self.engine.tell(told, user=user, realm=realm.name, source=source, transport=flow.transport, reason=because)
+        return Reply(401, "", realm.challenges(self.used.make(source), stale=stale), because=because, stateless=True)
+
+    def _check(self, message: Request, passage: Passage, realm: Realm) -> Verdict | None:
+        """Try what the request carries. Raises Malformed (400) when it cannot be read; other schemes are nobody's here."""
+        ours: list[Credentials] = []
+        other = ""
+        for value in message.all("authorization")[:HEADERS_READ]:
+            credentials = parse_credentials(value)
+            if credentials is None:
+                continue
+            if credentials.realm == realm.name:
+                ours.append(credentials)
+            else:
+                other = credentials.realm
+        if ours:
+            return Proof(self, message, passage, realm, ours).look()
+        because = f"domain.{realm.domain.id}: credentials for the realm {other}" if other else _no_credentials(passage)
+        return self.challenge(passage, realm, message.from_.uri.user or "", because, told="auth.challenged")
+
+
+def _no_credentials(passage: Passage) -> str:
+    if passage.endpoint is not None:
+        return f"endpoint.{passage.endpoint.id}: no credentials came"
+    if passage.identified is None:
+        return "auth: nobody asked whose request this is; list 'identify' before 'auth'"
+    return "identify: no endpoint fits this request, and no credentials came"

@@ -1,0 +1,44 @@
+"""What an endpoint may do once it is known who it is: register its own addresses of record, and speak in its own name.
+
+RFC 3261 10.3 step 4 (authorised to change these bindings?), 22.1; RFC 3323 4.1.1.3 (the From of who wants to be anonymous claims nobody).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline import Reply
+
+if TYPE_CHECKING:
+    from pipeline import Passage, Request
+    from pipeline.dal import Endpoint
+    from pipeline.engine import Pipeline
+
+ANONYMOUS = "anonymous.invalid"
+
+
+def refusal(engine: Pipeline, request: Request, passage: Passage, endpoint: Endpoint) -> Reply | None:
+    """Return the 403 for what this endpoint may not do; None when it may."""
+    flow = passage.flow
+    caller = request.from_.uri
+    own = engine.aor_of(caller, flow)
+    if request.method == "REGISTER":
+        to = request.to.uri
+        aor = own if to is caller else engine.aor_of(to, flow)
+        if aor is None or aor not in endpoint.aors:
+            return Reply(403, because=f"endpoint.{endpoint.id}: {aor or to} is none of its aors, it may not register it")
+        if aor == own:
+            return None
+    if own is not None and (own in endpoint.aors or endpoint.trust_from or _is_name(engine, own, endpoint.id)):
+        return None
+    if endpoint.trust_from or (caller.host == ANONYMOUS and request.method != "REGISTER"):
+        return None
+    return Reply(
+        403, because=f"endpoint.{endpoint.id}: it may not speak as {own or caller}, which is none of its aors (trust_from = false)"
+    )
+
+
+def _is_name(engine: Pipeline, own: str, ident: str) -> bool:
+    """Tell whether this is what `identify` would find the endpoint by: an endpoint's own name needs no aor."""
+    user, _, domain = own.rpartition("@")
+    return ident in (own, user) and (ident == own or domain == engine.domains.first.id)

@@ -1,0 +1,85 @@
+import tomllib
+
+import pytest
+
+from pipeline.config import Problems
+from pipeline.config.edit import Refused, disable, enable
+
+TEXT = """\
+# our edge
+[[stage]]
+name    = "intercept"      # every message
+plugins = ["logging", "identify", "auth"]  # in this order
+
+[[stage]]
+name    = "application"
+plugins = [
+    "registrar",   # phones
+    # "messages",
+    "redirect",    # calls
+]
+
+[plugin.auth]   # strict
+window  = 64
+"""
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "pipeline.toml"
+    path.write_text(TEXT)
+    return path
+
+
+def test_a_plugin_is_listed_behind_what_it_comes_after_and_nothing_else_changes(file):
+    assert enable(file, "curfew", "intercept", ("logging", "identify"))
+    assert file.read_text() == TEXT.replace('"identify", "auth"', '"identify", "curfew", "auth"')
+
+
+def test_without_a_place_it_comes_last_in_a_list_of_many_lines_too(file):
+    assert enable(file, "options", "application")
+    assert file.read_text() == TEXT.replace('"redirect",    # calls\n', '"redirect",    # calls\n    "options",\n')
+
+
+def test_what_is_listed_already_is_left_alone(file):
+    assert not enable(file, "auth", "intercept")
+    assert file.read_text() == TEXT
+
+
+def test_a_plugin_is_taken_out_and_its_table_stays(file):
+    assert disable(file, "auth") == ("intercept",)
+    assert file.read_text() == TEXT.replace(', "auth"', "")
+    assert disable(file, "redirect") == ("application",)
+    assert "# phones" in file.read_text()
+    assert disable(file, "nobody") == ()
+
+
+def test_out_and_in_again_gives_the_same_lists(file):
+    disable(file, "identify")
+    enable(file, "identify", "intercept", ("logging",))
+    assert tomllib.loads(file.read_text()) == tomllib.loads(TEXT)
+
+
+def test_a_stage_that_is_not_there_is_refused(file):
+    with pytest.raises(Refused) as caught:
+        enable(file, "udp", "transport")
+    assert str(caught.value) == "there is no stage 'transport' to list 'udp' in"
+    assert file.read_text() == TEXT
+
+
+def test_a_file_that_is_no_toml_is_told_as_ever(file):
+    file.write_text("x = yes\n")
+    with pytest.raises(Problems, match="this is no TOML value"):
+        disable(file, "auth")
+
+
+def test_windows_line_ends_the_mode_and_a_link_survive(file, tmp_path):
+    file.write_bytes(TEXT.replace("\n", "\r\n").encode())
+    file.chmod(0o600)
+    link = tmp_path / "link.toml"
+    link.symlink_to(file)
+    disable(link, "auth")
+    assert link.is_symlink()
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert file.read_bytes() == TEXT.replace(', "auth"', "").replace("\n", "\r\n").encode()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link.toml", "pipeline.toml"]

@@ -1,0 +1,56 @@
+import pytest
+
+HASHES = '"MD5:' + "0" * 32 + '", "SHA-256:' + "0" * 64 + '"'
+
+
+def test_the_list_and_the_tables_make_one_list_of_domains(plan):
+    found = plan(
+        '[domain."example.com"]\nrealm = "phones"\naliases = ["example.net"]\nalgorithms = ["SHA-256", "MD5"]\n[domain."other.org"]\n'
+        f'[user."bob@EXAMPLE.net."]\npassword_digest = [{HASHES}]'
+    )
+    assert [(d.id, d.realm, d.algorithms) for d in found.domains] == [
+        ("example.com", "phones", ("SHA-256", "MD5")),
+        ("other.org", "other.org", ("MD5",)),
+    ]
+    assert "bob@example.com" in {stored.id for stored in found.objects if stored.kind == "aor"}
+
+
+def test_without_domains_the_bound_address_is_the_only_one(plan):
+    found = plan('[plugin.udp]\nbind = ["192.0.2.7:5060"]', {'domains = ["example.com"]\n': ""})
+    assert [(d.id, d.realm) for d in found.domains] == [("192.0.2.7", "192.0.2.7")]
+    assert "alice@192.0.2.7" in {stored.id for stored in found.objects}
+
+
+CASES = {
+    '[domain."example.com"]\nalgorithms = ["SHA256"]': (
+        "28:15",
+        "algorithms must be of MD5, SHA-256, SHA-512-256, not 'SHA256'",
+        "did you mean 'SHA-256'?",
+    ),
+    '[domain."example.com"]\nalgorithms = []': ("28:14", "algorithms is empty", "it holds some of MD5, SHA-256 and SHA-512-256"),
+    '[domain."sip:other.org"]': ("27:2", "'sip:other.org' is no domain name", "write 'other.org'"),
+    '[domain."EXAMPLE.com."]\nrealms = "x"': ("28:1", '[domain."EXAMPLE.com."] has no key \'realms\'', "did you mean 'realm'?"),
+    '[domain."other.org"]\naliases = ["Example.com"]': ("28:12", "'Example.com' already names the domain 'example.com'", "remove one of the two"),
+}
+
+
+@pytest.mark.parametrize("table", CASES)
+def test_a_domain_that_is_wrong_is_told(problems, table):
+    where, message, hint = CASES[table]
+    (told,) = problems(table)
+    assert (told.split("\n")[0], told.split("\n")[3]) == (f"pipeline.toml:{where}: {message}", f"  {hint}")
+
+
+def test_a_domain_that_stands_twice_is_told(problems):
+    assert problems(changes={'["example.com"]': '["example.com", "Example.COM."]'}) == [
+        ("pipeline.toml:3:27: 'Example.COM.' already names the domain 'example.com'\n"
+        '    domains = ["example.com", "Example.COM."]\n                              ^^^^^^^^^^^^^^\n  remove one of the two')
+    ]
+
+
+def test_the_server_itself_is_checked_like_a_plugin(problems):
+    assert problems(changes={'name    = "edge-1"': 'wait_seconds = 0\nlog_level = "infos"'}) == [
+        "pipeline.toml:2:16: wait_seconds must be more than 0, not 0\n    wait_seconds = 0\n                   ^",
+        ("pipeline.toml:3:13: log_level must be one of 'debug', 'info', 'warning' or 'error', not \"infos\"\n"
+        '    log_level = "infos"\n                ^^^^^^^\n  did you mean \'info\'?'),
+    ]
