@@ -31,7 +31,7 @@ name = "intercept"
 plugins = {intercept}
 [[stage]]
 name = "application"
-plugins = ["registrar"]
+plugins = ["registrar", "options"]
 [[stage]]
 name = "integration"
 plugins = ["toml", "memory"]

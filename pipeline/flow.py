@@ -44,10 +44,16 @@ class Flow:
     reliable: bool
     local: Address
     peer: Address
-    advertised: Address
-    """What stands for us in Via and Contact on this flow."""
-    listener: str
-    """The name of the plugin instance that owns it."""
+
+    @property
+    def advertised(self) -> Address:
+        """What stands for us in Via and Contact on this flow."""
+        raise NotImplementedError
+
+    @property
+    def listener(self) -> str:
+        """The name of the plugin instance that owns it."""
+        raise NotImplementedError
 
     @property
     def id(self) -> str:

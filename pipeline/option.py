@@ -33,6 +33,7 @@ def option(
     """
     return attrs.field(
         default=default,
+        repr=not secret,
         validator=validator,
         converter=converter,
         factory=factory,

@@ -122,31 +122,40 @@ Verdict = Reply | Drop | Claim | Wait
 
 
 class Passage:
-    """The trip of one message."""
+    """The trip of one message.
 
-    __slots__ = (
-        "arrived",
-        "cause",
-        "decided",
-        "dialog",
-        "endpoint",
-        "final",
-        "flow",
-        "identified",
-        "identity",
-        "key",
-        "made_by_stack",
-        "merge",
-        "message",
-        "outgoing",
-        "packet",
-        "pipeline",
-        "reach",
-        "spans",
-        "state",
-        "tag",
-        "transaction",
-    )
+    No `__slots__`, on purpose: two passages are made per message and most of these stay at their defaults, which as class
+    attributes cost nothing; setting twenty slots took longer than the SIP grammar takes for a Via.
+    """
+
+    message: Message = None  # type: ignore[assignment]  # the protocol stage sets it before anybody reads it
+    endpoint: Endpoint | None = None
+    """Whose request this is, as `identify` found it."""
+    identified: bool | None = None
+    """None: nobody asked; False: asked and not found; True: `endpoint` is set."""
+    identity = ""
+    """The user that authentication has proved; empty: none."""
+    dialog: Any = None
+    """The owner of the dialog that a request is inside of."""
+    transaction: Any = None
+    key = ""
+    """The key of its server transaction (RFC 3261 17.2.3)."""
+    merge = 0
+    final = False
+    """Whether the request has got its final answer."""
+    tag = ""
+    """Our To-tag, where it is settled before the answer."""
+    reach = ""
+    """Where requests to the sender of this message really go, when that is not what its Contact says."""
+    cause: Passage | None = None
+    outgoing = False
+    made_by_stack = False
+    """The stack made this message itself (100, CANCEL, ACK to non-2xx, 481, 487...)."""
+    decided: Any = None
+    """(stage, plugin, verdict) that ended the walk, for the trace."""
+    spans: list[tuple[str, str, Any, float]] | None = None
+    """While traced: (stage, plugin, verdict or exception, seconds) of each step."""
+    state: dict[str, Any] | None = None
 
     def __init__(self, pipeline: Pipeline, packet: Packet | None, flow: Flow, arrived: float) -> None:
         self.pipeline = pipeline
@@ -155,33 +164,6 @@ class Passage:
         """The flow it came by, or goes by."""
         self.arrived = arrived
         """Seconds on the pipeline's monotonic clock."""
-        self.message: Message = None  # type: ignore[assignment]  # the protocol stage sets it before anybody reads it
-        self.endpoint: Endpoint | None = None
-        """Whose request this is, as `identify` found it."""
-        self.identified: bool | None = None
-        """None: nobody asked; False: asked and not found; True: `endpoint` is set."""
-        self.identity = ""
-        """The user that authentication has proved; empty: none."""
-        self.dialog: Any = None
-        self.transaction: Any = None
-        self.key = ""
-        """The key of its server transaction (RFC 3261 17.2.3)."""
-        self.merge = 0
-        self.final = False
-        """Whether the request has got its final answer."""
-        self.tag = ""
-        """Our To-tag, where it is settled before the answer."""
-        self.reach = ""
-        """Where requests to the sender of this message really go, when that is not what its Contact says."""
-        self.cause: Passage | None = None
-        self.outgoing = False
-        self.made_by_stack = False
-        """The stack made this message itself (100, CANCEL, ACK to non-2xx, 481, 487...)."""
-        self.decided: Any = None
-        """The verdict that ended the walk, kept for the trace."""
-        self.spans: list[tuple[str, str, Any, float]] | None = None
-        """While traced: (stage, plugin, verdict or exception, seconds) of each step."""
-        self.state: dict[str, Any] | None = None
 
     @property
     def clock(self) -> Clock:

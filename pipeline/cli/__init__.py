@@ -1,1 +1,38 @@
-"""(room)"""
+"""The command line: `sipline COMMAND`, also `python -m pipeline COMMAND`. Each command is a file here with a function `run(args)`.
+
+Rule: a command is imported when it is asked for, so that `sipline check` starts in a fifth of a second. Exit status: 0 done, 1 it could
+not be done (one line says why), 2 pipeline.toml or the command line is wrong.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+
+
+class Failed(Exception):  # noqa: N818 (a sentence for the user)
+    """Why a command could not be done."""
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    from pipeline.cli.arguments import parser  # noqa: PLC0415
+
+    args = parser().parse_args(argv)
+    command = import_module(f"pipeline.cli.{args.command}")
+    from pipeline.config.problems import Problems  # noqa: PLC0415
+
+    try:
+        return int(command.run(args) or 0)
+    except Problems as problems:
+        print(problems, file=sys.stderr)
+        return 2
+    except Failed as failed:
+        print(f"sipline: {failed}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of a pipe, such as head, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0

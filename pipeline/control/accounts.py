@@ -15,7 +15,7 @@ from pipeline.sip.digest import ALGORITHMS, hash_of
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
-    from pipeline.dal import Domain
+    from pipeline.dal import Domain, Stored
     from pipeline.engine import Pipeline
 
 KINDS = ("endpoint", "auth", "aor")
@@ -77,7 +77,7 @@ def _add(engine: Pipeline, user: dict[str, Any]) -> Generator[Any, Any, None]:
         raise Refused(f"the hashes are for the realm {user['realm']!r}, the running server's is {domain.realm!r}: restart it first")
     aor = f"{user['name']}@{domain.id}"
     ident = user["name"] if domain is engine.domains.first else aor
-    made = (
+    made: tuple[Stored, ...] = (
         Aor(id=aor),
         Auth(id=ident, username=user["name"], password_digest=user["password_digest"]),
         Endpoint(id=ident, auth=(ident,), aors=(aor,)),
@@ -86,12 +86,13 @@ def _add(engine: Pipeline, user: dict[str, Any]) -> Generator[Any, Any, None]:
         there = yield engine.dal.get(stored.kind, stored.id)
         if there is not None:
             raise Conflict(f"{stored.id} exists already, in {there.origin}")
-    done = []
+    done: list[Stored] = []
     try:
         for stored in made:  # the endpoint last: it refers to the others
-            done.append((yield engine.dal.create(stored)))
+            yield engine.dal.create(stored)
+            done.insert(0, stored)
     except StorageError:
-        for stored in reversed(done):
+        for stored in done:
             yield engine.dal.delete(stored)
         raise
 

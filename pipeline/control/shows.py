@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import hookspecs
@@ -17,7 +18,6 @@ from pipeline.pending import finished
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Awaitable, Callable, Iterable, Iterator
-    from pathlib import Path
 
     from pipeline.clock import Clock
     from pipeline.engine import Pipeline
@@ -151,12 +151,18 @@ async def hooks(engine: Pipeline) -> Iterator[Row]:
     return rows()
 
 
+async def domains(engine: Pipeline) -> Iterator[Row]:
+    """Return the domains served, the first first."""
+    return ({"domain": domain.id, "realm": domain.realm, "aliases": list(domain.aliases), "algorithms": list(domain.algorithms)} for domain in engine.domains.all)
+
+
 TABLES: dict[str, Callable[[Pipeline], Awaitable[Iterable[Row]]]] = {
     "contacts": contacts,
     "endpoints": endpoints,
     "transactions": transactions,
     "servants": servants,
     "hooks": hooks,
+    "domains": domains,
 }
 
 
@@ -207,10 +213,7 @@ def memory() -> Row:
 
 
 def _statm() -> int | None:
-    from pathlib import Path  # noqa: PLC0415
-
-    path: Path = Path("/proc/self/statm")
     try:
-        return int(path.read_text().split()[1])
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     except (OSError, ValueError, IndexError):
         return None

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from pipeline.pending import settle
+from pipeline.pending import Pending, settle
 
 from .backend import Backend, Conflict, ReadOnly, Unstored
 from .objects import Stored
@@ -84,8 +84,17 @@ class Layer:
         """
         if deletes:
             deletes = [gone if isinstance(gone, str) else gone.id for gone in deletes]
-        if kind not in self._watchers:
+        watchers = self._watchers.get(kind)
+        if not watchers:
             return self._change[kind](kind, owner, puts, deletes, if_version)
+        if not deletes:  # the usual refresh: nobody need be asked what was there before
+            after = self._change[kind](kind, owner, puts, (), if_version)
+            if type(after) is Pending:
+                return settle(after, lambda after: self._told(kind, puts, (), after))
+            for stored in puts:
+                for fn in watchers:
+                    fn("put", stored)
+            return after
 
         def watched(before: tuple[Any, ...]) -> Any:
             gone = [stored for stored in before if stored.id in deletes and all(put.id != stored.id for put in puts)]

@@ -60,8 +60,12 @@ class Request(Message):
     @property
     def uri(self) -> Uri:
         """The Request-URI."""
+        found: Uri | None = self._typed.get("uri")
+        if found is not None:
+            return found
         try:
-            return Uri.parse(self.uri_text)
+            found = self._typed["uri"] = Uri.parse(self.uri_text)
+            return found
         except Malformed as error:
             raise bad("Request-URI", error.why, error.status) from None
 

@@ -29,13 +29,11 @@ def refusal(engine: Pipeline, request: Request, passage: Passage, endpoint: Endp
             return Reply(403, because=f"endpoint.{endpoint.id}: {aor or to} is none of its aors, it may not register it")
         if aor == own:
             return None
-    if own is not None and (own in endpoint.aors or endpoint.trust_from or _is_name(engine, own, endpoint.id)):
+    if endpoint.trust_from or (own is not None and (own in endpoint.aors or _is_name(engine, own, endpoint.id))):
         return None
-    if endpoint.trust_from or (caller.host == ANONYMOUS and request.method != "REGISTER"):
-        return None
-    return Reply(
-        403, because=f"endpoint.{endpoint.id}: it may not speak as {own or caller}, which is none of its aors (trust_from = false)"
-    )
+    if own is None and request.method != "REGISTER" and (not endpoint.auth or caller.host == ANONYMOUS):
+        return None  # nothing was proved that this From could contradict, or it claims to be nobody
+    return Reply(403, because=f"endpoint.{endpoint.id}: {own or caller} is none of its aors, and it has no trust_from")
 
 
 def _is_name(engine: Pipeline, own: str, ident: str) -> bool:

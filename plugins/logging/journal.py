@@ -13,7 +13,8 @@ SOCKET = "/run/systemd/journal/socket"
 class Journal:
     """The way into the journal; raises OSError, saying what to write instead, when there is none."""
 
-    def __init__(self, name: str, path: str = SOCKET) -> None:
+    def __init__(self, name: str, path: str = "") -> None:
+        path = path or SOCKET
         self.lost = 0
         self._head = f"PRIORITY=6\nSYSLOG_IDENTIFIER=sipline\nSIPLINE_PLUGIN={name}\nMESSAGE="
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)

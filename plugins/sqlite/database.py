@@ -89,7 +89,8 @@ class Database(Backend):
         try:
             connection = self._opened()
             rows = Rows(TYPES[kind], self.name)
-            schema.ensure(connection, rows)
+            if schema.ensure(connection, rows):
+                self._writer.changed()  # that was us
             if rows.cls.hot:
                 self.tables[kind] = self._load(connection, rows)
             else:

@@ -33,7 +33,7 @@ class Rows:
 
     def __init__(self, cls: type[Stored], origin: str) -> None:
         hints = typing.get_type_hints(cls)
-        fields = attrs.fields(cls)  # type: ignore[arg-type]  every stored type is an attrs class
+        fields: Any = attrs.fields(cls)  # type: ignore[arg-type]
         self.cls = cls
         self.kind = cls.kind
         self.origin = origin

@@ -51,11 +51,11 @@ def _migrate(connection: sqlite3.Connection, version: int) -> None:
         step(database)
 
 
-def ensure(connection: sqlite3.Connection, rows: Rows) -> None:
-    """Make the table of a type and its indexes, or add what it lacks."""
+def ensure(connection: sqlite3.Connection, rows: Rows) -> bool:
+    """Make the table of a type and its indexes, or add what it lacks. Return whether there was anything to do."""
     there = {column[1] for column in connection.execute(f'PRAGMA table_info("{rows.kind}")')}
     if there >= set(rows.columns):
-        return
+        return False
     import sqlite_utils  # noqa: PLC0415
 
     database = sqlite_utils.Database(connection, execute_plugins=False)
@@ -70,10 +70,11 @@ def ensure(connection: sqlite3.Connection, rows: Rows) -> None:
             table.create_index([name], if_not_exists=True)  # type: ignore[union-attr,unused-ignore]
     for name in rows.several:
         _index_values(connection, rows.kind, name)
+    return True
 
 
 def _index_values(connection: sqlite3.Connection, kind: str, name: str) -> None:
-    """Keep the values of a list column in a table of their own, so that they can be searched; triggers, so that any writer keeps it true."""
+    """Keep the values of a list column in a table of their own, to be searched; triggers, so that any writer keeps it true."""
     side = f"{kind}_{name}"
     put = f'INSERT INTO "{side}" (value, id) SELECT DISTINCT value, NEW.id FROM json_each(NEW."{name}")'  # noqa: S608
     gone = f'DELETE FROM "{side}" WHERE id = '  # noqa: S608

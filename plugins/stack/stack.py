@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
-from pipeline import Drop, Malformed, Reply, hookimpl, option, plugin
+from pipeline import Drop, Malformed, Reply, Request, hookimpl, option, plugin
 from pipeline.sip.parser import parse
 from pipeline.sip.timers import Timers
 from pipeline.sip.validity import check
@@ -63,7 +63,7 @@ class Stack:
             check(message)
         except Malformed as error:
             return self._refuse(error, data, passage)
-        if not message.is_request:
+        if not isinstance(message, Request):
             return None
         if flow.reliable:
             flow.proved()
@@ -85,4 +85,5 @@ class Stack:
             return Drop(f"stack: {error.reason}")
         if message.return_path is None:
             return Drop(f"stack: {error.reason}; and its Via does not say where to answer")
+        message.stamp(*passage.flow.peer[:2])
         return Reply(error.status, error.reason, because=f"stack: {error.reason}", stateless=True)

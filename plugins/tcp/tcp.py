@@ -77,7 +77,7 @@ class Tcp:
     _listeners: list[Listener] = attrs.field(init=False, factory=list)
     _flows: dict[str, TcpFlow] = attrs.field(init=False, factory=dict)
     _by_peer: dict[Address, TcpFlow] = attrs.field(init=False, factory=dict)
-    _opening: dict[Address, Pending[Flow]] = attrs.field(init=False, factory=dict)
+    _opening: dict[Address, Pending] = attrs.field(init=False, factory=dict)
     _looks: Any = attrs.field(init=False, default=None)
     _closed: int = attrs.field(init=False, default=0)
 
@@ -107,7 +107,7 @@ class Tcp:
         return flow
 
     @hookimpl
-    def connect(self, target: Target) -> Flow | Pending[Flow] | None:
+    def connect(self, target: Target) -> Flow | Pending | None:
         """Give the connection to a TCP target: one that is open, or a new one."""
         if target.transport != "TCP":
             return None
@@ -118,10 +118,10 @@ class Tcp:
         opening = self._opening.get(peer)
         if opening is not None:
             return opening
-        made: Pending[Flow] = Pending()
+        made: Pending = Pending()
         self._opening[peer] = made
 
-        def connected(pending: Pending[Stream]) -> None:
+        def connected(pending: Pending) -> None:
             del self._opening[peer]
             try:
                 stream = pending.value()

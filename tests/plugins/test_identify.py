@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.config import Problems
 
-SLOW = '''
+SLOW = """
 from pipeline import Pending, Unavailable, hookimpl, plugin
 from pipeline.dal import TYPES, Backend, Table
 
@@ -57,8 +57,8 @@ class Slow:
     @hookimpl
     def store(self, engine):
         return Tables(engine)
-'''
-WHO = '''
+"""
+WHO = """
 from pipeline import Reply, hookimpl, plugin
 
 @plugin
@@ -70,7 +70,7 @@ class Who:
         if message.is_request and message.method not in ("ACK", "CANCEL"):
             name = passage.endpoint.id if passage.endpoint else "nobody"
             return Reply(299, name, stateless=True)
-'''
+"""
 PHONES = """
 [pipeline]
 domains = ["example.com", "second.example"]

@@ -1,0 +1,83 @@
+"""The commands and their arguments. Nothing but argparse is imported here."""
+
+from __future__ import annotations
+
+import argparse
+import os
+
+VIEWS = ("lines", "stages", "full")
+SHOWN = ("contacts", "endpoints", "transactions", "servants", "hooks", "domains", "stats")
+STAGES = ("transport", "protocol", "intercept", "application", "integration")
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    # -c may stand before and behind the command; behind, its absence must not undo what stood before.
+    config = argparse.ArgumentParser(add_help=False)
+    config.add_argument("-c", "--config", metavar="FILE", default=argparse.SUPPRESS, help="the configuration (default: pipeline.toml)")
+    top = argparse.ArgumentParser(prog="sipline", description="The SIP server you can read, test and explain.")
+    top.add_argument("-c", "--config", metavar="FILE", default=os.environ.get("SIPLINE_CONFIG", "pipeline.toml"),
+                     help="the configuration (default: $SIPLINE_CONFIG, or pipeline.toml)")  # fmt: skip
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def command(name: str, text: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", parents=[config])
+
+    run = command("run", "start the server")
+    run.add_argument("--trace", nargs="?", const="lines", choices=VIEWS, metavar="VIEW",
+                     help="show every message: lines (default), stages (with the walk and what decided), full (with the message)")  # fmt: skip
+    _filters(run)
+    run.add_argument("--log-level", choices=("debug", "info", "warning", "error"), help="instead of [pipeline] log_level")
+    run.add_argument("--log-file", metavar="FILE", help="instead of [pipeline] log_file")
+
+    command("check", "tell every mistake in the configuration, and what would be better")
+    command("graph", "draw the pipeline as it is wired")
+    plugins = command("plugins", "list every plugin that can be listed, and its options")
+    plugins.add_argument("name", nargs="*", help="only these")
+
+    _user(command("user", "add, remove and list users"), config)
+
+    show = command("show", "ask the running server")
+    show.add_argument("what", choices=SHOWN, metavar="WHAT", help=", ".join(SHOWN))
+    show.add_argument("--json", action="store_true", help="as JSON: a list, of `stats` an object")
+
+    trace = command("trace", "show every message of the running server")
+    trace.add_argument("view", nargs="?", choices=VIEWS, default="lines",
+                       help="lines (default), stages (with the walk and what decided), full (with the message)")  # fmt: skip
+    trace.add_argument("--quiet", action="store_true", help="only write the files")
+    _filters(trace)
+
+    enable = command("enable", "list a plugin in a stage of the configuration")
+    enable.add_argument("name")
+    enable.add_argument("--stage", choices=STAGES, help="where the plugin itself does not say")
+    enable.add_argument("--after", action="append", metavar="PLUGIN", help="behind this one; may be repeated")
+    disable = command("disable", "take a plugin out of every stage; its options stay in the file")
+    disable.add_argument("name")
+    return top
+
+
+def _filters(parser: argparse.ArgumentParser) -> None:
+    """What to show; kinds are and-ed, repetitions of one are or-ed."""
+    parser.add_argument("--method", action="append", metavar="METHOD", help="only this method and its answers; may be repeated, as all that follow")
+    parser.add_argument("--user", action="append", metavar="USER", help="only what names this user: From, To, Request-URI, digest user")
+    parser.add_argument("--address", action="append", metavar="ADDRESS", help="only this address, network or host:port")
+    parser.add_argument("--call-id", action="append", metavar="TEXT", help="only Call-IDs that begin so")
+    parser.add_argument("--status", action="append", metavar="STATUS", help="only answers with this status (401, 4xx), and what they answer")
+    parser.add_argument("--jsonl", metavar="FILE", help="write the records as JSON lines too (0600)")
+    parser.add_argument("--pcap", metavar="FILE", help="write the messages as a capture for Wireshark too (0600): the real bytes, nothing is masked")
+
+
+def _user(parser: argparse.ArgumentParser, config: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+
+    def action(name: str, text: str) -> argparse.ArgumentParser:
+        return actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", parents=[config])
+
+    add = action("add", "add a user with hashes of every digest algorithm")
+    add.add_argument("name")
+    add.add_argument("--password", help="seen by who lists processes; without it you are asked, or one is made and printed")
+    add.add_argument("--domain", help="not the first domain")
+    action("list", "list all users").add_argument("--json", action="store_true", help="as JSON")
+    action("remove", "remove a user and drop its contacts").add_argument("name")
+    load = action("import", "add many users from a CSV file with the columns user,password and perhaps domain")
+    load.add_argument("file", help='"-" for standard input')

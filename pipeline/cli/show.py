@@ -1,0 +1,60 @@
+"""`sipline show`: what the running server holds and does."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from pipeline.cli.client import Client
+from pipeline.cli.files import state_of
+from pipeline.cli.table import cell, show_table
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+
+EMPTY = {
+    "contacts": "no contacts: no phone is registered",
+    "endpoints": "no endpoints: add one with `sipline user add NAME`",
+    "transactions": "no transactions at work",
+    "servants": "no servant at work",
+}
+
+
+def run(args: Namespace) -> int:
+    """Ask and print."""
+    client = Client.of(state_of(args))
+    rows = client.rows("show", what=args.what)
+    client.close()
+    if args.what != "stats":
+        if args.what == "contacts" and not args.json:
+            for row in rows:
+                row["expires"] = f"{row['expires']} s"
+        show_table(rows, empty=EMPTY.get(args.what, "nothing"), as_json=args.json)
+    elif args.json:
+        print(json.dumps(rows[0], indent=1, ensure_ascii=False))
+    else:
+        _stats(rows[0])
+    return 0
+
+
+def _stats(stats: dict[str, Any]) -> None:
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="bold")
+    table.add_column()
+    table.add_column(justify="right", overflow="fold")
+    for name, value in stats.items():
+        begun = False
+        for path, leaf in _leaves(value):
+            table.add_row("" if begun else name, path, Text(cell(leaf)))
+            begun = True
+    Console().print(table)
+
+
+def _leaves(value: Any, path: str = "") -> list[tuple[str, Any]]:
+    if not isinstance(value, dict):
+        return [(path, value)]
+    return [leaf for key, inner in value.items() for leaf in _leaves(inner, f"{path}.{key}" if path else str(key))]
