@@ -93,6 +93,7 @@ class Pipeline:
         """The secret of this installation, from its state directory: nonces and stateless tags hang on it."""
         self.draining = False
         self.overloaded = False
+        self._late = False
         self._states: dict[str, Any] = {}
         self._names = {id(listing.plugin): listing.name for listing in self.generation.listings()}
 
@@ -156,11 +157,15 @@ class Pipeline:
 
         def look() -> None:
             late = self.clock.now() - due
-            if late > LAG_HIGH and not self.overloaded:
+            if late > LAG_HIGH and not self._late:
+                self._late = True  # one pause of the machine is no overload: two looks in a row are
+            elif late > LAG_HIGH and not self.overloaded:
                 self.overloaded = True
                 self.tell("overload.begun", lag=late)
-            elif late < LAG_LOW and self.overloaded:
-                self.overloaded = False
+            elif late < LAG_LOW and not self.overloaded:
+                self._late = False
+            elif late < LAG_LOW:
+                self.overloaded = self._late = False
                 self.tell("overload.ended", lag=late)
             if not self.draining:
                 self._watch_lag()
@@ -383,6 +388,7 @@ class Pipeline:
         if transaction is None:
             if not reply.stateless and not passage.merge and (refusal := self.transactions.merged(passage)) is not None:
                 reply, status = refusal, refusal.status
+            transaction = passage.transaction  # an INVITE has one now, which repeats its answer until the ACK
         elif not transaction.open:
             self.counts["late"] += 1
             return

@@ -6,6 +6,7 @@ import argparse
 import os
 
 VIEWS = ("lines", "stages", "full")
+VIEWS_HELP = "lines (default), stages (with the walk and what decided), full (with the message)"
 SHOWN = ("contacts", "endpoints", "transactions", "servants", "hooks", "domains", "stats")
 STAGES = ("transport", "protocol", "intercept", "application", "integration")
 
@@ -25,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
 
     run = command("run", "start the server")
     run.add_argument("--trace", nargs="?", const="lines", choices=VIEWS, metavar="VIEW",
-                     help="show every message: lines (default), stages (with the walk and what decided), full (with the message)")  # fmt: skip
+                     help=f"show every message: {VIEWS_HELP}")  # fmt: skip
     _filters(run)
     run.add_argument("--log-level", choices=("debug", "info", "warning", "error"), help="instead of [pipeline] log_level")
     run.add_argument("--log-file", metavar="FILE", help="instead of [pipeline] log_file")
@@ -43,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
 
     trace = command("trace", "show every message of the running server")
     trace.add_argument("view", nargs="?", choices=VIEWS, default="lines",
-                       help="lines (default), stages (with the walk and what decided), full (with the message)")  # fmt: skip
+                       help=VIEWS_HELP)  # fmt: skip
     trace.add_argument("--quiet", action="store_true", help="only write the files")
     _filters(trace)
 
@@ -58,13 +59,13 @@ def parser() -> argparse.ArgumentParser:
 
 def _filters(parser: argparse.ArgumentParser) -> None:
     """What to show; kinds are and-ed, repetitions of one are or-ed."""
-    parser.add_argument("--method", action="append", metavar="METHOD", help="only this method and its answers; may be repeated, as all that follow")
+    parser.add_argument("--method", action="append", metavar="METHOD", help="only this method and its answers; all filters may be repeated")
     parser.add_argument("--user", action="append", metavar="USER", help="only what names this user: From, To, Request-URI, digest user")
     parser.add_argument("--address", action="append", metavar="ADDRESS", help="only this address, network or host:port")
     parser.add_argument("--call-id", action="append", metavar="TEXT", help="only Call-IDs that begin so")
-    parser.add_argument("--status", action="append", metavar="STATUS", help="only answers with this status (401, 4xx), and what they answer")
+    parser.add_argument("--status", action="append", metavar="STATUS", help="only answers with this status (401, 4xx) and their requests")
     parser.add_argument("--jsonl", metavar="FILE", help="write the records as JSON lines too (0600)")
-    parser.add_argument("--pcap", metavar="FILE", help="write the messages as a capture for Wireshark too (0600): the real bytes, nothing is masked")
+    parser.add_argument("--pcap", metavar="FILE", help="write a capture for Wireshark too (0600): the real bytes, unmasked")
 
 
 def _user(parser: argparse.ArgumentParser, config: argparse.ArgumentParser) -> None:

@@ -60,7 +60,8 @@ def _plugin(console: Console, name: str, found: Found) -> None:
 
     stages = families_of(found.cls)
     hooks = " ".join(f"{each.hook}()" for each in hooks_of(found.cls))
-    console.print(f"[bold]{name}[/]  [cyan]{' '.join(stages)}[/]  [dim]{escape(found.source)} {escape(found.version)}[/]  [green]{hooks}[/]")
+    origin = escape(f"{found.source} {found.version}")
+    console.print(f"[bold]{name}[/]  [cyan]{' '.join(stages)}[/]  [dim]{origin}[/]  [green]{hooks}[/]")
     text = inspect.getdoc(found.cls) or ""
     if text and not text.startswith("["):
         console.print(f"  {escape(text.splitlines()[0])}")

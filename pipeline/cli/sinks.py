@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from pipeline.cli import Failed
-from pipeline.trace.filter import Filter
+from pipeline.trace.filter import KINDS, Filter
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -45,7 +45,7 @@ def depth_of(args: Namespace, view: str | None) -> str:
 def filter_of(args: Namespace) -> Filter:
     """Return the filter that the arguments say; exit status 2 when one means nothing."""
     try:
-        return Filter.of({"method": args.method, "user": args.user, "address": args.address, "call_id": args.call_id, "status": args.status})
+        return Filter.of({kind: getattr(args, kind) for kind in KINDS})
     except ValueError as error:
         print(f"sipline: {error}", file=sys.stderr)
         raise SystemExit(2) from None

@@ -29,8 +29,11 @@ def show_table(rows: Sequence[dict[str, Any]], *, empty: str, as_json: bool = Fa
         table.add_column(name, justify="right" if numbers else "left", overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell(value)) for value in row.values()))
-    Console(soft_wrap=not sys.stdout.isatty()).print(table)
-    print(f"{len(rows)} row{'s' if len(rows) != 1 else ''}", file=sys.stderr)
+    if sys.stdout.isatty():
+        Console().print(table)
+        print(f"\n{len(rows)} row{'s' if len(rows) != 1 else ''}")
+    else:  # for programs: one line a row, however long
+        Console(width=10_000).print(table)
 
 
 def cell(value: Any) -> str:

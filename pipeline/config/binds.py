@@ -71,25 +71,16 @@ def _meet(one: tuple[str, int], other: tuple[str, int]) -> bool:
     return host == other_host or is_wildcard(host) or is_wildcard(other_host)
 
 
-def first_domain(hosts: list[str]) -> str:
-    """Name the only domain of a file that names none: the first concrete bound address.
+NAMELESS = "sipline"
+"""The domain of a server that listens everywhere and names none; phones know it by its addresses, which stand for it."""
 
-    Behind wildcards it is the address from which this host would reach others (nothing is sent), else "localhost". Digest
-    hashes include the realm, so a server that keeps hashes names its domain.
+
+def first_domain(hosts: list[str]) -> str:
+    """Name the only domain of a file that names none: the first concrete bound address, behind wildcards NAMELESS.
+
+    It must not change when the machine gets another address: digest hashes include the realm, and stored objects the domain.
     """
     for host in hosts:
         if not is_wildcard(host):
             return f"[{host}]" if ":" in host else host
-    import socket  # noqa: PLC0415 (most files name a domain)
-
-    wildcards = [_family(host) for host in hosts] or [4]
-    for family, probe in ((4, "192.0.2.1"), (6, "2001:db8::1")):  # RFC 5737, RFC 3849: nobody's
-        if family in wildcards:
-            try:
-                with socket.socket(socket.AF_INET if family == 4 else socket.AF_INET6, socket.SOCK_DGRAM) as trial:
-                    trial.connect((probe, 9))
-                    own = str(trial.getsockname()[0])
-                    return own if family == 4 else f"[{own}]"
-            except OSError:
-                continue
-    return "localhost"
+    return NAMELESS

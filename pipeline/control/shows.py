@@ -153,7 +153,10 @@ async def hooks(engine: Pipeline) -> Iterator[Row]:
 
 async def domains(engine: Pipeline) -> Iterator[Row]:
     """Return the domains served, the first first."""
-    return ({"domain": domain.id, "realm": domain.realm, "aliases": list(domain.aliases), "algorithms": list(domain.algorithms)} for domain in engine.domains.all)
+    return (
+        {"domain": domain.id, "realm": domain.realm, "aliases": list(domain.aliases), "algorithms": list(domain.algorithms)}
+        for domain in engine.domains.all
+    )
 
 
 TABLES: dict[str, Callable[[Pipeline], Awaitable[Iterable[Row]]]] = {

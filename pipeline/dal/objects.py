@@ -154,7 +154,7 @@ class Aor(Stored):
     )
     remove_existing: bool = option(default=True, help="whether a new binding above max_contacts drops the oldest, instead of being refused")
     minimum_expiration: int = option(
-        default=60, unit="s", validator=attrs.validators.ge(0), help="shorter registrations are refused with 423"
+        default=10, unit="s", validator=attrs.validators.ge(0), help="shorter registrations are refused with 423 (sipsak asks for 15 s, and some phones behind NAT for 30)"
     )
     maximum_expiration: int = option(
         default=7200, unit="s", validator=attrs.validators.ge(1), help="longer registrations are shortened to this"

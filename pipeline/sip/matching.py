@@ -25,7 +25,11 @@ def has_cookie(branch: str) -> bool:
 
 
 def server_key(request: Request, method: str = "") -> str:
-    """Key of the server transaction that a request starts or belongs to (17.2.3). An ACK's is that of its INVITE."""
+    """Key of the server transaction that a request starts or belongs to (17.2.3). An ACK's is that of its INVITE.
+
+    The Call-ID stands in it too: a client that uses one branch again for another call breaks 8.1.1.7, and must not get the answer of
+    the first. A retransmission, an ACK and a CANCEL repeat the Call-ID (17.1.1.3, 9.1), so nothing that belongs together is parted.
+    """
     method = method or request.method
     if method == "ACK":
         method = "INVITE"
@@ -34,7 +38,7 @@ def server_key(request: Request, method: str = "") -> str:
     if not has_cookie(branch):
         return _old_key(request, via, method)
     port = via.port or (5061 if via.transport in SECURE else 5060)
-    return f"{branch} {via.host.lower()}:{port} {method}"
+    return f"{branch} {via.host.lower()}:{port} {method} {request.call_id}"
 
 
 def server_key_for_cancel(request: Request) -> str:

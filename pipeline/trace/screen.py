@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
-PEER, WHAT, WHO = 26, 34, 46
+PEER, WHAT, WHO, VERDICT = 26, 34, 46, 26
 """Columns. A line is 132 wide, the width of a VT100's other mode: longer parts are cut, but for what decided."""
 
 ARROWS = {"received": "→", "sent": "←", "sent again": "↺", "ended": "┄"}
@@ -131,7 +131,7 @@ def tree(record: Record, text: Text) -> None:
         row = Text()
         row.append(f"{step['stage'] if step['stage'] != before else '':<12}", "dim")
         row.append(f"{plain(step['plugin']):<14}", "bold" if step["verdict"] else "")
-        row.append(f"{plain(step['verdict']) or '·':<18}", _verdict_style(step["verdict"]))
+        row.append(_column(step["verdict"] or "·", VERDICT), _verdict_style(step["verdict"]))
         row.append(f"{duration(step['us']):>8}", "dim")
         if step.get("decided") and decided is not None:
             told = True
@@ -145,7 +145,7 @@ def tree(record: Record, text: Text) -> None:
         row = Text()
         row.append(f"{decided['stage'] if decided['stage'] != before else '':<12}", "dim")
         row.append(f"{plain(decided['plugin']):<14}", "bold")
-        row.append(f"{plain(decided['verdict']):<18}", _verdict_style(decided["verdict"])).append(" " * 8)
+        row.append(_column(decided["verdict"], VERDICT), _verdict_style(decided["verdict"])).append(" " * 8)
         _reason(decided, row)
         rows.append((row, True))
     for by, verb, name in record.get("edits", ()):

@@ -52,6 +52,16 @@ class Places:
         listing = self._listings.get(plugin)
         return str(listing.place) if listing is not None else ""
 
+    def _stored(self, head: str, kind: str) -> tuple[str, str]:
+        """Say where an object lives that the file does not hold: its backend, and the line that sends its type there."""
+        names = [name for name in self.plan.dal[kind].backends if self._listings[name].kind != "toml"] if kind in self.plan.dal else []
+        if not names:
+            return head, ""
+        document = self.plan.document
+        written = kind in document.data.get("dal", {})
+        place = document.place("dal", kind) if written else self._listings[names[0]].place
+        return f"{head} (in {' or '.join(names)})", str(place)
+
     def _find(self, plugin: str, head: str) -> tuple[str, str] | None:
         """(what, place) of the first word of a `because`; None when it is just a word."""
         document = self.plan.document
@@ -67,7 +77,7 @@ class Places:
 
             if kind in TYPES or kind == "user":
                 line = document.line_of(kind, ident)
-                return head, f"{document.name}:{line}" if line else "stored"
+                return (head, f"{document.name}:{line}") if line else self._stored(head, "endpoint" if kind == "user" else kind)
         if head in self._listings:
             return head, str(self._listings[head].place)
         if head in options_of(type(self.plan.options)):

@@ -86,7 +86,7 @@ class Auth:
     def start(self, engine: Pipeline) -> None:
         """Take over nonces and users from before a reload."""
         self.engine = engine
-        instance = bytes.fromhex(engine.identifiers.instance)
+        instance = engine.identifiers.instance
         self.used, self.users = engine.state(
             self, lambda: (Nonces(engine.key, instance, engine.clock, self.nonce_lifetime, self.nonces), Users(engine.dal))
         )

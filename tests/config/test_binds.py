@@ -55,6 +55,5 @@ def test_the_only_domain_of_a_file_without_one_is_the_first_concrete_address():
     assert first_domain(["2001:db8::7"]) == "[2001:db8::7]"
 
 
-def test_behind_wildcards_it_is_an_address_of_the_host_or_localhost():
-    name = first_domain(["0.0.0.0"])
-    assert name == "localhost" or name.count(".") == 3
+def test_behind_wildcards_it_is_a_name_that_no_change_of_address_changes():
+    assert first_domain(["0.0.0.0", "::"]) == "sipline"

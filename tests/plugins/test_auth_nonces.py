@@ -21,7 +21,7 @@ def loop():
     loop.close()
 
 
-def nonces(loop, key=KEY, instance=b"abc", lifetime=300.0, size=1024):
+def nonces(loop, key=KEY, instance="abcdef", lifetime=300.0, size=1024):
     return Nonces(key, instance, Clock(loop, epoch=1_800_000_000.0), lifetime, size)
 
 
@@ -105,7 +105,7 @@ def test_a_restart_takes_the_nonces_of_the_life_before_each_count_once(loop):
     before = nonces(loop)
     nonce = before.make(HERE)
     assert before.use(nonce, HERE, 1) == FRESH
-    after = nonces(loop, instance=b"xyz")
+    after = nonces(loop, instance="123456")
     assert after.use(nonce, HERE, 2) == FRESH
     assert after.use(nonce, HERE, 2) == USED
     assert after.use(nonce, HERE, 1) == USED
@@ -113,7 +113,7 @@ def test_a_restart_takes_the_nonces_of_the_life_before_each_count_once(loop):
 
 
 def test_nonces_of_another_life_are_bounded_and_forgotten(loop):
-    before, after = nonces(loop, size=1 << 17), nonces(loop, instance=b"xyz")
+    before, after = nonces(loop, size=1 << 17), nonces(loop, instance="123456")
     for _ in range(FOREIGN):
         assert after.use(before.make(HERE), HERE, 1) == FRESH
     assert after.use(before.make(HERE), HERE, 1) == STALE
@@ -123,7 +123,7 @@ def test_nonces_of_another_life_are_bounded_and_forgotten(loop):
 
 
 def test_another_lifetime_after_a_reload_is_obeyed(loop):
-    before, after = nonces(loop), nonces(loop, instance=b"xyz")
+    before, after = nonces(loop), nonces(loop, instance="123456")
     nonce = before.make(HERE)
     assert after.use(nonce, HERE, 1) == FRESH
     after.configure(600.0, 1024)

@@ -159,14 +159,14 @@ def test_a_file_that_cannot_be_opened_ends_the_start(sip):
         sip('[plugin.logging]\nfile = "nowhere/messages.log"\n', intercept=["logging"])
 
 
-def test_a_disk_that_is_full_loses_lines_and_no_messages(sip):
+def test_a_disk_that_is_full_loses_lines_and_no_messages(sip, plugin_of):
     server = sip('[plugin.logging]\nfile = "/dev/full"\n', intercept=["logging"])
     for _ in range(3):
         assert server.request("OPTIONS", uri="sip:10.0.0.1").status == 200
         server.advance(1)
     (event,) = server.told("log.failed")
     assert "No space left" in event.fields["error"]
-    assert server.engine.generation.listings()[3].plugin.stats() == {"lost": 6}
+    assert plugin_of(server, "logging").stats() == {"lost": 6}
 
 
 def test_without_a_file_lines_go_to_the_servers_log(sip, caplog):

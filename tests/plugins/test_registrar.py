@@ -84,9 +84,14 @@ def test_escapes_in_the_user_part_are_undone_once(sip):
     assert len(server.contacts("user%with percent@example.com")) == 1
 
 
-@pytest.mark.parametrize("to", ["sip:nobody@example.com", "sip:alice@elsewhere.org", "sip:example.com", "tel:+15551234", "sip:Alice@example.com"])
+@pytest.mark.parametrize("to", ["sip:nobody@example.com", "sip:alice@elsewhere.org", "sip:example.com", "sip:Alice@example.com"])
 def test_an_address_of_record_that_is_not_ours_is_404(sip, to):
     assert sip().request("REGISTER", headers=[("To", f"<{to}>")]).status == 404
+
+
+@pytest.mark.parametrize("to", ["tel:+15551234", "isbn:2983792873"])
+def test_a_to_of_another_scheme_names_no_address_of_record_and_is_400(sip, to):
+    assert sip().request("REGISTER", headers=[("To", f"<{to}>")]).status == 400
 
 
 def test_a_request_uri_of_another_domain_is_404(sip):
@@ -210,3 +215,8 @@ def test_the_registers_of_rfc_4475(sip, name, status):
     port = parse(data).via.port or 5060
     server.send(data, ("10.0.0.9", port))
     assert [reply.status for reply in server.replies(("10.0.0.9", port))] == [status]
+
+
+def test_a_to_that_is_no_sip_uri_is_400(sip):
+    answer = sip().request("REGISTER", headers=[("To", "<tel:+15551234>")])
+    assert (answer.status, answer.reason) == (400, "Bad To: tel names no address of record")

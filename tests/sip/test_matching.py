@@ -35,12 +35,13 @@ def test_a_cancel_finds_the_invite_and_is_a_transaction_of_its_own(branch):
     assert server_key(cancel) != server_key(invite)
 
 
-def test_the_branch_decides_alone_with_sent_by_and_method():
+def test_the_branch_decides_with_sent_by_method_and_call_id():
     key = server_key(request())
-    assert key == server_key(request(from_tag="f2", number=2, call_id="c2", uri="sip:carol@x", to_tag="t"))
+    assert key == server_key(request(from_tag="f2", number=2, uri="sip:carol@x", to_tag="t"))
     assert key != server_key(request(branch=NEW + "x"))
     assert key != server_key(request(sent_by="192.0.2.5"))
     assert key != server_key(request("MESSAGE"))
+    assert key != server_key(request(call_id="c2"))  # a client that uses a branch again must not get another call's answer
 
 
 def test_sent_by_compares_without_case_and_with_its_default_port():

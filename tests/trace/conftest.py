@@ -58,6 +58,8 @@ def sip(sip, write):
     """Start a server whose only application answers 200: these tests need none of ours."""
 
     def start(toml="", **stages):
-        return sip(toml + write("desk", DESK), **{"application": ["desk"], "transport": ["udp"], "integration": ["memory", "toml"], **stages})
+        return sip(
+            toml + write("desk", DESK), **{"application": ["desk"], "transport": ["udp"], "integration": ["memory", "toml"], **stages}
+        )
 
     return start

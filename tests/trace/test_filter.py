@@ -87,7 +87,11 @@ def test_ipv6_and_scopes_are_compared_by_value():
 
 @pytest.mark.parametrize(
     ("kinds", "text"),
-    [({"address": ["nowhere"]}, "'nowhere' is no address"), ({"status": ["OK"]}, "'OK' is no status: write 401 or 4xx"), ({"status": ["999"]}, "no status")],
+    [
+        ({"address": ["nowhere"]}, "'nowhere' is no address"),
+        ({"status": ["OK"]}, "'OK' is no status: write 401 or 4xx"),
+        ({"status": ["999"]}, "no status"),
+    ],
 )
 def test_a_filter_that_means_nothing_is_refused(kinds, text):
     with pytest.raises(ValueError, match=text):

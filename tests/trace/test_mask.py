@@ -12,7 +12,9 @@ def shown(field, body=""):
 
 
 def test_the_answer_to_a_nonce_is_masked_and_the_rest_stays():
-    text = shown('Authorization: Digest username="alice", realm="r", nonce="n1", uri="sip:x", response="deadbeef", cnonce="c0ffee", nc=00000001')
+    text = shown(
+        'Authorization: Digest username="alice", realm="r", nonce="n1", uri="sip:x", response="deadbeef", cnonce="c0ffee", nc=00000001'
+    )
     assert "deadbeef" not in text and "c0ffee" not in text
     assert 'username="alice"' in text and 'nonce="n1"' in text and "nc=00000001" in text
     assert 'response="***"' in text and 'cnonce="***"' in text

@@ -93,7 +93,13 @@ def test_tshark_dissects_it_as_sip(tmp_path):
     if shutil.which("tshark") is None:
         assert os.environ.get("CI") != "true", "tshark is missing"
         pytest.skip("tshark is not installed")
-    many = [record(), record("sent"), record("received", "TCP"), record(peer="[::1]:5061", local="[::1]:5060"), record("received", "TCP", peer="192.0.2.7:40001")]
+    many = [
+        record(),
+        record("sent"),
+        record("received", "TCP"),
+        record(peer="[::1]:5061", local="[::1]:5060"),
+        record("received", "TCP", peer="192.0.2.7:40001"),
+    ]
     path = written(tmp_path / "x.pcap", *many)
     fields = ["-T", "fields", "-e", "sip.Method", "-e", "_ws.col.Protocol", "-e", "udp.checksum.status", "-e", "tcp.checksum.status"]
     checked = ["-o", "udp.check_checksum:TRUE", "-o", "tcp.check_checksum:TRUE"]

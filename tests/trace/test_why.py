@@ -55,7 +55,7 @@ def places(tmp_path, monkeypatch):
         ("udp", "endpoint.trunk: no", ("endpoint.trunk", "pipeline.toml:27", "no")),
         ("udp", "aor.alice@example.com: no", ("aor.alice@example.com", "pipeline.toml:24", "no")),
         ("udp", "domain.example.com: no", ("domain.example.com", "pipeline.toml:2", "no")),
-        ("udp", "auth.carol: no", ("auth.carol", "stored", "no")),
+        ("udp", "auth.carol: no", ("auth.carol", "", "no")),
         ("udp", "claim_seconds: over", ("pipeline.claim_seconds", "pipeline.toml:3", "over")),
         ("udp", "stack: no such dialog", ("stack", "pipeline.toml:10", "no such dialog")),
         ("stack", "To: unterminated quoted string", ("", "pipeline.toml:10", "To: unterminated quoted string")),

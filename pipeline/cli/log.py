@@ -1,0 +1,65 @@
+"""The server's log: to standard error or a file, with Python's logging; what the event bus tells of failures is written there too.
+
+One line per message is the business of the plugin `logging`; this is about the server itself. A plugin that fails on every message must
+not fill the disk: each failure is written once in a while, and counted in between (`sipline show stats` has the exact numbers).
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING
+
+from pipeline.cli import Failed
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline.engine import Pipeline
+    from pipeline.events import Event
+
+LOG = logging.getLogger("sipline")
+PAUSE = 10.0
+"""Seconds for which the same failure is only counted."""
+FAILURES = 1000
+"""Different failures that are told apart."""
+
+
+def configure(level: str, file: Path | None) -> None:
+    """Send the log where it belongs."""
+    handler: logging.Handler
+    if file is None:
+        handler = logging.StreamHandler(sys.stderr)
+    else:
+        try:
+            handler = logging.FileHandler(file, encoding="utf-8")
+        except OSError as error:
+            raise Failed(f"log file {file}: {error.strerror}") from None
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    logging.getLogger("asyncio").setLevel("WARNING")
+
+
+class Failures:
+    """Writes what failed, once in a while."""
+
+    def __init__(self, engine: Pipeline) -> None:
+        self._last: dict[tuple[str, str, str], tuple[float, int]] = {}
+        engine.bus.listen("step.failed", self._failed)
+        engine.bus.listen("send.failed", lambda event: LOG.debug("not sent by %s: %s", event.fields["flow"], event.fields["error"]))
+        engine.bus.listen("overload", lambda event: LOG.warning("%s: the loop runs %.2f s late", event.name, event.fields["lag"]))
+
+    def _failed(self, event: Event) -> None:
+        fields = event.fields
+        key = (fields["stage"], fields["plugin"], fields["error"])
+        at, count = self._last.get(key, (float("-inf"), 0))
+        if event.time - at < PAUSE:
+            self._last[key] = (at, count + 1)
+            return
+        if len(self._last) >= FAILURES:
+            self._last.clear()
+        self._last[key] = (event.time, 0)
+        more = f" ({count} more since)" if count else ""
+        LOG.error("%s failed in %s: %s%s", fields["plugin"], fields["stage"], fields["error"], more, exc_info=fields.get("exception"))

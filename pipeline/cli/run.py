@@ -1,0 +1,141 @@
+"""`sipline run`: start the server, say `ready`, serve until SIGTERM or Ctrl-C, drain, exit 0."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+from pipeline.bind import write_address
+from pipeline.cli import Failed, first_start
+from pipeline.cli.files import plan_of
+from pipeline.cli.log import LOG, Failures, configure
+from pipeline.cli.sinks import depth_of, filter_of, sinks_of
+from pipeline.config.problems import Problems
+from pipeline.control.place import Busy, Lock
+from pipeline.control.server import Control
+from pipeline.engine import Pipeline
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable
+
+    from pipeline.config.plan import Plan
+
+DRAIN = 5.0
+"""Seconds that work which has begun may take at the end: a second more than T2, within which a phone repeats what it asks."""
+YOUNG, MIDDLE, OLD = 50_000, 20, 100
+"""Thresholds of the garbage collector. A message's objects have no cycles and die by their reference counts, so Python's own 700 would look
+through them every dozen messages in vain, and walk every contact each second. At 50,000 a look comes every thousand messages or so,
+finds the few cycles that exceptions make, and a full one is rare. What lives since the start is frozen: it is never looked at again."""
+
+
+def run(args: Namespace) -> int:
+    """Run the server."""
+    filter_of(args)  # a mistake in it is told before anything starts
+    plan = plan_of(args, warn=True)
+    file = args.log_file or plan.options.log_file
+    configure(args.log_level or plan.options.log_level, plan.document.folder / file if file else None)
+    try:
+        lock = Lock(plan.state)
+    except Busy as busy:
+        raise Failed(str(busy)) from None
+    except OSError as error:
+        raise Failed(f"state directory {plan.state}: {error.strerror}") from None
+    try:
+        asyncio.run(_serve(plan, args, lock))
+    finally:
+        lock.close()
+    return 0
+
+
+async def _serve(plan: Plan, args: Namespace, lock: Lock) -> None:
+    loop = asyncio.get_running_loop()
+    engine = Pipeline(plan, loop)
+    Failures(engine)
+    ending = asyncio.Event()
+    _signals(loop, ending, engine, args)
+    control = Control(engine, lock)
+    unwatch = _watch(engine, args)
+    try:
+        try:
+            await engine.start()
+        except OSError as error:
+            raise Failed(_why_not(engine, error)) from None
+        await control.start()
+        await first_start.welcome(engine)
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(YOUNG, MIDDLE, OLD)
+        print(_ready(engine), file=sys.stderr, flush=True)
+        await ending.wait()
+        LOG.info("stopping")
+    finally:
+        await control.close()
+        await engine.stop(DRAIN if engine.listeners else 0.0)
+        unwatch()
+
+
+def _ready(engine: Pipeline) -> str:
+    addresses = ", ".join(f"{transport.lower()} {write_address(local)}" for _, transport, local in engine.listeners)
+    return f"ready {addresses or '(no listener)'} · {engine.plan.name} · pid {os.getpid()}"
+
+
+def _signals(loop: asyncio.AbstractEventLoop, ending: asyncio.Event, engine: Pipeline, args: Namespace) -> None:
+    def end() -> None:
+        if ending.is_set():  # asked twice: do not wait for what hangs
+            os._exit(1)
+        ending.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end)
+    if hasattr(engine, "reload"):
+        loop.add_signal_handler(signal.SIGHUP, lambda: _reload(loop, engine, args))
+
+
+def _reload(loop: asyncio.AbstractEventLoop, engine: Pipeline, args: Namespace) -> None:
+    """Read pipeline.toml again; a mistake in it changes nothing."""
+
+    async def reload() -> None:
+        try:
+            result = engine.reload(plan_of(args))  # type: ignore[attr-defined]
+            if asyncio.iscoroutine(result):
+                await result
+        except Problems as problems:
+            LOG.error("not reloaded:\n%s", problems)
+        except Exception:
+            LOG.exception("not reloaded")
+        else:
+            LOG.info("reloaded %s", engine.plan.document.name)
+
+    task = loop.create_task(reload(), name="reload")
+    task.add_done_callback(lambda _: None)  # the loop holds tasks weakly; this reference lives as long as the task
+
+
+def _watch(engine: Pipeline, args: Namespace) -> Callable[[], None]:
+    """Begin to trace when the arguments say so; returns the way to stop."""
+    sinks = sinks_of(args, args.trace)
+    if not sinks:
+        return lambda: None
+    from pipeline.trace import Viewer, watch  # noqa: PLC0415
+    from pipeline.trace.aside import Aside  # noqa: PLC0415
+
+    return watch(engine, Viewer(Aside(sinks), filter_of(args), depth_of(args, args.trace), data=bool(args.pcap)))
+
+
+def _why_not(engine: Pipeline, error: OSError) -> str:
+    """Say in one line what could not be opened. Plugins bind in the order of their option: the first one missing is to blame."""
+    reason = error.strerror or str(error)
+    for listing in engine.plan.stages["transport"]:
+        wanted = getattr(listing.plugin, "bind", ())
+        bound = sum(1 for name, _, _ in engine.listeners if name == listing.name)
+        if bound < len(wanted):
+            written = "bind" in listing.written
+            place = engine.plan.document.place("plugin", listing.name, "bind", bound) if written else listing.place
+            if not engine.key:
+                break
+            return f"{place}: {listing.name} cannot listen on {wanted[bound]}: {reason}"
+    return f"cannot start: {error}"

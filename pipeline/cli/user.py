@@ -1,0 +1,207 @@
+"""`sipline user add|list|remove|import`: through the running server when there is one, which obeys at once; else in its stores.
+
+Hashes are computed here, in the command: neither the server's loop nor its socket ever sees a password.
+"""
+
+from __future__ import annotations
+
+import csv
+import getpass
+import sys
+from typing import IO, TYPE_CHECKING, Any
+
+import attrs
+
+from pipeline.cli import Failed
+from pipeline.cli.client import Client
+from pipeline.cli.files import plan_of, state_of
+from pipeline.cli.first_start import fresh_password
+from pipeline.cli.table import show_table
+from pipeline.control import accounts
+from pipeline.dal import Domain, StorageError
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from pipeline.engine import Pipeline
+
+BATCH = 200
+"""Users of one question to the server: some 20 ms of its loop and one commit."""
+TOLD = 20
+"""Rows of a CSV file that failed and are told one by one."""
+
+
+def run(args: Namespace) -> int:
+    """Do one of the four."""
+    client = Client.perhaps(state_of(args))
+    try:
+        do = Online(client) if client is not None else Offline(args)
+        actions: dict[str, Callable[[Namespace, Online | Offline], int]] = {
+            "add": _add,
+            "list": _list,
+            "remove": _remove,
+            "import": _import,
+        }
+        return actions[args.action](args, do)
+    except accounts.Refused as refused:
+        raise Failed(str(refused)) from None
+    finally:
+        if client is not None:
+            client.close()
+
+
+class Online:
+    """Asks the running server."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def domains(self) -> list[Domain]:
+        """Return the domains it serves: the hashes must fit its realms, whatever the file says by now."""
+        rows = self._client.rows("show", what="domains")
+        return [Domain(id=row["domain"], realm=row["realm"], aliases=row["aliases"]) for row in rows]
+
+    def add(self, batches: Iterator[list[dict[str, Any]]]) -> Iterator[dict[str, Any]]:
+        """Store users batch by batch."""
+        for users in batches:
+            yield from self._client.rows("users.add", users=users)
+
+    def remove(self, name: str) -> list[dict[str, Any]]:
+        """Remove one."""
+        return self._client.rows("users.remove", name=name)
+
+    def listed(self) -> list[dict[str, Any]]:
+        """List all."""
+        return self._client.rows("users.list")
+
+
+class Offline:
+    """Opens the stores itself."""
+
+    def __init__(self, args: Namespace) -> None:
+        self._plan = plan_of(args)
+
+    def domains(self) -> list[Domain]:
+        """Return the domains of the file."""
+        return self._plan.domains
+
+    def add(self, batches: Iterator[list[dict[str, Any]]]) -> Iterator[dict[str, Any]]:
+        """Store users."""
+
+        async def work(engine: Pipeline) -> list[dict[str, Any]]:
+            return [row for users in batches for row in await accounts.add(engine, users)]
+
+        return iter(self._do(work))
+
+    def remove(self, name: str) -> list[dict[str, Any]]:
+        """Remove one."""
+        return self._do(lambda engine: accounts.remove(engine, name))
+
+    def listed(self) -> list[dict[str, Any]]:
+        """List all."""
+        return self._do(accounts.listed)
+
+    def _do(self, work: Callable[[Pipeline], Awaitable[list[dict[str, Any]]]]) -> list[dict[str, Any]]:
+        from pipeline.cli.offline import offline  # noqa: PLC0415  # the engine, which a question to a server does not need
+
+        try:
+            rows: list[dict[str, Any]] = offline(self._plan, work)
+        except (StorageError, OSError) as error:
+            raise Failed(str(error)) from None
+        return rows
+
+
+def _domain(domains: list[Domain], name: str | None) -> Domain:
+    """Return the domain of that name; the first when none is said."""
+    from pipeline.sip.host import host_key  # noqa: PLC0415
+
+    if not name:
+        return domains[0]
+    for domain in domains:
+        if any(host_key(name) == host_key(known) for known in (domain.id, *domain.aliases)):
+            return domain
+    raise Failed(f"{name} is no domain of this server: it serves {', '.join(domain.id for domain in domains)}")
+
+
+def _add(args: Namespace, do: Online | Offline) -> int:
+    name, at, host = args.name.rpartition("@") if "@" in args.name else (args.name, "", "")
+    domain = _domain(do.domains(), args.domain or (host if at else None))
+    password, made = args.password, False
+    if password is None and sys.stdin.isatty():
+        password = getpass.getpass(f"password of {name} (empty: make one): ")
+        if password and getpass.getpass("once more: ") != password:
+            raise Failed("the two passwords differ; nothing was stored")
+    if not password:
+        password, made = fresh_password(), True
+    (row,) = do.add(iter([[accounts.account(name, domain, password)]]))
+    if "error" in row:
+        raise Failed(row["error"])
+    print(f"user {name} in domain {domain.id}" + (f", password {password}" if made else ""))
+    return 0
+
+
+def _list(args: Namespace, do: Online | Offline) -> int:
+    show_table(do.listed(), empty="no users: add one with `sipline user add NAME`", as_json=args.json)
+    return 0
+
+
+def _remove(args: Namespace, do: Online | Offline) -> int:
+    for row in do.remove(args.name):
+        print(f"removed {row['type']} {row.get('uri') or row['id']}")
+    return 0
+
+
+def _import(args: Namespace, do: Online | Offline) -> int:
+    tally = Tally()
+    try:
+        with sys.stdin if args.file == "-" else open(args.file, encoding="utf-8-sig", newline="") as file:  # noqa: PTH123
+            for row in do.add(_batches(file, do.domains(), tally)):
+                if "error" in row:
+                    tally.failed(row["name"], row["error"])
+                else:
+                    tally.stored += 1
+    except OSError as error:
+        raise Failed(f"{args.file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Failed(f"{args.file} is not UTF-8") from None
+    more = tally.failures - TOLD
+    if more > 0:
+        print(f"... and {more} more", file=sys.stderr)
+    print(f"{tally.stored} user{'s' if tally.stored != 1 else ''} stored" + (f", {tally.failures} not" if tally.failures else ""))
+    return 1 if tally.failures else 0
+
+
+@attrs.define
+class Tally:
+    """What became of the rows."""
+
+    stored: int = 0
+    failures: int = 0
+
+    def failed(self, who: str, why: str) -> None:
+        """Count a row that was not stored; tell the first ones."""
+        self.failures += 1
+        if self.failures <= TOLD:
+            print(f"{who}: {why}", file=sys.stderr)
+
+
+def _batches(file: IO[str], domains: list[Domain], tally: Tally) -> Iterator[list[dict[str, Any]]]:
+    """Read the rows, hash the passwords, a batch at a time."""
+    reader = csv.DictReader(file, skipinitialspace=True)
+    columns = [name.strip().lower() for name in reader.fieldnames or ()]
+    if "user" not in columns or "password" not in columns:
+        raise Failed("the first line must name the columns: user,password or user,password,domain")
+    reader.fieldnames = columns
+    batch: list[dict[str, Any]] = []
+    for row in reader:
+        where = f"line {reader.line_num}"
+        try:
+            batch.append(accounts.account(row["user"] or "", _domain(domains, row.get("domain")), row["password"] or ""))
+        except (accounts.Refused, Failed) as error:
+            tally.failed(where, str(error))
+        if len(batch) >= BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
