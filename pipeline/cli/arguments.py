@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
 
     enable = command("enable", "list a plugin in a stage of the configuration")
     enable.add_argument("name")
-    enable.add_argument("--stage", choices=STAGES, help="where the plugin itself does not say")
+    enable.add_argument("--stage", action="append", choices=STAGES, help="where the plugin itself does not say; may be repeated")
     enable.add_argument("--after", action="append", metavar="PLUGIN", help="behind this one; may be repeated")
     disable = command("disable", "take a plugin out of every stage; its options stay in the file")
     disable.add_argument("name")

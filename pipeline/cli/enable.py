@@ -23,19 +23,22 @@ def run(args: Namespace) -> int:
         cls = finder_of(args.config).find(args.name).cls
     except Missing as missing:
         raise Failed(". ".join(part for part in (missing.message, missing.suggestion) if part)) from None
-    stages = families_of(cls)
-    stage = args.stage or getattr(cls, "stage", "") or (stages[0] if len(stages) == 1 else "")
-    if not stage:
-        where = f"it can stand in {' or '.join(stages)}" if stages else "it implements no hook of any stage"
+    possible = families_of(cls)
+    own = getattr(cls, "stage", "")
+    stages = args.stage or ([own] if own else possible if len(possible) == 1 else [])
+    if not stages:
+        where = f"it can stand in {' or '.join(possible)}" if possible else "it implements no hook of any stage"
         raise Failed(f"{args.name} does not say where it belongs: {where}; say --stage, and --after a plugin of it")
+    after = args.after or tuple(getattr(cls, "after", ()))
     try:
-        changed = edit.enable(args.config, args.name, stage, args.after or tuple(getattr(cls, "after", ())))
+        changed = [stage for stage in stages if edit.enable(args.config, args.name, stage, after)]
     except edit.Refused as refused:
         raise Failed(str(refused)) from None
     if not changed:
-        print(f"{args.name} is listed in {stage} of {document.name} already")
+        print(f"{args.name} is listed in {' and '.join(stages)} of {document.name} already")
         return 0
-    listings = plan_of(args).stages[stage]  # Problems: main prints them, with status 2
-    here = next(listing for listing in listings if listing.name == args.name)
-    print(f"{here.place}: {args.name} is enabled: {stage} = {', '.join(listing.name for listing in listings)}")
+    plan = plan_of(args)  # Problems: main prints them, with status 2
+    for stage in changed:
+        here = next(listing for listing in plan.stages[stage] if listing.name == args.name)
+        print(f"{here.place}: {args.name} is enabled: {stage} = {', '.join(listing.name for listing in plan.stages[stage])}")
     return 0

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from pipeline.engine import Pipeline
 
-BATCH = 200
-"""Users of one question to the server: some 20 ms of its loop and one commit."""
+BATCH = 100
+"""Users of one question to the server: what holds its loop for some 15 ms when their common commit is done."""
 TOLD = 20
 """Rows of a CSV file that failed and are told one by one."""
 

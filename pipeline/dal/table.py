@@ -120,8 +120,13 @@ class Table:
     def load(self, stored: Any) -> None:
         """Take an object as it is, with the stamps it has; its id must be new."""
         self.version = max(self.version, stored.version)
-        owner = stored.id if self._owner_of is None else self._owner_of(stored)
-        self.replace(owner, (), (*self.owned(owner), stored))
+        self.objects[stored.id] = stored
+        if self._owner_of is not None:
+            owner = self._owner_of(stored)
+            before = self.owned(owner)
+            self.owners[owner] = (*before, stored) if before else stored
+        if self._indexes:
+            self._reindex((), (stored,))
 
     def _reindex(self, before: tuple[Any, ...], after: tuple[Any, ...]) -> None:
         for name, index in self._indexes.items():

@@ -7,10 +7,10 @@ RFC 3261 section 7.3; folding in 7.3.1.
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from .grammar import Malformed, split_commas
 from .headers import KEYS, LISTS, canonical, spelled
+from .once import once
 
 FOLD = re.compile(r"[ \t]*(?:\r\n[ \t]+)+")
 
@@ -62,11 +62,12 @@ def fields_of(head: str) -> list[Field]:
 class Fields:
     """A head of fields and a body. `head` is the text up to the empty line; `raw` the very bytes, None for what was made here."""
 
-    __slots__ = ("_changed", "_fields", "_first", "_more", "_stamp", "_typed", "body", "edits", "head", "raw")
-    _first: dict[str, str] | None
+    # No __slots__: what is parsed once becomes an attribute of the instance (once.py), and what most messages never have costs nothing.
+    edits: list[tuple[str, str, str]] | None = None
     _more: dict[str, list[str]]
-    _fields: list[Field] | None
-    _typed: dict[str, Any]
+    _fields: list[Field] | None = None
+    _changed = False
+    _stamp = ""
 
     def __init__(
         self,
@@ -79,26 +80,25 @@ class Fields:
         self.head = head
         self.body = body
         self.raw = raw
-        self.edits: list[tuple[str, str, str]] | None = None
-        self._first = first
-        self._more = more if more is not None else {}
-        self._fields = None
-        self._typed = {}
-        self._changed = False
-        self._stamp = ""
+        if first is not None:
+            self.first = first
+            self.get = first.get  # type: ignore[method-assign, assignment]  # hot: read fifteen times per message
+            self._more = more if more is not None else {}
+
+    parsed: tuple[str, ...] = ()
+    """The attributes that an edit makes void: each is parsed anew when it is read again."""
 
     # ---- fields as text
 
-    @property
+    @once
     def first(self) -> dict[str, str]:
         """The first value of each field, by key; to be read only."""
-        if self._first is None:
-            self._first, self._more = index(self.head.split("\r\n")[1:])
-        return self._first
+        first, self._more = index(self.head.split("\r\n")[1:])
+        return first
 
     def get(self, name: str) -> str | None:
         """The value of the first field of that name, None when there is none."""
-        return (self._first if self._first is not None else self.first).get(name)
+        return self.first.get(name)
 
     def all(self, name: str) -> list[str]:
         """The value of every field of that name, in order, unsplit."""
@@ -115,8 +115,7 @@ class Fields:
 
     def repeated(self) -> dict[str, list[str]]:
         """The fields that stand more than once, with all their values; to be read only."""
-        if self._first is None:
-            _ = self.first
+        _ = self.first
         return self._more
 
     def items(self) -> list[tuple[str, str]]:
@@ -197,8 +196,10 @@ class Fields:
                 more.setdefault(key, [first[key]]).append(value)
             else:
                 first[key] = value
-        self._fields, self._first, self._more = fields, first, more
-        self._typed = {}
+        self._fields, self.first, self._more = fields, first, more
+        self.get = first.get  # type: ignore[method-assign, assignment]
+        for name in self.parsed:
+            self.__dict__.pop(name, None)
         self._changed = True
 
     # ---- bytes

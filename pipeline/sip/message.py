@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol, overload
 
 from .grammar import Malformed, bad
 from .headers import SPELLED, canonical, spelled
+from .once import once
 from .status import REASONS, reason_of
 from .typed import STAR, Cseq, Message
 from .uri import Uri
@@ -32,7 +33,6 @@ ECHOED = (("via", "Via: "), ("from", "From: "), ("to", "To: "), ("call-id", "Cal
 class Request(Message):
     """A request. `uri_text` is the Request-URI as written, `version` e.g. "SIP/2.0"."""
 
-    __slots__ = ("method", "uri_text", "version")
     is_request = True
 
     def __init__(  # noqa: PLR0917 (hot: the parser gives them by position)
@@ -57,15 +57,11 @@ class Request(Message):
         uri = str(uri)
         return Request(method, uri, _head(f"{method} {uri} SIP/2.0", headers, body), body)
 
-    @property
+    @once
     def uri(self) -> Uri:
         """The Request-URI."""
-        found: Uri | None = self._typed.get("uri")
-        if found is not None:
-            return found
         try:
-            found = self._typed["uri"] = Uri.parse(self.uri_text)
-            return found
+            return Uri.parse(self.uri_text)
         except Malformed as error:
             raise bad("Request-URI", error.why, error.status) from None
 
@@ -108,8 +104,8 @@ class Request(Message):
         value = self.first["via"] = stamped.text + value[len(via.text) :]
         if "via" in self._more:
             self._more["via"][0] = value
-        self._typed.pop("vias", None)
-        self._typed["via"] = stamped
+        self.__dict__.pop("vias", None)
+        self.via = stamped
         self._stamp, self._changed = value, True
         if self._fields is not None:
             place = next(place for place, field in enumerate(self._fields) if field[0] == "via")
@@ -167,7 +163,7 @@ class Answer(Protocol):
         """Answer the request."""
 
 
-_TO: Callable[[Message], Address] = Message.to.fget  # type: ignore[attr-defined]
+_TO: Callable[[Message], Address] = Message.to.func  # type: ignore[attr-defined]
 
 
 class _To:
@@ -178,13 +174,14 @@ class _To:
     @overload
     def __get__(self, instance: Response, owner: type[Response]) -> Address: ...
     def __get__(self, instance: Response | None, owner: type[Response]) -> Answer | Address:
-        return answer if instance is None else _TO(instance)
+        if instance is None:
+            return answer
+        found = instance.__dict__["to"] = _TO(instance)
+        return found
 
 
 class Response(Message):
     """A response."""
-
-    __slots__ = ("reason", "status", "version")
 
     def __init__(  # noqa: PLR0917 (hot: the parser gives them by position)
         self,

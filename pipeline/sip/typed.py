@@ -13,6 +13,7 @@ from .address import Address
 from .fields import Fields
 from .grammar import CSEQ, HOPS, SECONDS, TOKEN_CHARS, bad, missing, number, split_commas
 from .headers import spelled
+from .once import once
 from .via import Via
 
 __all__ = ["STAR", "Cseq", "Message"]
@@ -40,8 +41,8 @@ STAR: list[Address] = _Star()
 class Message(Fields):
     """What requests and responses share."""
 
-    __slots__ = ()
     is_request = False
+    parsed = ("via", "vias", "from_", "to", "call_id", "cseq", "contacts", "uri")
 
     def _need(self, name: str) -> str:
         value = self.get(name)
@@ -49,68 +50,49 @@ class Message(Fields):
             raise missing(spelled(name))
         return value
 
-    @property
+    @once
     def via(self) -> Via:
         """The top Via value."""
-        found: Via | None = self._typed.get("via")
-        if found is None:
-            value = self._need("via")
-            found = self._typed["via"] = Via.parse(split_commas(value, "Via")[0] if "," in value else value)
-        return found
+        value = self._need("via")
+        return Via.parse(split_commas(value, "Via")[0] if "," in value else value)
 
-    @property
+    @once
     def vias(self) -> list[Via]:
         """Every Via value, topmost first."""
-        found: list[Via] | None = self._typed.get("vias")
-        if found is None:
-            found = [Via.parse(item) for value in self.all("via") for item in split_commas(value, "Via")]
-            self._typed["vias"] = found
-        return found
+        return [Via.parse(item) for value in self.all("via") for item in split_commas(value, "Via")]
 
-    @property
+    @once
     def from_(self) -> Address:
         """From."""
-        found: Address | None = self._typed.get("from")
-        if found is None:
-            found = self._typed["from"] = Address.parse(self._need("from"), "From")
-        return found
+        return Address.parse(self._need("from"), "From")
 
-    @property
+    @once
     def to(self) -> Address:
         """The To."""
-        found: Address | None = self._typed.get("to")
-        if found is None:
-            found = self._typed["to"] = Address.parse(self._need("to"), "To")
-        return found
+        return Address.parse(self._need("to"), "To")
 
-    @property
+    @once
     def call_id(self) -> str:
         """Call-ID."""
         return self._need("call-id")
 
-    @property
+    @once
     def cseq(self) -> Cseq:
         """CSeq."""
-        found: Cseq | None = self._typed.get("cseq")
-        if found is None:
-            value = self._need("cseq")
-            digits, _, method = value.partition(" ")
-            if not (digits.isascii() and digits.isdigit() and method.isalpha() and method.isascii()):
-                form = CSEQ_FORM.fullmatch(value)
-                if form is None:
-                    raise bad("CSeq", "it must be a number and a method")
-                digits, method = form.groups()
-            found = self._typed["cseq"] = Cseq(number(digits, CSEQ, "CSeq"), method)
-        return found
+        value = self._need("cseq")
+        digits, _, method = value.partition(" ")
+        if not (digits.isascii() and digits.isdigit() and method.isalpha() and method.isascii()):
+            form = CSEQ_FORM.fullmatch(value)
+            if form is None:
+                raise bad("CSeq", "it must be a number and a method")
+            digits, method = form.groups()
+        return Cseq(number(digits, CSEQ, "CSeq"), method)
 
-    @property
+    @once
     def contacts(self) -> list[Address]:
         """Every Contact; STAR (compare with `is`) for the lone `*` of a REGISTER (10.2.2)."""
-        found: list[Address] | None = self._typed.get("contact")
-        if found is None:
-            lone = self.get("contact") == "*" and "contact" not in self._more
-            found = self._typed["contact"] = STAR if lone else self._addresses("contact")
-        return found
+        lone = self.get("contact") == "*" and "contact" not in self._more
+        return STAR if lone else self._addresses("contact")
 
     def _addresses(self, name: str) -> list[Address]:
         header = spelled(name)

@@ -130,8 +130,8 @@ class Transactions:
             if found.machine is not None:
                 self.run(found, found.machine.ack())  # type: ignore[union-attr]
             return Drop("stack: the ACK of an INVITE transaction")
-        if found.machine is not None:
-            self.run(found, found.machine.request())
+        if found.machine is not None:  # it may come by another flow than the first, and is answered there (18.2.2)
+            self.run(found, found.machine.request(), back=self.back(passage))
         return Drop("stack: a retransmission")
 
     def merged(self, passage: Passage) -> Reply | None:
@@ -248,7 +248,7 @@ class Transactions:
 
     # -- what machines ask for ---------------------------------------------------------------------------------------
 
-    def run(self, transaction: ServerTransaction, actions: tuple[Action, ...], *, first: bool = False) -> None:
+    def run(self, transaction: ServerTransaction, actions: tuple[Action, ...], *, first: bool = False, back: Flow | None = None) -> None:
         """Carry out what a machine says."""
         engine = self.engine
         for action in actions:
@@ -257,7 +257,7 @@ class Transactions:
                 if first:
                     engine._write(action.data, transaction.flow)  # type: ignore[union-attr]
                 else:
-                    engine.resend(action.data, transaction.flow)  # type: ignore[union-attr]
+                    engine.resend(action.data, back or transaction.flow)  # type: ignore[union-attr]
             elif kind is Start:
                 transaction.timers[action.name] = self._timetable.start(transaction.key, action.name, action.seconds)  # type: ignore[union-attr]
             elif kind is Stop:

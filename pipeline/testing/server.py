@@ -238,6 +238,7 @@ class Server:
         from pipeline.sip import digest  # noqa: PLC0415
 
         headers = list(more.pop("headers", ()))
+        username = more.pop("username", more.get("from_", "alice"))
         challenged = self.request(method, to, source=source, headers=headers, **more)
         if challenged.status not in (401, 407):
             return challenged
@@ -245,7 +246,6 @@ class Server:
         assert challenge is not None, "no challenge that we can answer"
         again = self.message(method, to, source=source, headers=headers, **{**more, "cseq": more.get("cseq", 1) + 1})
         request: Any = parse(again)
-        username = more.get("username", more.get("from_", "alice"))
         value = digest.answer(
             challenge, method, request.uri_text, username=username, password=password, cnonce=self.engine.token(), body=request.body
         )

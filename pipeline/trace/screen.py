@@ -6,18 +6,18 @@ that `sipline trace` draws in its own process what the server sends it.
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from rich.text import Text
+
+from pipeline.trace.plain import plain
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from pipeline.trace.record import Record
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 PEER, WHAT, WHO, VERDICT = 26, 34, 46, 26
 """Columns. A line is 132 wide, the width of a VT100's other mode: longer parts are cut, but for what decided."""
@@ -89,11 +89,6 @@ def _who(record: Record) -> str:
 def _column(value: str, width: int) -> str:
     value = plain(value)
     return value.ljust(width) if len(value) <= width else value[: width - 1] + "…"
-
-
-def plain(value: str) -> str:
-    """Make control characters visible: a message must not move the cursor, nor turn the text around."""
-    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}" if ord(found[0]) < 256 else f"\\u{ord(found[0]):04x}", value)
 
 
 def duration(us: float) -> str:

@@ -121,7 +121,8 @@ class Proof:
         if endpoint is None:
             return "identify: no endpoint fits this request, whatever its credentials"
         if user is None:
-            return f"endpoint.{endpoint.id}: none of its auth has the user name {credentials.username}"
+            hint = "; sipsak sends it so when it is not told -u" if credentials.username.endswith("@") else ""
+            return f"endpoint.{endpoint.id}: none of its auth has the user name {credentials.username}{hint}"
         if not offered:
             return f"domain.{self.realm.domain.id}: the algorithm {credentials.algorithm or 'MD5'} is none of its algorithms"
         if not ha1:

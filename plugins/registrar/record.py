@@ -29,9 +29,10 @@ class Record:
         self._aor = aor.id
         self._path = path
         self._now = now
-        self._call_id: str = message.call_id
+        first = message.first
+        self._call_id: str = first["call-id"]
         self._cseq: int = message.cseq.number
-        self._user_agent = message.get("user-agent") or ""
+        self._user_agent = first.get("user-agent", "")
         self._endpoint = passage.endpoint.id if passage.endpoint is not None else ""
 
     def make(self, address: Address, old: Contact | None, seconds: int) -> Contact:

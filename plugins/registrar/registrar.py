@@ -87,7 +87,9 @@ class Registrar:
         engine, flow = self._engine, passage.flow
         uri, to = message.uri, message.to.uri  # a user part in the Request-URI, which 10.2 forbids, harms nobody
         if to.scheme not in ("sip", "sips"):  # RFC 4475 3.3.4
-            return Reply(400, f"Bad To: {to.scheme} names no address of record", because="an address of record is a sip or sips URI (RFC 3261 10.2)")
+            return Reply(
+                400, f"Bad To: {to.scheme} names no address of record", because="an address of record is a sip or sips URI (RFC 3261 10.2)"
+            )
         name = engine.aor_of(to, flow)
         if name is None or to.host != uri.host:
             domain = engine.domain_of(uri.host, flow)

@@ -24,7 +24,7 @@ class Sqlite:
 
     path: str = option(default="sipline.db", help="the database file; relative to the state directory")
     gather: float = option(
-        default=0.005, unit="s", validator=attrs.validators.ge(0), help="how long a write waits for others to share its fsync"
+        default=0.01, unit="s", validator=attrs.validators.ge(0), help="how long a write waits for others to share its fsync"
     )
     backlog: int = option(default=100_000, validator=attrs.validators.ge(1), help="changes that may wait for the disk; more are refused")
     cache: int = option(default=20_000, validator=attrs.validators.ge(1), help="answers remembered per type that is not held in memory")

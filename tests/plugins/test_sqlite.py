@@ -16,6 +16,7 @@ from pipeline.option import option
 from pipeline.pending import Pending, finished
 from pipeline.plugins.sqlite import Sqlite
 from pipeline.plugins.sqlite.cache import UNKNOWN, Cache
+from pipeline.testing.loop import VirtualLoop
 
 _spec = importlib.util.spec_from_file_location("sipline_tests_store", Path(__file__).parents[1] / "dal" / "store.py")
 store = importlib.util.module_from_spec(_spec)
@@ -30,11 +31,15 @@ def path(tmp_path):
     return tmp_path / "state" / "sipline.db"
 
 
-def in_loop(test):
-    """Run an async test; not a plugin, since three lines will do."""
+def on_virtual_time(coroutine):
+    """Run it; what it waits for by the clock has come at once, what a thread does is waited for."""
+    with asyncio.Runner(loop_factory=VirtualLoop) as runner:
+        runner.run(asyncio.wait_for(coroutine, 3600))
 
+
+def in_loop(test):
     def run(path):
-        asyncio.run(asyncio.wait_for(test(path), 30))
+        on_virtual_time(test(path))
 
     run.__name__ = test.__name__
     return run
@@ -129,7 +134,7 @@ def test_other_durabilities_answer_at_once_and_write_before_the_end(path, durabi
             dal.change("contact", AOR, [contact("2")])
         await database.stop()
 
-    asyncio.run(main())
+    on_virtual_time(main())
 
 
 @in_loop
@@ -361,6 +366,73 @@ async def test_a_lock_held_too_long_is_unavailable_and_passes(path):
 
 
 @in_loop
+async def test_what_was_promised_behind_is_tried_again_and_counted_when_it_was_lost(path):
+    dal, database = opened(path, "behind", connect=store.faulty)
+    store.Faulty.plan = {"COMMIT": [0, "before", "raise"]}
+    dal.change("contact", AOR, [contact("1"), contact("2")])
+    await asyncio.sleep(5.5)
+    stats = dal.stats()["sqlite"]
+    assert (stats["queue"], stats["failures"], stats["retried"], stats["dropped"]) == (1, 6, 6, 0)
+    dal.change("contact", AOR, [contact("1", cseq=2)], ["2"])
+    store.Faulty.plan = {}
+    await asyncio.sleep(0.5)
+    assert on_disk(path, "SELECT id, cseq FROM contact") == [("1", 2)]
+    store.Faulty.plan = {"COMMIT": [0, "before", "raise"]}
+    dal.change("contact", AOR, [contact("3")])
+    await database.stop()
+    store.Faulty.plan = {}
+    assert dal.stats()["sqlite"]["dropped"] == 1
+    assert [c.id for c in dal.owned("contact", AOR)] == ["1", "3"]
+
+
+@in_loop
+async def test_a_commit_that_fails_takes_back_what_was_built_upon_it_but_nothing_else(path):
+    dal, database = opened(path, connect=store.faulty)
+    await dal.change("contact", AOR, [contact("old")])
+    store.Faulty.plan = {"COMMIT": [0, "before", "raise"]}
+    first = dal.change("contact", AOR, [contact("1")], ["old"])
+    while not database.writing:
+        await asyncio.sleep(0.001)
+    second = dal.change("contact", AOR, [contact("2")])  # sees the first, goes with the next batch
+    bobs = dal.change("contact", "bob@x", [contact("b", "bob@x")])
+    first.then(lambda _: store.Faulty.plan.clear())
+    with pytest.raises(Unavailable, match="the database cannot be written: disk I/O error"):
+        await first
+    with pytest.raises(Unavailable, match="an earlier change of 'alice@example.com' was not written"):
+        await second
+    assert [c.id for c in await bobs] == ["b"]
+    assert [c.id for c in dal.owned("contact", AOR)] == ["old"]
+    assert dal.stats()["sqlite"]["refused"] == 2
+    await database.stop()
+    assert on_disk(path) == ["b", "old"]
+
+
+@in_loop
+async def test_a_commit_that_failed_but_reached_the_disk_is_found_there(path):
+    dal, database = opened(path, connect=store.faulty)
+    database.start()
+    store.Faulty.plan = {"COMMIT": [0, "after", "raise"]}
+    with pytest.raises(Unavailable):
+        await dal.change("contact", AOR, [contact("1")])
+    store.Faulty.plan = {}
+    assert dal.owned("contact", AOR) == ()
+    await noticed(dal)
+    assert [c.id for c in dal.owned("contact", AOR)] == ["1"]
+    await database.stop()
+
+
+@in_loop
+async def test_one_who_waits_and_raises_does_not_keep_it_from_the_others(path):
+    dal, database = opened(path)
+    failures = []
+    database.loop.set_exception_handler(lambda _, context: failures.append(context["message"]))
+    dal.change("contact", AOR, [contact("1")]).then(lambda _: 1 / 0)
+    await dal.change("contact", "bob@x", [contact("b", "bob@x")])
+    assert failures == ["sqlite: a waiting function failed"]
+    await database.stop()
+
+
+@in_loop
 async def test_a_type_that_gained_a_field_gains_a_column(path):
     dal, database = opened(path)
     await dal.change("contact", AOR, [contact("1")])
@@ -401,7 +473,7 @@ def test_a_plugins_own_type_is_stored_too(path):
 
     register("mail", Mail)
     try:
-        asyncio.run(main())
+        on_virtual_time(main())
     finally:
         TYPES.pop("mail")
 
@@ -452,7 +524,7 @@ def test_neither_the_plugin_nor_an_existing_database_needs_sqlite_utils(path):
         _, database = opened(path)
         await database.stop()
 
-    asyncio.run(make())
+    on_virtual_time(make())
     script = (
         "import asyncio, sys, pathlib\n"
         "from pipeline.plugins.sqlite.database import Database\n"

@@ -5,7 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
-from pipeline.trace.screen import Screen, duration, plain
+from pipeline.trace.plain import plain
+from pipeline.trace.screen import Screen, duration
 
 CAME = {
     "time": 1700000000.123, "kind": "received", "transport": "UDP", "local": "10.0.0.1:5060", "peer": "192.0.2.7:5060",

@@ -1,0 +1,100 @@
+"""`sipline check`, `graph`, `plugins`: what they say of a file, and with which status."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+
+
+def test_a_right_file_is_ok_and_what_could_be_meant_otherwise_is_told(sipline):
+    status, out, _ = sipline("check")
+    assert status == 0 and out.splitlines()[-1] == "pipeline.toml: ok"
+    assert "warning: pipeline.toml:" in out and "nothing authenticates" in out
+
+
+def test_every_mistake_is_told_with_status_2(sipline):
+    sipline.toml.write_text(sipline.toml.read_text().replace('"registrar"', '"regsitrar"').replace("bind =", "bnd ="))
+    for command in ("check", "graph", "run"):
+        status, _, err = sipline(command)
+        assert status == 2
+        assert "did you mean 'registrar'?" in err and "did you mean 'bind'?" in err and "2 problems found" in err
+
+
+def test_the_file_is_named_before_or_behind_the_command_or_by_the_environment(sipline, monkeypatch, tmp_path):
+    other = tmp_path / "other.toml"
+    sipline.toml.rename(other)
+    assert sipline("check")[0] == 2
+    assert sipline("-c", other, "check")[0] == 0
+    assert sipline("check", "--config", other)[0] == 0
+    monkeypatch.setenv("SIPLINE_CONFIG", str(other))
+    assert sipline("check")[0] == 0
+
+
+def test_check_takes_less_than_half_a_second(folder):
+    def once():
+        begin = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "pipeline", "check"], check=True, capture_output=True)
+        return time.perf_counter() - begin
+
+    assert min(once() for _ in range(3)) < 0.5
+
+
+@pytest.mark.parametrize("module", ["rich", "sqlite_utils", "tomlkit"])
+def test_check_does_not_import_what_it_does_not_need(folder, module):
+    code = f"import sys; from pipeline.cli import main; main(['check']); sys.exit({module!r} in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{module} was imported"
+
+
+def test_the_graph_has_stages_plugins_changed_options_hooks_and_stores(sipline):
+    status, out, _ = sipline("graph")
+    assert status == 0
+    for part in (
+        "transport",
+        "udp 0.1.0 · pipeline.toml:6",
+        'bind = ["127.0.0.1:0"]',
+        "listen() connect() stop()",
+        "contact → sqlite commit",
+        "(nothing listed)",
+    ):
+        assert part in out
+    assert "receive_buffer" not in out, "it is at its default"
+
+
+def test_the_graph_shows_no_secret(sipline, write):
+    source = """
+        @plugin
+        class Probe:
+            key: str = option(help="a key", secret=True)
+            @hookimpl
+            def intercept(self, message, passage):
+                return None
+        """
+    text = sipline.toml.read_text().replace('"intercept"\nplugins = []', '"intercept"\nplugins = ["probe"]')
+    sipline.toml.write_text(text + write("probe", source, 'key = "deadbeef"'))
+    for command in (("graph",), ("plugins", "probe")):
+        status, out, err = sipline(*command)
+        assert status == 0 and "key" in out
+        assert "deadbeef" not in out + err
+
+
+def test_plugins_lists_built_in_ones_and_those_of_files_with_their_options(sipline, write):
+    source = '@plugin\nclass Probe:\n    """Looks."""\n    opens: int = option(8, unit="h", help="when it opens")\n'
+    sipline.toml.write_text(sipline.toml.read_text() + write("probe", source))
+    status, out, _ = sipline("plugins")
+    assert status == 0
+    assert "registrar  application  built-in" in out and "receive_buffer" in out
+    assert "Looks." in out and "when it opens; in h" in out
+
+
+def test_plugins_needs_no_right_file_and_names_what_there_is(sipline):
+    sipline.toml.write_text("this is no TOML")
+    assert sipline("plugins", "udp")[0] == 0
+    status, _, err = sipline("plugins", "ucp")
+    assert status == 1 and "there is no plugin ucp; there are" in err
+
+
+def test_a_command_that_does_not_exist_is_the_command_lines_mistake(sipline):
+    assert sipline("dance")[0] == 2
+    assert sipline()[0] == 2

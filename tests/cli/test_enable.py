@@ -1,0 +1,64 @@
+"""`sipline enable` and `disable`: one list of the file changes, comments stay, the place comes from the plugin."""
+
+
+def test_a_plugin_is_listed_where_it_says_and_comments_stay(sipline):
+    status, out, _ = sipline("enable", "redirect")
+    assert status == 0
+    assert "redirect is enabled: application = registrar, redirect" in out
+    text = sipline.toml.read_text()
+    assert 'plugins = ["registrar", "redirect"]' in text and "# bytes come" in text
+
+
+def test_the_place_can_be_said(sipline):
+    sipline("enable", "options")
+    assert "application = registrar, redirect, options" in sipline("enable", "redirect", "--after", "registrar")[1]
+
+
+def test_what_is_listed_already_is_said(sipline):
+    before = sipline.toml.read_text()
+    assert "listed in application of pipeline.toml already" in sipline("enable", "registrar")[1]
+    assert sipline.toml.read_text() == before
+
+
+def test_a_plugin_that_does_not_say_its_place_is_asked_for(sipline, write):
+    source = """
+        @plugin
+        class Probe:
+            @hookimpl
+            def intercept(self, message, passage):
+                return None
+            @hookimpl
+            def application(self, message, passage):
+                return None
+        """
+    sipline.toml.write_text(sipline.toml.read_text() + write("probe", source))
+    status, _, err = sipline("enable", "probe")
+    assert status == 1 and "it can stand in intercept or application; say --stage" in err
+    assert sipline("enable", "probe", "--stage", "intercept", "--stage", "application")[0] == 0
+
+
+def test_an_unknown_plugin_is_not_listed(sipline):
+    status, _, err = sipline("enable", "regsitrar")
+    assert status == 1 and "did you mean 'registrar'?" in err
+
+
+def test_what_the_file_then_lacks_is_told(sipline, write):
+    source = """
+        @plugin
+        class Probe:
+            must: str = option(help="it has to be said")
+            @hookimpl
+            def intercept(self, message, passage):
+                return None
+        """
+    sipline.toml.write_text(sipline.toml.read_text() + write("probe", source))
+    status, _, err = sipline("enable", "probe")
+    assert status == 2 and "needs 'must'" in err
+
+
+def test_a_disabled_plugin_keeps_its_options(sipline):
+    sipline("enable", "options")
+    status, out, _ = sipline("disable", "options")
+    assert status == 0 and "options is disabled in application" in out
+    assert "options is not listed" in sipline("disable", "options")[1]
+    assert 'plugins = ["registrar"]' in sipline.toml.read_text()

@@ -1,0 +1,34 @@
+"""What fails again and again is written once in a while."""
+
+import logging
+
+from pipeline.cli.log import PAUSE, Failures
+from pipeline.events import Bus
+
+
+def test_the_same_failure_is_written_once_and_counted(caplog):
+    now = [0.0]
+    engine = type("E", (), {"bus": Bus(lambda: now[0])})()
+    Failures(engine)
+    with caplog.at_level(logging.ERROR, "sipline"):
+        for _ in range(5):
+            engine.bus.tell("step.failed", plugin="probe", stage="intercept", error="RuntimeError('x')", passage=None)
+        engine.bus.tell("step.failed", plugin="other", stage="intercept", error="RuntimeError('x')", passage=None)
+        now[0] = PAUSE + 1
+        engine.bus.tell("step.failed", plugin="probe", stage="intercept", error="RuntimeError('x')", passage=None)
+    assert [record.getMessage() for record in caplog.records] == [
+        "probe failed in intercept: RuntimeError('x')",
+        "other failed in intercept: RuntimeError('x')",
+        "probe failed in intercept: RuntimeError('x') (4 more since)",
+    ]
+
+
+def test_the_traceback_of_a_plugin_is_written(caplog):
+    engine = type("E", (), {"bus": Bus(lambda: 0.0)})()
+    Failures(engine)
+    with caplog.at_level(logging.ERROR, "sipline"):
+        try:
+            raise RuntimeError("broken")
+        except RuntimeError as error:
+            engine.bus.tell("step.failed", plugin="p", stage="s", error=repr(error), exception=error, passage=None)
+    assert caplog.records[0].exc_info is not None

@@ -1,0 +1,154 @@
+"""`python -m pipeline run`, really: ready, served, watched, stopped."""
+
+import json
+import os
+import pty
+import re
+import select
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+
+REGISTER = (
+    "REGISTER sip:example.com SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:{port};branch=z9hG4bK{cseq};rport\r\nMax-Forwards: 70\r\n"
+    "From: <sip:alice@example.com>;tag=1\r\nTo: <sip:alice@example.com>\r\nCall-ID: c@test\r\nCSeq: {cseq} REGISTER\r\n"
+    "Contact: <sip:alice@127.0.0.1:{port}>\r\nUser-Agent: evil \x1b[2J\r\nContent-Length: 0\r\n\r\n"
+)
+
+
+def register(port, cseq=1):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+        phone.settimeout(10)
+        phone.connect(("127.0.0.1", port))
+        phone.send(REGISTER.format(port=phone.getsockname()[1], cseq=cseq).encode())
+        return int(phone.recv(4096).split()[1])
+
+
+def test_it_says_ready_serves_and_ends_with_0(serve, sipline):
+    sipline("user", "add", "alice", "--password", "x")
+    server = serve()
+    assert re.match(r"ready udp 127\.0\.0\.1:\d+ · test · pid \d+\n", server.lines[-1])
+    assert register(server.port) == 200
+    status, out, _ = sipline("show", "contacts")
+    assert status == 0 and "alice@example.com" in out
+    assert "\x1b" not in out and "\\x1b[2J" in out
+    (row,) = json.loads(sipline("show", "contacts", "--json")[1])
+    assert row["endpoint"] in ("", "alice") and 0 < row["expires"] <= 7200
+    assert server.end()[0] == 0
+    assert sipline("show", "contacts")[0] == 1
+    assert not (sipline.folder / ".sipline" / "control.sock").exists()
+
+
+def test_contacts_are_there_again_after_a_restart(serve, sipline):
+    sipline("user", "add", "alice", "--password", "x")
+    server = serve()
+    assert register(server.port) == 200
+    server.end(signal.SIGKILL)
+    again = serve()
+    assert len(json.loads(sipline("show", "contacts", "--json")[1])) == 1
+    assert again.end(signal.SIGINT)[0] == 0
+
+
+def test_users_are_added_to_and_removed_from_the_running_server(serve, sipline):
+    server = serve()
+    assert any("there is no user" in line for line in server.lines)
+    assert register(server.port) == 404
+    assert sipline("user", "add", "alice", "--password", "x")[0] == 0
+    assert register(server.port, 2) == 200
+    assert "removed contact sip:alice@127.0.0.1" in sipline("user", "remove", "alice")[1]
+    assert json.loads(sipline("show", "contacts", "--json")[1]) == []
+    assert register(server.port, 3) == 404
+
+
+@pytest.mark.parametrize("what", ["endpoints", "transactions", "servants", "hooks", "domains", "stats"])
+def test_everything_can_be_shown_for_people_and_for_programs(serve, sipline, what):
+    serve()
+    status, out, _ = sipline("show", what)
+    assert status == 0 and out
+    json.loads(sipline("show", what, "--json")[1])
+
+
+def test_a_second_server_on_the_same_state_is_refused(serve, sipline):
+    serve()
+    status, _, err = sipline("run")
+    assert status == 1 and "already running" in err
+
+
+def test_a_port_that_is_taken_is_one_clear_line(sipline):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        sipline.toml.write_text(sipline.toml.read_text().replace('["127.0.0.1:0"]', f'["127.0.0.1:0", "{address}"]'))
+        done = subprocess.run(
+            [sys.executable, "-m", "pipeline", "run"], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=20, check=False
+        )
+    assert done.returncode == 1
+    errors = [line for line in done.stderr.splitlines() if line.startswith("sipline:")]
+    line = sipline.toml.read_text().splitlines().index(f'bind = ["127.0.0.1:0", "{address}"]') + 1
+    assert errors == [f"sipline: pipeline.toml:{line}: udp cannot listen on {address}: Address already in use"]
+    assert "Traceback" not in done.stderr
+
+
+def test_run_with_a_trace_writes_screen_lines_and_capture(serve, sipline):
+    server = serve("--trace=stages", "--jsonl", "t.jsonl", "--pcap", "t.pcap")
+    assert register(server.port) == 404
+    status, out, _ = server.end()
+    assert status == 0
+    assert "→ REGISTER sip:example.com" in out and "← 404 Not Found (REGISTER)" in out
+    assert "application registrar" in out and "pipeline.toml:" in out
+    assert "\x1b[2J" not in out
+    records = [json.loads(line) for line in (sipline.folder / "t.jsonl").read_text().splitlines()]
+    assert [record["kind"] for record in records] == ["received", "sent"]
+    assert b"REGISTER sip:example.com SIP/2.0\r\n" in (sipline.folder / "t.pcap").read_bytes()
+    assert (sipline.folder / "t.pcap").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_running_server_is_watched_and_the_twin_goes_with_the_viewer(serve, sipline):
+    server = serve()
+    with subprocess.Popen([sys.executable, "-m", "pipeline", "trace", "full", "--status", "404"],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}) as viewer:  # fmt: skip
+        assert viewer.stderr.readline() == "watching test; Ctrl-C ends\n"
+        assert json.loads(sipline("show", "stats", "--json")[1])["server"]["tracing"] is True
+        register(server.port)
+        lines = []
+        for line in viewer.stdout:
+            lines.append(line)
+            if "← 404" in line:
+                break
+        viewer.send_signal(signal.SIGINT)
+        viewer.communicate(timeout=20)
+    text = "".join(lines)
+    assert "→ REGISTER" in text and "│ Call-ID: c@test" in text
+    server.end()
+
+
+def test_a_filter_that_means_nothing_starts_nothing(sipline):
+    status, _, err = sipline("run", "--status", "OK")
+    assert status == 2 and "'OK' is no status" in err
+    assert not (sipline.folder / ".sipline").exists()
+
+
+def test_the_log_goes_to_its_file(serve, sipline):
+    server = serve("--log-file", "server.log", "--log-level", "info")
+    server.end()
+    assert "stopping" in (sipline.folder / "server.log").read_text()
+
+
+def test_the_first_start_in_a_terminal_makes_two_users_and_says_what_to_do(sipline):
+    master, slave = pty.openpty()
+    process = subprocess.Popen([sys.executable, "-m", "pipeline", "run"], stdin=slave, stdout=slave, stderr=slave, close_fds=True)
+    os.close(slave)
+    text = b""
+    while b"\nready" not in text and select.select([master], [], [], 20)[0]:
+        text += os.read(master, 4096)
+    shown = text.decode()
+    passwords = dict(re.findall(r"user (\w+) +password (\w+)", shown))
+    assert passwords.keys() == {"alice", "bob"} and len(set(passwords.values())) == 2
+    assert "sipline show contacts" in shown and "example.com" in shown
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+    os.close(master)
+    assert [row["user"] for row in json.loads(sipline("user", "list", "--json")[1])] == ["alice", "bob"]

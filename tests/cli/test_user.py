@@ -1,0 +1,105 @@
+"""`sipline user` without a server: it opens the stores itself."""
+
+import io
+import json
+import sys
+
+import pytest
+
+from pipeline.control.place import Lock
+
+
+@pytest.fixture(autouse=True)
+def _nobody_asks(monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+
+
+def users(sipline):
+    return {row["user"]: row for row in json.loads(sipline("user", "list", "--json")[1])}
+
+
+def test_a_user_has_every_hash_and_is_listed(sipline):
+    status, out, err = sipline("user", "add", "alice", "--password", "secret")
+    assert (status, out, err) == (0, "user alice in domain example.com\n", "")
+    assert users(sipline)["alice"]["credentials"] == ["MD5", "SHA-256", "SHA-512-256"]
+    assert "alice@example.com" in sipline("user", "list")[1]
+
+
+def test_without_a_password_one_is_made_and_printed_once(sipline):
+    out = sipline("user", "add", "alice")[1]
+    password = out.split()[-1]
+    assert len(password) == 14
+    assert password.encode() not in b"".join(path.read_bytes() for path in (sipline.folder / ".sipline").iterdir() if path.is_file())
+
+
+def test_two_users_have_two_passwords(sipline):
+    assert sipline("user", "add", "alice")[1].split()[-1] != sipline("user", "add", "bob")[1].split()[-1]
+
+
+def test_a_user_of_another_domain_is_called_with_it(sipline):
+    sipline.toml.write_text(sipline.toml.read_text().replace('["example.com"]', '["example.com", "example.org"]'))
+    sipline("user", "add", "alice", "--domain", "example.org")
+    sipline("user", "add", "bob@example.org")
+    assert sorted(users(sipline)) == ["alice@example.org", "bob@example.org"]
+    status, _, err = sipline("user", "add", "carol", "--domain", "example.net")
+    assert status == 1 and "it serves example.com, example.org" in err
+
+
+def test_a_user_that_exists_is_not_overwritten(sipline):
+    sipline("user", "add", "alice")
+    status, _, err = sipline("user", "add", "alice")
+    assert status == 1 and err == "sipline: aor alice@example.com exists already, in sqlite\n"
+
+
+def test_a_removed_user_is_gone(sipline):
+    sipline("user", "add", "alice")
+    status, out, _ = sipline("user", "remove", "alice")
+    assert (status, out.splitlines()) == (0, ["removed endpoint alice", "removed auth alice", "removed aor alice@example.com"])
+    assert users(sipline) == {}
+    assert sipline("user", "remove", "alice")[0] == 1
+
+
+def test_a_file_of_users_is_imported_and_what_is_wrong_is_told(sipline):
+    file = sipline.folder / "users.csv"
+    file.write_text("\ufeffUser, password,domain\nalice,one,\nbob,two,example.com\n,three\nalice,four\ncarol,\ndave,five,nowhere\n")
+    status, out, err = sipline("user", "import", file)
+    assert (status, out) == (1, "2 users stored, 4 not\n")
+    assert "line 4: '' is no user name" in err and "alice: " in err and "line 6: carol: the password is empty" in err
+    assert "line 7: nowhere is no domain" in err
+    assert sorted(users(sipline)) == ["alice", "bob"]
+
+
+@pytest.mark.parametrize(("text", "why"), [("alice,one\n", "must name the columns"), ("", "must name the columns")])
+def test_a_file_without_column_names_is_refused(sipline, text, why):
+    (sipline.folder / "users.csv").write_text(text)
+    status, _, err = sipline("user", "import", "users.csv")
+    assert status == 1 and why in err
+
+
+def test_a_file_that_is_not_there_is_named(sipline):
+    assert "users.csv: No such file" in sipline("user", "import", "users.csv")[2]
+
+
+def test_thousands_are_imported_in_seconds(sipline):
+    file = sipline.folder / "users.csv"
+    file.write_text("user,password\n" + "".join(f"u{n},p{n}\n" for n in range(2000)))
+    assert sipline("user", "import", file)[:2] == (0, "2000 users stored\n")
+
+
+def test_without_a_store_that_can_be_written_it_says_what_to_list(sipline):
+    sipline.toml.write_text(sipline.toml.read_text().replace('"toml", "sqlite"', '"toml", "memory"') + '[dal]\nendpoint = ["toml"]\n')
+    status, _, err = sipline("user", "add", "alice")
+    assert status == 1 and "no backend that can be written stores endpoint" in err
+
+
+def test_two_commands_at_once_do_not_write_at_once(sipline):
+    lock = Lock(sipline.folder / ".sipline")
+    status, _, err = sipline("user", "add", "alice")
+    lock.close()
+    assert status == 1 and "try again" in err
+
+
+def test_asking_a_server_that_does_not_run_says_so(sipline):
+    for command in (("show", "contacts"), ("trace",)):
+        status, _, err = sipline(*command)
+        assert status == 1 and "no server runs" in err
