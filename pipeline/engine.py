@@ -221,7 +221,9 @@ class Pipeline:
         message: Any = error.message
         if message is not None and message.is_request and message.method != "ACK" and message.return_path is not None:
             passage.message = message
-            self._decide(passage, Reply(error.status, error.reason, because=f"stack: {error.reason}", stateless=True), chain, -1, self.generation)
+            self._decide(
+                passage, Reply(error.status, error.reason, because=f"stack: {error.reason}", stateless=True), chain, -1, self.generation
+            )
         else:
             self._ended(passage, Drop(f"stack: {error.reason}"))
         if self.tap is not None:

@@ -25,7 +25,7 @@ class Pending:
         self._fns: Then | list[Then] | None = None
 
     @classmethod
-    def of(cls, value: Any) -> "Pending":
+    def of(cls, value: Any) -> Pending:
         """Return one that is already resolved with this value."""
         pending = cls()
         pending.done = True
@@ -33,7 +33,7 @@ class Pending:
         return pending
 
     @classmethod
-    def failed(cls, error: BaseException) -> "Pending":
+    def failed(cls, error: BaseException) -> Pending:
         """Return one that has already failed with this error."""
         pending = cls()
         pending.done = True

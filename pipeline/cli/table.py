@@ -22,7 +22,7 @@ def show_table(rows: Sequence[dict[str, Any]], *, empty: str, as_json: bool = Fa
         print(empty)
         return
     names = list(rows[0])
-    cells = [names, *([cell(value) for value in row.values()] for row in rows)]
+    cells = [[name.replace("_", " ") for name in names], *([cell(value) for value in row.values()] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     right = [all(isinstance(row[name], int | float) and not isinstance(row[name], bool) for row in rows) for name in names]
     lines = ("  ".join(text.rjust(w) if r else text.ljust(w) for text, w, r in zip(line, widths, right, strict=True)) for line in cells)

@@ -169,7 +169,7 @@ async def listed(engine: Pipeline) -> list[dict[str, Any]]:
             "user": endpoint.id,
             "aors": list(endpoint.aors),
             "credentials": [name for names in has for name in names],
-            "stored in": endpoint.origin,
+            "stored_in": endpoint.origin,
         }
 
     return [row(endpoint) for endpoint in sorted(endpoints, key=lambda endpoint: endpoint.id)]

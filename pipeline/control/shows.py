@@ -81,7 +81,7 @@ async def contacts(engine: Pipeline) -> Iterator[Row]:
             "reach": contact.reach,
             "expires": round(contact.expires_at - now),
             "q": contact.q,
-            "user agent": contact.user_agent,
+            "user_agent": contact.user_agent,
             "endpoint": contact.endpoint,
         }
         for contact in sorted(found, key=lambda contact: (contact.aor, -contact.q))
@@ -103,7 +103,7 @@ async def endpoints(engine: Pipeline) -> Iterator[Row]:
             "auth": list(endpoint.auth),
             "contacts": sum(bound.get(aor, 0) for aor in endpoint.aors),
             "trust_from": endpoint.trust_from,
-            "stored in": endpoint.origin,
+            "stored_in": endpoint.origin,
         }
         for endpoint in sorted(found, key=lambda endpoint: endpoint.id)
     )

@@ -52,7 +52,9 @@ def version_of(objects: Iterable[Any]) -> int:
     Each put gets a version never seen before and each delete makes the set smaller, so equal numbers are equal sets. For one
     object it is its version, for none 0.
     """
-    versions = [stored.version for stored in objects]
+    versions: list[int] = [stored.version for stored in objects]
+    if len(versions) == 1:
+        return versions[0]
     return max(versions) + (len(versions) - 1 << 64) if versions else 0
 
 
@@ -154,7 +156,10 @@ class Aor(Stored):
     )
     remove_existing: bool = option(default=True, help="whether a new binding above max_contacts drops the oldest, instead of being refused")
     minimum_expiration: int = option(
-        default=10, unit="s", validator=attrs.validators.ge(0), help="shorter registrations are refused with 423 (sipsak asks for 15 s, and some phones behind NAT for 30)"
+        default=10,
+        unit="s",
+        validator=attrs.validators.ge(0),
+        help="shorter registrations are refused with 423 (sipsak asks for 15 s, and some phones behind NAT for 30)",
     )
     maximum_expiration: int = option(
         default=7200, unit="s", validator=attrs.validators.ge(1), help="longer registrations are shortened to this"

@@ -59,8 +59,8 @@ class Table:
 
     def change(self, owner: str, puts: Sequence[Any] = (), deletes: Sequence[str] = (), if_version: int | None = None) -> tuple[Any, ...]:
         """Make a change of one owner's objects; raise Conflict, having changed nothing, if it cannot be made."""
-        if len(puts) == 1 and not deletes and if_version is None:
-            refreshed = self._refresh(owner, puts[0])
+        if len(puts) == 1 and not deletes:
+            refreshed = self._refresh(owner, puts[0], if_version)
             if refreshed is not None:
                 return refreshed
         before = self.owned(owner)
@@ -83,13 +83,13 @@ class Table:
             mixed[stored.id] = stored
         return self.replace(owner, before, tuple(mixed.values()))
 
-    def _refresh(self, owner: str, stored: Any) -> tuple[Any, ...] | None:
+    def _refresh(self, owner: str, stored: Any, if_version: int | None) -> tuple[Any, ...] | None:
         """Make the commonest change: an owner's only object is replaced by one of the same id. None: it is not that."""
         former = self.owners.get(owner)
         if former is None or former.__class__ is tuple or former.id != stored.id:
             return None
         field = self.cls.owner
-        if getattr(stored, field) != owner or self._indexes:
+        if getattr(stored, field) != owner or self._indexes or (if_version is not None and former.version != if_version):
             return None
         self.version = version = self.version + 1
         _write(stored, "origin", self.origin)

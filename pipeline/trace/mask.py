@@ -21,10 +21,11 @@ _BREAK = re.compile(r"\r\n|\n|\r")
 
 def masked(data: bytes) -> str:
     """Return a message as text without its secrets; lines end with a line feed."""
-    text = data.decode("utf-8", "backslashreplace").removesuffix("\r\n")
+    text = data.decode("utf-8", "backslashreplace")
     head, gap, body = text.partition("\r\n\r\n")
     if not gap:
         head, gap, body = text.partition("\n\n")
+    head, body = head.removesuffix("\r\n"), body.removesuffix("\r\n")
     # A field may go on in folded lines: the mask looks at the field as a whole, the folds stay.
     lines: list[str] = []
     for line in _BREAK.split(head):

@@ -170,7 +170,7 @@ def full(record: Record, text: Text) -> None:
     """Draw the message itself, its secrets masked."""
     head, gap, body = plain(record["message"]).partition("\n\n")
     start, _, fields = head.partition("\n")
-    shown = Text(start, "bold" if "method" in record else BY_CLASS.get(record.get("status", 0) // 100, "bold"))
+    shown = Text().append(start, "bold" if "method" in record else BY_CLASS.get(record.get("status", 0) // 100, "bold"))
     if fields:
         coloured = Text("\n" + fields)
         coloured.highlight_regex(r"(?m)^[^\s:]+[ \t]*:", "cyan")

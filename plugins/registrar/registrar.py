@@ -13,7 +13,7 @@ import attrs
 
 from pipeline import Claim, Pending, Reply, Wait, hookimpl, option, plugin
 from pipeline.dal import Conflict, StorageError, version_of
-from pipeline.pending import walk
+from pipeline.pending import follow, walk
 
 from .answer import Dates, fields
 from .bindings import Change, decide, path_of
@@ -121,17 +121,67 @@ class Registrar:
         return Reply(500, headers=(("Retry-After", seconds),), because=f"storage: {error}")
 
     def _job(self, aor: Aor, passage: Passage) -> Any:
-        """Run in the lane of the address of record; a Pending holds the lane until the store has written."""
-        return walk(self._register(aor, passage))
+        """Run in the lane of the address of record; a Pending holds the lane until the store has written.
 
-    def _register(self, aor: Aor, passage: Passage) -> Generator[Any, Any, None]:
+        Hot: the usual REGISTER (no Path, nothing ends, the store answers at once) goes straight through, without a generator. What is
+        more than that begins anew in `_register`: nothing has been changed by then.
+        """
+        engine = self._engine
+        message: Any = passage.message
+        if "path" in message.first:
+            return walk(self._register(aor, passage))
+        now = engine.clock.time()
+        try:
+            stored = engine.dal.owned("contact", aor.id)
+            if type(stored) is Pending:
+                return walk(self._register(aor, passage))
+            change = decide(message, aor, stored, now, Record(passage, aor, (), now).make, raises=self.short == "raise")
+            if isinstance(change, Reply):
+                engine.respond(passage, change)
+                return None
+            if change.gone:
+                return walk(self._register(aor, passage))
+            puts = (*change.refreshed, *change.added)
+            if puts:
+                written = engine.dal.change("contact", aor.id, puts, (), version_of(stored))
+                if type(written) is Pending:
+                    done = Pending()
+                    written.then(partial(self._written, aor, passage, change, now, done))
+                    return done
+        except Conflict:
+            return walk(self._register(aor, passage, (True,)))
+        except StorageError as error:
+            engine.respond(passage, self._unavailable(error))
+            return None
+        self._accept(aor.id, passage, change, now, ())
+        return None
+
+    def _written(self, aor: Aor, passage: Passage, change: Change, now: float, done: Pending, written: Pending) -> None:
+        """Answer when the store has written; begin anew after a conflict."""
+        try:
+            written.value()
+        except Conflict:
+            follow(walk(self._register(aor, passage, (True,))), done)
+            return
+        except StorageError as error:
+            self._engine.respond(passage, self._unavailable(error))
+        else:
+            self._accept(aor.id, passage, change, now, ())
+        done.resolve(None)
+
+    def _accept(self, aor: str, passage: Passage, change: Change, now: float, path: tuple[str, ...]) -> None:
+        headers = fields(change.after, now, self._dates.at(now), passage.message, path)
+        self._engine.respond(passage, Reply(200, "", headers))
+        self._tell(aor, change)
+
+    def _register(self, aor: Aor, passage: Passage, tries: tuple[bool, ...] = (False, True)) -> Generator[Any, Any, None]:
         engine = self._engine
         message: Any = passage.message
         path: Any = path_of(message, aor, needs_support=self.path_needs_support) if "path" in message.first else ()
         if type(path) is Reply:
             engine.respond(passage, path)
             return
-        for last in (False, True):
+        for last in tries:
             now = engine.clock.time()
             try:
                 stored = yield engine.dal.owned("contact", aor.id)
@@ -148,8 +198,7 @@ class Registrar:
                     continue  # somebody else wrote between: another process, or a sweep
                 engine.respond(passage, self._unavailable(error))
                 return
-            engine.respond(passage, Reply(200, "", fields(change.after, now, self._dates.at(now), message, path)))
-            self._tell(aor.id, change)
+            self._accept(aor.id, passage, change, now, path)
             return
 
     def _end_some(self, aor: Aor, change: Change, stored: tuple[Contact, ...]) -> Any:

@@ -73,6 +73,7 @@ class Database(Backend):
         self._outside = Outside(self)
         self._watchers: list[Noticed] = []
         self._timer: Any = None
+        self._retrying = False
         self._due = False
         self._version = int(clock.time() * 1e6)  # higher than all that was ever given, also by another process
         self._stopping: Pending | None = None
@@ -248,11 +249,14 @@ class Database(Backend):
 
     def _queue(self, change: Change) -> None:
         self.waiting.append(change)
+        if self._retrying:  # what is new does not wait for the retry: that goes with it
+            self._timer.cancel()
+            self._timer, self._retrying = None, False
         if self._timer is None and not self._due:
             self._timer = self.clock.call_later(self.gather, self._ripe)
 
     def _ripe(self) -> None:
-        self._timer = None
+        self._timer, self._retrying = None, False
         if self.writing:
             self._due = True  # the disk is slower than the gathering: the next batch goes when this one is done
         else:
@@ -313,7 +317,7 @@ class Database(Backend):
             self._counts["retried"] += len(again)
             self.waiting[:0] = again
             if self._timer is None and not self._due:
-                self._timer = self.clock.call_later(RETRY, self._ripe)
+                self._timer, self._retrying = self.clock.call_later(RETRY, self._ripe), True
 
     def _undo(self, changes: list[Change], errors: list[tuple[Change, StorageError]]) -> None:
         """Take back what could not be written, and what was built upon it meanwhile; then tell whoever waits."""

@@ -16,7 +16,7 @@ def test_contacts_show_who_where_and_how_long(running):
         server.engine.dal.create(contact(server))
         server.engine.dal.create(contact(server, "c2", -1.0))
         (row,) = await server.rows(do="show", what="contacts")
-        assert row["aor"] == "alice@example.com" and row["reach"] == "udp:127.0.0.9:5060" and row["user agent"] == "phone"
+        assert row["aor"] == "alice@example.com" and row["reach"] == "udp:127.0.0.9:5060" and row["user_agent"] == "phone"
         assert 58 <= row["expires"] <= 60
 
     running(test)
@@ -26,7 +26,7 @@ def test_endpoints_count_their_contacts(running):
     async def test(server):
         server.engine.dal.create(contact(server))
         (row,) = await server.rows(do="show", what="endpoints")
-        assert (row["endpoint"], row["contacts"], row["stored in"]) == ("alice", 1, "toml")
+        assert (row["endpoint"], row["contacts"], row["stored_in"]) == ("alice", 1, "toml")
 
     running(test)
 

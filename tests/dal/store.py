@@ -5,9 +5,10 @@ import os
 import sqlite3
 from types import SimpleNamespace
 
+from pipeline.plugins.sqlite.database import Database
+
 from pipeline.clock import Clock
 from pipeline.dal import Contact, Layer, Mapping
-from pipeline.plugins.sqlite.database import Database
 
 KINDS = ("endpoint", "auth", "aor", "contact", "identify", "domain")
 

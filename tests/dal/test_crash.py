@@ -39,7 +39,12 @@ int fsync(int fd) { return synced(fd); }
 
 def run(*args, **environment):
     done = subprocess.run(
-        [sys.executable, str(HERE / "crash.py"), *map(str, args)], stdout=subprocess.PIPE, timeout=300, text=True, env={**os.environ, **environment}, check=True
+        [sys.executable, str(HERE / "crash.py"), *map(str, args)],
+        stdout=subprocess.PIPE,
+        timeout=300,
+        text=True,
+        env={**os.environ, **environment},
+        check=True,
     )
     return done.stdout.splitlines()
 

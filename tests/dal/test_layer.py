@@ -104,7 +104,12 @@ def test_a_type_nobody_stores_is_a_typed_error():
     dal = layer(one=Held())
     assert dal.stores("contact")
     assert not dal.stores("mailbox")
-    for call in (lambda: dal.get("mailbox", "x"), lambda: dal.find("mailbox"), lambda: dal.owned("mailbox", "x"), lambda: dal.change("mailbox", "x")):
+    for call in (
+        lambda: dal.get("mailbox", "x"),
+        lambda: dal.find("mailbox"),
+        lambda: dal.owned("mailbox", "x"),
+        lambda: dal.change("mailbox", "x"),
+    ):
         with pytest.raises(Unstored, match="no backend stores the type 'mailbox'"):
             call()
 
@@ -315,5 +320,3 @@ def test_the_least_a_backend_has_to_say():
     for call in (backend.get, backend.find, backend.owned):
         with pytest.raises((NotImplementedError, TypeError)):
             call("contact", "x") if call != backend.find else call("contact")
-
-

@@ -75,8 +75,8 @@ def test_limits_of_an_aor_are_checked():
 
 
 def test_equal_strings_of_many_contacts_are_one():
-    first = Contact(id="1", aor="a", uri="u", user_agent="".join(["Phone", "/1"]))
-    second = Contact(id="2", aor="a", uri="u", user_agent="".join(["Phone", "/1"]))
+    first = Contact(id="1", aor="a", uri="u", user_agent=f"Phone/{len('1')}")
+    second = Contact(id="2", aor="a", uri="u", user_agent=f"Phone/{len('1')}")
     assert first.user_agent is second.user_agent
 
 

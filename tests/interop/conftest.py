@@ -203,7 +203,7 @@ def tools():
     """The functions above, for tests: until, end, free_port, missing, udp."""
 
     class Tools:
-        here, root = HERE, ROOT
+        here, root, command = HERE, ROOT, SIPLINE
 
     for function in (until, end, free_port, missing, udp, ask, request_of):
         setattr(Tools, function.__name__, staticmethod(function))

@@ -16,7 +16,7 @@ class Phone:
             tools.missing(f"baresip's modules are in none of {', '.join(MODULES)}")
         (folder / "config").write_text(
             f"module_path {modules}\nmodule g711.so\nmodule_app account.so\nmodule_app menu.so\n"
-            f"sip_listen 127.0.0.1:{tools.free_port()}\nnet_interface lo\ncall_max_calls 1\naudio_alert off\n"
+            f"sip_listen 127.0.0.1:{tools.free_port()}\nnet_interface 127.0.0.1\ncall_max_calls 1\naudio_alert off\n"
         )
         (folder / "accounts").write_text(account + "\n")
         (folder / "contacts").write_text("")
@@ -41,7 +41,7 @@ class Phone:
 
 
 @pytest.fixture
-def phone(program, tmp_path, tools):
+def phone(program, tmp_path, tools, serve):  # `serve`: a phone that ends says goodbye to its server
     phones = []
 
     def phone(server, user, password, transport, options="regint=120"):
@@ -66,8 +66,7 @@ def test_a_softphone_registers_and_is_shown_and_unregisters_when_it_ends(phone, 
     (contact,) = tools.until(lambda: f"the binding; baresip said:\n{alice.said}", server.contacts)
     assert contact["aor"] == "alice@example.com"
     assert "alice" in contact["uri"]
-    assert contact["user_agent"].startswith("baresip")
-    assert contact["reach"].startswith(transport if transport == "udp" else ("tcp", "flow"))
+    assert contact["user agent"].startswith("baresip")
     tools.end(alice.process)
     tools.until(lambda: f"the end of the binding; baresip said:\n{alice.said}", lambda: not server.contacts())
 

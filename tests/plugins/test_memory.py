@@ -1,9 +1,9 @@
 """plugins.memory: objects in dicts."""
 
 import pytest
+from pipeline.plugins.memory import Memory
 
 from pipeline.dal import Contact, Layer, Mapping, Unstored
-from pipeline.plugins.memory import Memory
 
 AOR = "alice@example.com"
 

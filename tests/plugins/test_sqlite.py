@@ -10,12 +10,28 @@ from pathlib import Path
 
 import attrs
 import pytest
-
-from pipeline.dal import TYPES, Aor, Auth, Conflict, Contact, Domain, Endpoint, Identify, Layer, Mapping, Stored, Unavailable, Unstored, register
-from pipeline.option import option
-from pipeline.pending import Pending, finished
 from pipeline.plugins.sqlite import Sqlite
 from pipeline.plugins.sqlite.cache import UNKNOWN, Cache
+from pipeline.plugins.sqlite.rows import PLAIN, Rows
+
+from pipeline.dal import (
+    TYPES,
+    Aor,
+    Auth,
+    Conflict,
+    Contact,
+    Domain,
+    Endpoint,
+    Identify,
+    Layer,
+    Mapping,
+    Stored,
+    Unavailable,
+    Unstored,
+    register,
+)
+from pipeline.option import option
+from pipeline.pending import Pending, finished
 from pipeline.testing.loop import VirtualLoop
 
 _spec = importlib.util.spec_from_file_location("sipline_tests_store", Path(__file__).parents[1] / "dal" / "store.py")
@@ -216,7 +232,9 @@ async def test_searches_of_every_kind(path):
     assert len(await dal.find("endpoint")) == 20
     assert {e.id for e in await dal.find("endpoint", aors="a1@x", trust_from=True)} == {"e4", "e10", "e16"}
     assert {a.id for a in await dal.find("aor", max_contacts=("<", 2))} == {"a0@x", "a1@x"}
-    assert {e.id for e in await dal.find("endpoint", aors=("!=", "a1@x"), trust_from=False)} == {f"e{n}" for n in range(1, 20, 2) if n % 3 != 1}
+    assert {e.id for e in await dal.find("endpoint", aors=("!=", "a1@x"), trust_from=False)} == {
+        f"e{n}" for n in range(1, 20, 2) if n % 3 != 1
+    }
     await database.stop()
 
 
@@ -391,14 +409,14 @@ async def test_a_commit_that_fails_takes_back_what_was_built_upon_it_but_nothing
     await dal.change("contact", AOR, [contact("old")])
     store.Faulty.plan = {"COMMIT": [0, "before", "raise"]}
     first = dal.change("contact", AOR, [contact("1")], ["old"])
-    while not database.writing:
-        await asyncio.sleep(0.001)
+    await asyncio.sleep(database.gather)
+    assert database.writing
     second = dal.change("contact", AOR, [contact("2")])  # sees the first, goes with the next batch
     bobs = dal.change("contact", "bob@x", [contact("b", "bob@x")])
     first.then(lambda _: store.Faulty.plan.clear())
     with pytest.raises(Unavailable, match="the database cannot be written: disk I/O error"):
         await first
-    with pytest.raises(Unavailable, match="an earlier change of 'alice@example.com' was not written"):
+    with pytest.raises(Unavailable, match=r"an earlier change of .* was not written"):
         await second
     assert [c.id for c in await bobs] == ["b"]
     assert [c.id for c in dal.owned("contact", AOR)] == ["old"]
@@ -454,7 +472,7 @@ def test_a_plugins_own_type_is_stored_too(path):
 
         id: str = option(help="its id")
         mailbox: str = option(help="whose it is")
-        headers: dict[str, str] = option(factory=dict, help="what it says about itself")
+        headers: dict[str, str] = option(factory=dict, help="what it says about itself")  # noqa: RUF009
         origin: str = option(default="", help="backend")
         version: int = option(default=0, help="version")
 
@@ -500,7 +518,7 @@ async def test_only_its_owner_may_read_it(path):
     _, database = opened(path)
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
-    assert Path(f"{path}-wal").stat().st_mode & 0o077 == 0
+    assert path.with_name("sipline.db-wal").stat().st_mode & 0o077 == 0
     await database.stop()
 
 
@@ -538,3 +556,24 @@ def test_neither_the_plugin_nor_an_existing_database_needs_sqlite_utils(path):
         "assert 'sqlite_utils' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+def test_the_documented_schema_is_the_schema():
+    page = (Path(__file__).parents[2] / "docs" / "database.md").read_text()
+    for kind, cls in TYPES.items():
+        rows = Rows(cls, "sqlite")
+        section = page.partition(f"### `{kind}`\n")[2].partition("### ")[0]
+        documented = [line for line in section.splitlines() if line.startswith("| `")]
+        wanted = []
+        for field in attrs.fields(cls):
+            if field.name != "origin":
+                told = field.metadata
+                several = " (JSON)" if rows.types[field.name] not in PLAIN else ""
+                notes = [
+                    told["help"],
+                    told["unit"] and f"in {told['unit']}",
+                    told["refers"] and f"→ `{told['refers']}`",
+                    told["secret"] and "secret",
+                ]
+                wanted.append(f"| `{field.name}` | {rows.columns[field.name]}{several} | {'; '.join(filter(None, notes))} |")
+        assert documented == wanted, kind

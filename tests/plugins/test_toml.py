@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import attrs
 import pytest
+from pipeline.plugins.toml import Toml
 
 from pipeline.dal import Aor, Auth, Endpoint, Layer, Mapping, ReadOnly
-from pipeline.plugins.toml import Toml
 
 KINDS = ("endpoint", "auth", "aor")
 
