@@ -26,7 +26,7 @@ bench: $(STAMP)          ## CPU per message, beside every peer that is installed
 	$(BIN)/python bench/run.py $(ARGS)
 
 docs: $(STAMP)           ## write docs/reference.md anew from the options themselves
-	$(BIN)/python -m pipeline.config.reference docs/reference.md
+	$(BIN)/python -m pipeline.config.reference > docs/reference.md
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Sipline needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'

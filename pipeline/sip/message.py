@@ -35,7 +35,7 @@ class Request(Message):
 
     is_request = True
 
-    def __init__(  # noqa: PLR0917 (hot: the parser gives them by position)
+    def __init__(
         self,
         method: str,
         uri_text: str,
@@ -112,7 +112,7 @@ class Request(Message):
             self._fields[place] = ("via", self._fields[place][1], value, "")
 
 
-def answer(  # noqa: PLR0917
+def answer(
     request: Request,
     status: int,
     reason: str = "",
@@ -151,7 +151,7 @@ def answer(  # noqa: PLR0917
 class Answer(Protocol):
     """The signature of `Response.to`."""
 
-    def __call__(  # noqa: PLR0917
+    def __call__(
         self,
         request: Request,
         status: int,
@@ -183,7 +183,7 @@ class _To:
 class Response(Message):
     """A response."""
 
-    def __init__(  # noqa: PLR0917 (hot: the parser gives them by position)
+    def __init__(
         self,
         status: int,
         reason: str,

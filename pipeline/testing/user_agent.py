@@ -187,7 +187,7 @@ class UserAgent:
         self._send(attempt, method, uri, to or uri, fields, body, ended, call_id=f"{self.engine.token(12)}@{self.address[0]}")
         return attempt
 
-    def _send(  # noqa: PLR0917  # one caller each
+    def _send(  # one caller each
         self,
         attempt: Attempt,
         method: str,

@@ -45,3 +45,9 @@ def test_no_secret_and_no_default_password_is_in_the_shipped_configuration():
     data = tomllib.loads((ROOT / "pipeline.toml").read_text())
     assert not data.get("user")
     assert not data.get("auth")
+
+
+def test_the_reference_page_is_what_the_options_say():
+    from pipeline.config.reference import render
+
+    assert (ROOT / "docs/reference.md").read_text() == render(), "run `make docs`"

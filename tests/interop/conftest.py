@@ -97,11 +97,16 @@ class Server:
         with self.err.open("wb") as err, (self.folder / "stdout.txt").open("wb") as out:
             self.process = subprocess.Popen(
                 [*self.prefix, *SIPLINE, "-c", str(self.file), "run", *options],
-                cwd=self.folder, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
                 env={**os.environ, "PYTHONWARNINGS": "", "COLUMNS": "200", "NO_COLOR": "1"},
             )
         if ready:
-            until(lambda: f"the ready line; the server wrote:\n{self.log}", lambda: READY.search(self.log) or self.process.poll() is not None)
+            until(
+                lambda: f"the ready line; the server wrote:\n{self.log}", lambda: READY.search(self.log) or self.process.poll() is not None
+            )
             assert self.process.poll() is None, f"the server ended with {self.process.returncode}:\n{self.log}"
         return self
 
@@ -123,7 +128,13 @@ class Server:
         if SIPLINE[-2:] != ["-m", "pipeline"] and not SIPLINE[-1].endswith("sipline"):
             pytest.skip("the program under test has no command line")
         done = subprocess.run(
-            [*SIPLINE, "-c", str(self.file), *words], cwd=self.folder, capture_output=True, text=True, timeout=20, input=stdin, check=False,
+            [*SIPLINE, "-c", str(self.file), *words],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=20,
+            input=stdin,
+            check=False,
             env={**os.environ, "COLUMNS": "200", "NO_COLOR": "1"},
         )
         if check:
@@ -139,8 +150,15 @@ class Server:
         """Run a program to its end, and show everything when it fails to come to one."""
         try:
             return subprocess.run(
-                [str(word) for word in command], capture_output=True, text=True, errors="replace", timeout=seconds, check=False,
-                cwd=self.folder, stdin=subprocess.DEVNULL, **options,
+                [str(word) for word in command],
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=seconds,
+                check=False,
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                **options,
             )
         except subprocess.TimeoutExpired as late:
             pytest.fail(f"{command[0]} did not end within {seconds} s\n{late.stdout}\n{late.stderr}\nserver:\n{self.log}")

@@ -5,7 +5,12 @@ from pathlib import Path
 
 import pytest
 
-MODULES = ("/usr/lib/baresip/modules", "/usr/lib/x86_64-linux-gnu/baresip/modules", "/usr/lib/aarch64-linux-gnu/baresip/modules", "/usr/local/lib/baresip/modules")
+MODULES = (
+    "/usr/lib/baresip/modules",
+    "/usr/lib/x86_64-linux-gnu/baresip/modules",
+    "/usr/lib/aarch64-linux-gnu/baresip/modules",
+    "/usr/local/lib/baresip/modules",
+)
 
 
 class Phone:
@@ -66,7 +71,7 @@ def test_a_softphone_registers_and_is_shown_and_unregisters_when_it_ends(phone, 
     (contact,) = tools.until(lambda: f"the binding; baresip said:\n{alice.said}", server.contacts)
     assert contact["aor"] == "alice@example.com"
     assert "alice" in contact["uri"]
-    assert contact["user agent"].startswith("baresip")
+    assert contact["user_agent"].startswith("baresip")
     tools.end(alice.process)
     tools.until(lambda: f"the end of the binding; baresip said:\n{alice.said}", lambda: not server.contacts())
 
@@ -79,5 +84,7 @@ def test_two_softphones_are_shown_beside_each_other(phone, server, tools):
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_a_softphone_with_a_wrong_password_is_refused(phone, server, transport):
-    phone(server, "alice", "wrong", transport).says("401 Unauthorized (", "reg failed", "Authentication failed", "Unauthorized]", "Register: Authentication")
+    phone(server, "alice", "wrong", transport).says(
+        "401 Unauthorized (", "reg failed", "Authentication failed", "Unauthorized]", "Register: Authentication"
+    )
     assert server.contacts() == []

@@ -145,7 +145,12 @@ def test_a_first_start_in_a_terminal_makes_two_users_with_passwords_of_their_own
     master, slave = os.openpty()
     try:
         fresh.process = subprocess.Popen(
-            [*tools.command, "-c", str(fresh.file), "run"], cwd=fresh.folder, stdin=slave, stdout=slave, stderr=slave, env={**os.environ, "NO_COLOR": "1"}
+            [*tools.command, "-c", str(fresh.file), "run"],
+            cwd=fresh.folder,
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            env={**os.environ, "NO_COLOR": "1"},
         )
         os.set_blocking(master, False)
         said = bytearray()

@@ -19,7 +19,9 @@ def sipsak(program, server, tools):
 def register(sipsak, server, user, password, tools):
     """With -u: without it sipsak 0.9.8 takes "alice@" for the user name, and hashes that."""
     contact = f"sip:{user}@127.0.0.1:{tools.free_port()}"
-    return sipsak("-U", "-s", f"sip:{user}@127.0.0.1:{server.port}", "-u", user, "-a", password, "-C", contact, "-x", "300", "-v", "-v"), contact
+    return sipsak(
+        "-U", "-s", f"sip:{user}@127.0.0.1:{server.port}", "-u", user, "-a", password, "-C", contact, "-x", "300", "-v", "-v"
+    ), contact
 
 
 def test_options_to_the_server_is_answered_200(sipsak, server):

@@ -158,7 +158,9 @@ def seen(name, answers, fetch):
     text = answers[-1].decode("utf-8", "replace")
     if CASES[name]["valid"]:
         request = parse(data)
-        assert [(v.transport, v.host, v.port, v.branch) for v in reply.vias] == [(v.transport, v.host, v.port, v.branch) for v in request.vias]
+        assert [(v.transport, v.host, v.port, v.branch) for v in reply.vias] == [
+            (v.transport, v.host, v.port, v.branch) for v in request.vias
+        ]
         assert reply.call_id == request.call_id
         assert (reply.cseq.number, reply.cseq.method) == (request.cseq.number, request.cseq.method)
         assert reply.get("from") == request.get("from")
@@ -251,7 +253,9 @@ def test_the_score_of_the_corpus_itself_has_no_wrong_answer(serve, template, too
     with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.bind(("127.0.1.1", 5060))
         sock.close()
-        done = subprocess.run([sys.executable, FOLDER / "score.py", str(server.port)], capture_output=True, text=True, timeout=150, check=False)
+        done = subprocess.run(
+            [sys.executable, FOLDER / "score.py", str(server.port)], capture_output=True, text=True, timeout=150, check=False
+        )
         with capsys.disabled():
             print(f"\nscore.py ({profile}): {done.stdout.strip()}")
         assert done.returncode == 0, done.stdout + done.stderr
