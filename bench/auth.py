@@ -74,7 +74,9 @@ def main(count):
             values = [digest.parse_challenge(value) for _, value in found.headers]
             challenge = next(value for value in values if value.algorithm == algorithm)
             for nc in range(1, count + 1):
-                value = digest.answer(challenge, "REGISTER", "sip:example.com", username="alice", password=password, cnonce="0a4f113b", nc=nc)
+                value = digest.answer(
+                    challenge, "REGISTER", "sip:example.com", username="alice", password=password, cnonce="0a4f113b", nc=nc
+                )
                 yield plain.replace(b"\r\nContact", b"\r\nAuthorization: " + value.encode() + b"\r\nContact")
 
         plains = [plain] * count

@@ -60,7 +60,11 @@ class NullFlow(Flow):
 
 
 def message(method, n, user, cseq=1, extra="", call=None):
-    contact = f"Contact: <sip:{user}@127.0.0.1:5080>\r\nExpires: 3600\r\n" if method == "REGISTER" else f"Contact: <sip:{user}@127.0.0.1:5080>\r\n"
+    contact = (
+        f"Contact: <sip:{user}@127.0.0.1:5080>\r\nExpires: 3600\r\n"
+        if method == "REGISTER"
+        else f"Contact: <sip:{user}@127.0.0.1:5080>\r\n"
+    )
     return (
         f"{method} sip:127.0.0.1:47160 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5080;branch=z9hG4bK-{n}-{cseq}-0\r\nMax-Forwards: 70\r\n"
         f"From: <sip:{user}@127.0.0.1>;tag={n}SIPpTag00\r\nTo: <sip:{user}@127.0.0.1>\r\nCall-ID: {call or n}-12345@127.0.0.1\r\nCSeq: {cseq} {method}\r\n"
@@ -99,7 +103,9 @@ async def main():
                         user = f"u{i % 1000:06d}"
                         engine.receive(messages[i], flow)
                         challenge = digest.parse_challenge(flow.sent.decode().split("WWW-Authenticate: ")[1].split("\r\n")[0])
-                        line = digest.answer(challenge, "REGISTER", "sip:127.0.0.1:47160", username=user, password="p" + user[1:], cnonce="abcd")
+                        line = digest.answer(
+                            challenge, "REGISTER", "sip:127.0.0.1:47160", username=user, password="p" + user[1:], cnonce="abcd"
+                        )
                         answers.append(message("REGISTER", serial - COUNT + i + 1, user, 2, f"Authorization: {line}\r\n"))
                     del value
                     if "--profile" in sys.argv and round_ == 11:
@@ -114,7 +120,9 @@ async def main():
                     for data in answers:
                         engine.receive(data, flow)
                     if "-v" in sys.argv:
-                        print(f"challenged {spent / COUNT * 1e6:.1f} us, authorised {(time.process_time() - begin) / len(answers) * 1e6:.1f} us")
+                        print(
+                            f"challenged {spent / COUNT * 1e6:.1f} us, authorised {(time.process_time() - begin) / len(answers) * 1e6:.1f} us"
+                        )
                     spent += time.process_time() - begin
                     assert flow.sent.startswith(b"SIP/2.0 200"), flow.sent
                 else:
@@ -123,7 +131,9 @@ async def main():
                         serial += 1
                         method = "OPTIONS" if work == "options" else "REGISTER"
                         user = f"u{i % 1000:06d}"
-                        messages.append(message(method, serial, user, serial if work == "refresh" else 1, call=user if work == "refresh" else None))
+                        messages.append(
+                            message(method, serial, user, serial if work == "refresh" else 1, call=user if work == "refresh" else None)
+                        )
                     if "--profile" in sys.argv and round_ == 11:
                         profile = cProfile.Profile()
                         profile.enable()

@@ -52,9 +52,13 @@ def main():
     print(f"the same, every URI new              {best(read, many):6.2f} us   (budget 20)")
     uri_room._remembered.cache_clear()
     answer = Response.to
-    print(f"Response.to(401).encode()            {best(lambda r: answer(r, 401, to_tag='a1b2c3d4').encode(), requests):6.2f} us   (budget 4)")
+    print(
+        f"Response.to(401).encode()            {best(lambda r: answer(r, 401, to_tag='a1b2c3d4').encode(), requests):6.2f} us   (budget 4)"
+    )
     extra = (("www-authenticate", 'Digest realm="example.com", nonce="0123456789abcdef", qop="auth"'), ("server", "Sipline"))
-    print(f"  with two headers more              {best(lambda r: answer(r, 401, headers=extra, to_tag='a1b2c3d4').encode(), requests):6.2f} us")
+    print(
+        f"  with two headers more              {best(lambda r: answer(r, 401, headers=extra, to_tag='a1b2c3d4').encode(), requests):6.2f} us"
+    )
     print(f"stamp(host, port) of a new message   {best(lambda d: parse(d).stamp('192.0.2.99', 40123), few) - best(parse, few):6.2f} us")
 
 

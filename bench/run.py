@@ -140,7 +140,9 @@ def main():
     peers = {"sipline": lambda work: sipline(work, args.users, args.store)}
     if shutil.which("kamailio") and not args.alone:
         peers["kamailio"] = lambda work: kamailio(work, args.users)
-    print(f"microseconds of CPU per transaction (scaled to a machine of 5 us per calibration step), contacts in {args.store}; {os.cpu_count()} cores")
+    print(
+        f"microseconds of CPU per transaction (scaled to a machine of 5 us per calibration step), contacts in {args.store}; {os.cpu_count()} cores"
+    )
     print(f"{'work':18}{'rate':>9}" + "".join(f"{peer:>12}" for peer in peers) + "   ratio")
     for work in args.only.split(","):
         rates = [("fixed", args.rate)] + ([("max", 0)] if args.max or not args.quick else [])
@@ -160,7 +162,11 @@ def main():
                 ratio = f"{best['sipline']['norm_us_cpu_per_tx'] / best['kamailio']['norm_us_cpu_per_tx']:8.2f}"
             print(f"{work:18}{label:>9}" + "".join(f"{micros(figures):>12}" for figures in best.values()) + ratio, flush=True)
             for peer, figures in best.items():
-                bad = "" if figures.get("ok") else f"  NOT CLEAN: failed {figures.get('failed')}, retransmissions {figures.get('retransmit_pct')} %"
+                bad = (
+                    ""
+                    if figures.get("ok")
+                    else f"  NOT CLEAN: failed {figures.get('failed')}, retransmissions {figures.get('retransmit_pct')} %"
+                )
                 reached = f"{figures.get('rate_tx_s', 0):.0f}/s"
                 rtt = (figures.get("rtt_ms") or {}).get("1", {})
                 print(

@@ -5,6 +5,7 @@
 CPU microseconds per datagram in and out (time.process_time of the server), without any SIP. Compare with the floor measured
 in the same run, first and last: machines differ by two, and one machine drifts by half within minutes.
 """
+
 from __future__ import annotations
 
 import asyncio
@@ -79,6 +80,7 @@ async def measure(name, host, seconds, *, to=None, plain=False):
         transport, protocol = await loop.create_datagram_endpoint(Plain, local_addr=(host, 0))
         port = transport.get_extra_info("sockname")[1]
     else:
+
         def echo(_data, source, local):
             nonlocal count
             count += 1

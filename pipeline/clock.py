@@ -4,6 +4,7 @@ Rule: nobody in the house asks the `time` module; who needs time gets a Clock. I
 testing.VirtualLoop the same code runs 64*T1 in a millisecond. Two times, never mixed: `now()` is monotonic and measures
 durations; `time()` is UTC seconds since 1970 and is what may be stored (a contact's expires_at), since it survives a restart.
 """
+
 from __future__ import annotations
 
 import asyncio
@@ -91,7 +92,7 @@ class Fifo(Generic[Item]):
     def pop(self) -> Item:
         """Take the oldest item out before its time, without calling `fn`. IndexError when there is none."""
         item = self._items.popleft()
-        self._due.popleft()             # the timer stays: it then finds a head that is not due yet, and sets itself anew
+        self._due.popleft()  # the timer stays: it then finds a head that is not due yet, and sets itself anew
         return item
 
     def clear(self) -> None:
@@ -113,9 +114,9 @@ class Fifo(Generic[Item]):
                     break
                 due.popleft()
                 fn(items.popleft())
-        finally:                        # also when fn raised: the rest of the queue must not hang on one bad item
+        finally:  # also when fn raised: the rest of the queue must not hang on one bad item
             if self._handle is not running:
-                pass                    # fn called clear(), perhaps add() after it: that timer counts
+                pass  # fn called clear(), perhaps add() after it: that timer counts
             elif not due:
                 self._handle = None
             elif due[0] <= limit:

@@ -5,6 +5,7 @@ within a tenth of a bare blocking loop, where asyncio's DatagramProtocol costs t
 wildcard bind recvmsg tells which of our addresses the datagram was sent to (IP_PKTINFO), and sendmsg sets the one to answer
 from; that costs about a third more.
 """
+
 from __future__ import annotations
 
 import errno
@@ -66,7 +67,7 @@ class Datagrams:
             except BlockingIOError:
                 return
             except OSError:
-                if self.closed:         # by on_datagram
+                if self.closed:  # by on_datagram
                     return
                 self.errors += 1
                 continue
@@ -170,8 +171,8 @@ class WildcardDatagrams(Datagrams):
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
         else:
             sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
-        self._arrived: dict[bytes, Address] = {}        # what recvmsg said -> local address
-        self._leaving: dict[str, list[tuple[int, int, bytes]]] = {}     # local host -> what to tell sendmsg
+        self._arrived: dict[bytes, Address] = {}  # what recvmsg said -> local address
+        self._leaving: dict[str, list[tuple[int, int, bytes]]] = {}  # local host -> what to tell sendmsg
         super().__init__(loop, sock, on_datagram)
 
     def _drain(self) -> None:

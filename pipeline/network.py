@@ -4,6 +4,7 @@ Rule: a transport opens sockets through `engine.network` and knows nothing of wh
 literals without brackets; a link-local one carries its interface ("fe80::1%2"). Callbacks are plain functions, called
 on the loop, never from within the call that caused them.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -82,16 +83,26 @@ class Listener(Protocol):
 class Network(Protocol):
     """Opens sockets."""
 
-    def datagram(self, host: str, port: int, on_datagram: OnDatagram, *, v6only: bool = True,
-                 receive_buffer: int = 0, send_buffer: int = 0) -> Endpoint:
+    def datagram(
+        self, host: str, port: int, on_datagram: OnDatagram, *, v6only: bool = True, receive_buffer: int = 0, send_buffer: int = 0
+    ) -> Endpoint:
         """Bind; port 0 asks for any. Buffers in bytes, 0 for the system's. Raises OSError as bind does."""
 
-    def listen(self, host: str, port: int, on_connection: Callable[[Stream], object], *, v6only: bool = True,
-               backlog: int = BACKLOG, write_limit: int = WRITE_LIMIT) -> Listener:
+    def listen(
+        self,
+        host: str,
+        port: int,
+        on_connection: Callable[[Stream], object],
+        *,
+        v6only: bool = True,
+        backlog: int = BACKLOG,
+        write_limit: int = WRITE_LIMIT,
+    ) -> Listener:
         """Bind and accept. Raises OSError as bind does."""
 
-    def connect(self, host: str, port: int, local: Address | None = None, timeout: float = CONNECT_TIMEOUT, *,
-                write_limit: int = WRITE_LIMIT) -> Pending:
+    def connect(
+        self, host: str, port: int, local: Address | None = None, timeout: float = CONNECT_TIMEOUT, *, write_limit: int = WRITE_LIMIT
+    ) -> Pending:
         """Open a connection to a literal address, from `local` if given (port 0: any). A Pending of a Stream; fails with OSError."""
 
     def resolve(self, host: str, family: int = 0) -> Pending:

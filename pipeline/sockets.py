@@ -3,6 +3,7 @@
 Rule: nothing here waits. Binding fails at once, connecting and resolving answer with a Pending; names are resolved in a thread.
 UDP is in datagrams.py, TCP in streams.py; the interface, and what each argument means, in network.py.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -34,8 +35,9 @@ class Sockets:
         self._connections: set[Connection] = set()
         self._connecting: dict[Pending, Callable[[OSError], None]] = {}
 
-    def datagram(self, host: str, port: int, on_datagram: OnDatagram, *, v6only: bool = True,
-                 receive_buffer: int = 0, send_buffer: int = 0) -> Datagrams:
+    def datagram(
+        self, host: str, port: int, on_datagram: OnDatagram, *, v6only: bool = True, receive_buffer: int = 0, send_buffer: int = 0
+    ) -> Datagrams:
         """Bind a UDP socket. No SO_REUSEADDR: a second server on the port must fail, not steal every other datagram."""
         sock = self._bind(host, port, socket.SOCK_DGRAM, v6only=v6only)
         _buffer(sock, socket.SO_RCVBUF, SO_RCVBUFFORCE, receive_buffer)
@@ -44,8 +46,16 @@ class Sockets:
         self._bound.append(endpoint)
         return endpoint
 
-    def listen(self, host: str, port: int, on_connection: Callable[[Stream], object], *, v6only: bool = True,
-               backlog: int = BACKLOG, write_limit: int = WRITE_LIMIT) -> Acceptor:
+    def listen(
+        self,
+        host: str,
+        port: int,
+        on_connection: Callable[[Stream], object],
+        *,
+        v6only: bool = True,
+        backlog: int = BACKLOG,
+        write_limit: int = WRITE_LIMIT,
+    ) -> Acceptor:
         """Bind a TCP socket and accept. SO_REUSEADDR: a restart need not wait for the TIME_WAIT of old connections."""
         sock = self._bind(host, port, socket.SOCK_STREAM, v6only=v6only)
         try:
@@ -72,8 +82,9 @@ class Sockets:
             raise
         return sock
 
-    def connect(self, host: str, port: int, local: Address | None = None, timeout: float = CONNECT_TIMEOUT, *,
-                write_limit: int = WRITE_LIMIT) -> Pending:
+    def connect(
+        self, host: str, port: int, local: Address | None = None, timeout: float = CONNECT_TIMEOUT, *, write_limit: int = WRITE_LIMIT
+    ) -> Pending:
         """Open a TCP connection: a Pending of a Stream; fails with OSError (TimeoutError after `timeout` seconds)."""
         if not literal(host):
             return Pending.failed(not_literal(host))

@@ -4,6 +4,7 @@ Rule: plain callbacks on the loop, no task and no asyncio transport per connecti
 closing sends what waits and says FIN first, because closing a socket with unread bytes in it makes the kernel say RST, and the
 peer then loses the very answer that told it why.
 """
+
 from __future__ import annotations
 
 import errno
@@ -32,8 +33,23 @@ EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 class Connection:
     """One TCP connection; see network.Stream for what each name means."""
 
-    __slots__ = ("_ended", "_fd", "_linger", "_loop", "_on_data", "_out", "_owner", "_peer_ended", "_sock", "closed", "limit", "local",
-                 "on_closed", "on_end", "peer")
+    __slots__ = (
+        "_ended",
+        "_fd",
+        "_linger",
+        "_loop",
+        "_on_data",
+        "_out",
+        "_owner",
+        "_peer_ended",
+        "_sock",
+        "closed",
+        "limit",
+        "local",
+        "on_closed",
+        "on_end",
+        "peer",
+    )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, limit: int, owner: set[Connection]) -> None:
         self.local = host_port(sock.getsockname())
@@ -84,7 +100,7 @@ class Connection:
             self.reset(phrase(error))
             return
         if data:
-            if not self.closed and self._on_data is not None:   # closed: what the peer still says is read and forgotten, until its FIN
+            if not self.closed and self._on_data is not None:  # closed: what the peer still says is read and forgotten, until its FIN
                 self._on_data(data)
             return
         self._peer_ended = True
@@ -168,7 +184,7 @@ class Connection:
             return
         try:
             self._sock.shutdown(socket.SHUT_WR)
-        except OSError as error:            # the peer has gone already
+        except OSError as error:  # the peer has gone already
             self.reset(phrase(error))
 
     def _gone(self) -> None:
@@ -178,11 +194,11 @@ class Connection:
                 self._linger.cancel()
             self._loop.remove_reader(self._fd)
             self._loop.remove_writer(self._fd)
-            if self._out:                       # RST: the kernel would go on trying for a peer that does not read
+            if self._out:  # RST: the kernel would go on trying for a peer that does not read
                 self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 self._out.clear()
             self._sock.close()
-            self._on_data = self.on_end = None      # they refer to the flow, and the flow to us
+            self._on_data = self.on_end = None  # they refer to the flow, and the flow to us
 
 
 class Acceptor:
@@ -190,8 +206,14 @@ class Acceptor:
 
     __slots__ = ("_connections", "_limit", "_loop", "_on_connection", "_retry", "_sock", "closed", "local", "postponed")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, on_connection: Callable[[Connection], object], limit: int,
-                 connections: set[Connection]) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        sock: socket.socket,
+        on_connection: Callable[[Connection], object],
+        limit: int,
+        connections: set[Connection],
+    ) -> None:
         self.local = host_port(sock.getsockname())
         self.closed = False
         self.postponed = 0
@@ -210,7 +232,7 @@ class Acceptor:
 
     def _acceptable(self) -> None:
         for _ in ACCEPTS:
-            if self.closed:                     # by on_connection
+            if self.closed:  # by on_connection
                 return
             try:
                 sock, _peer = self._sock.accept()
@@ -218,15 +240,15 @@ class Acceptor:
                 return
             except OSError as error:
                 if error.errno not in EXHAUSTED:
-                    continue                    # that one connection was aborted before we took it
-                self.postponed += 1             # it stays in the backlog; asking again at once would spin
+                    continue  # that one connection was aborted before we took it
+                self.postponed += 1  # it stays in the backlog; asking again at once would spin
                 self._loop.remove_reader(self._sock.fileno())
                 self._retry = self._loop.call_later(1.0, self._listen)
                 return
             sock.setblocking(False)
             try:
                 connection = Connection(self._loop, sock, self._limit, self._connections)
-            except OSError:                     # gone already
+            except OSError:  # gone already
                 sock.close()
                 continue
             self._on_connection(connection)

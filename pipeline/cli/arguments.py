@@ -43,8 +43,9 @@ def parser() -> argparse.ArgumentParser:
     show.add_argument("--json", action="store_true", help="as JSON: a list, of `stats` an object")
 
     trace = command("trace", "show every message of the running server")
-    trace.add_argument("view", nargs="?", choices=VIEWS, default="lines",
-                       help=VIEWS_HELP)  # fmt: skip
+    views = trace.add_mutually_exclusive_group()
+    views.add_argument("view", nargs="?", choices=VIEWS, help=VIEWS_HELP)
+    views.add_argument("--trace", dest="as_run", choices=VIEWS, metavar="VIEW", help="the same, as `sipline run` spells it")
     trace.add_argument("--quiet", action="store_true", help="only write the files")
     _filters(trace)
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 def run(args: Namespace) -> int:
     """Draw until Ctrl-C, or until the server goes."""
-    view = None if args.quiet else args.view
+    chosen = args.view or args.as_run or "lines"
+    view = None if args.quiet else chosen
     wanted = filter_of(args)
     client = Client.of(state_of(args))
     sinks = sinks_of(args, view)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check_listeners", "first_domain", "is_wildcard"]
 
+
 def is_wildcard(host: str) -> bool:
     """Whether a bound host stands for every address of its family."""
     try:

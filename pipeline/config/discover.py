@@ -126,9 +126,7 @@ class Finder:
     def _used(self, name: str, kind: str) -> Found:
         other = self.tables.get(kind)
         if isinstance(other, dict) and "use" in other:
-            raise Missing(
-                f"[plugin.{name}] uses '{kind}', which itself uses '{other['use']}'", f'write use = "{other["use"]}"', "use"
-            )
+            raise Missing(f"[plugin.{name}] uses '{kind}', which itself uses '{other['use']}'", f'write use = "{other["use"]}"', "use")
         try:
             return self.find(kind)
         except Missing as missing:

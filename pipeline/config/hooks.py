@@ -85,9 +85,7 @@ def check_class(report: Report, cls: type, name: str, keys: tuple[str | int, ...
     for impl in hooks_of(cls):
         if impl.hook not in known:
             if not impl.marks.get("optionalhook"):
-                report.error(
-                    keys, f"'{name}' implements {impl.hook}() ({impl.where}), which is no hook", nearest(impl.hook, known, "{}()")
-                )
+                report.error(keys, f"'{name}' implements {impl.hook}() ({impl.where}), which is no hook", nearest(impl.hook, known, "{}()"))
             continue
         for message, hint in _faults(impl, known[impl.hook]):
             report.error(keys, f"'{name}' {message} ({impl.where})", hint)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Served", "read_domains", "read_pipeline"]
 
+
 class Served:
     """The domains by every name they answer to."""
 

@@ -73,14 +73,14 @@ def check(offer: Offer, message: Request, passage: Passage) -> Verdict | None:
     uri = message.uri
     if uri.scheme not in offer.schemes:
         return Reply(416, because=f"no listed plugin serves {uri.scheme}: URIs")
-    if passage.identified is False and not (method == "OPTIONS" and passage.pipeline.is_self(uri, passage.flow)):
-        return Reply(403, because="identify: no endpoint fits this request and none is named for anonymous ones")
     if method != "CANCEL" and "require" in message:
         unsupported = [tag for tag in message.require if tag.lower() not in offer.extensions]
         if unsupported:
             return Reply(
                 420, headers=(("Unsupported", ", ".join(unsupported)),), because=f"Require: nobody supports {', '.join(unsupported)}"
             )
+    if passage.identified is False and not (method == "OPTIONS" and passage.pipeline.is_self(uri, passage.flow)):
+        return Reply(403, because="identify: no endpoint fits this request and none is named for anonymous ones")
     if message.body:
         return _body(offer, message)
     return None

@@ -5,6 +5,7 @@ announced with `expect`) is really waited for; only then does the time jump. So 
 come in the same order every time, and no thread is ever overtaken by a timeout. When nothing is ready, scheduled or under
 way, the test would hang: Deadlock says so, and who waits where.
 """
+
 from __future__ import annotations
 
 import asyncio
@@ -33,8 +34,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def __init__(self, start: float = 0.0) -> None:
         self._virtual_now = start
         self._working = 0
-        self._enough: Callable[[], bool] | None = None      # stop when this holds
-        self._settling = False                              # stop when only passing time could help
+        self._enough: Callable[[], bool] | None = None  # stop when this holds
+        self._settling = False  # stop when only passing time could help
         self._threads: ThreadPoolExecutor | None = None
         self.failures: list[BaseException] = []
         """What callbacks and forgotten tasks raised; whoever runs the loop next gets it raised."""
@@ -62,7 +63,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def run_until(self, condition: Callable[[], bool], timeout: float) -> bool:
         """Let time pass until `condition()` holds, at most `timeout` seconds; return whether it does."""
         end = self._virtual_now + timeout
-        limit = self.call_at(end, lambda: None)             # so that no jump goes beyond it
+        limit = self.call_at(end, lambda: None)  # so that no jump goes beyond it
         self._enough = lambda: condition() or self._virtual_now >= end
         try:
             self.run_forever()
@@ -102,7 +103,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         def landed() -> None:
             if not called:
                 called.append(None)
-                with contextlib.suppress(RuntimeError):     # the loop is closed
+                with contextlib.suppress(RuntimeError):  # the loop is closed
                     self.call_soon_threadsafe(self._land)
 
         return landed
@@ -157,14 +158,15 @@ class _VirtualSelector(selectors.DefaultSelector):
             loop.stop()
         elif timeout is not None:
             # Exactly the timer's time: now + (when - now) may be one bit less.
-            when: float = loop._scheduled[0].when()     # type: ignore[attr-defined]
+            when: float = loop._scheduled[0].when()  # type: ignore[attr-defined]
             loop._virtual_now = min(when, loop._virtual_now + timeout + 1e-6)
         else:
-            if len(self.get_map()) > 1:                 # real sockets besides the loop's own pipe
+            if len(self.get_map()) > 1:  # real sockets besides the loop's own pipe
                 events = super().select(PATIENCE)
             if not events:
-                raise Deadlock(f"everything is idle for ever at {loop._virtual_now:g} s: no timer, no thread, no datagram under way."
-                               f"{_waiting(loop)}")
+                raise Deadlock(
+                    f"everything is idle for ever at {loop._virtual_now:g} s: no timer, no thread, no datagram under way.{_waiting(loop)}"
+                )
         return events
 
 

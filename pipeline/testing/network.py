@@ -4,6 +4,7 @@ Rule: the same interface as sockets.Sockets (it is written down in pipeline/netw
 the same seed gives the same trace, byte for byte and microsecond for microsecond, on a VirtualLoop. UDP may lose, duplicate,
 delay and reorder; streams keep their order and cut it into pieces of any size. Streams are in testing/streams.py.
 """
+
 from __future__ import annotations
 
 import asyncio
@@ -58,9 +59,18 @@ class Record:
 class Network:
     """The wires between hosts. Loss, duplicate and reorder are probabilities, delay a range of seconds; all may be changed under way."""
 
-    def __init__(self, seed: int | str = 0, *, loss: float = 0.0, duplicate: float = 0.0, reorder: float = 0.0,
-                 delay: tuple[float, float] = (0.0, 0.0), log: bool = False, names: Mapping[str, Sequence[str]] | None = None,
-                 loop: asyncio.AbstractEventLoop | None = None) -> None:
+    def __init__(
+        self,
+        seed: int | str = 0,
+        *,
+        loss: float = 0.0,
+        duplicate: float = 0.0,
+        reorder: float = 0.0,
+        delay: tuple[float, float] = (0.0, 0.0),
+        log: bool = False,
+        names: Mapping[str, Sequence[str]] | None = None,
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
         self.random = random.Random(seed)  # noqa: S311 - a replay is what is wanted
         self.loss = loss
         self.duplicate = duplicate
@@ -169,7 +179,7 @@ class Network:
         """When something sent now arrives, if nothing between these two may overtake."""
         arrival, last = now + self.travel(), self._last.get(pair, 0.0)
         if arrival <= last and last > now:
-            arrival = last + 1e-6       # timers of equal time have no order
+            arrival = last + 1e-6  # timers of equal time have no order
         if arrival > now:
             self._last[pair] = arrival
         return arrival
@@ -192,8 +202,9 @@ class Host:
         self._anywhere = anywhere
         self._mine: list[MemoryEndpoint | MemoryListener] = []
 
-    def datagram(self, host: str, port: int, on_datagram: OnDatagram, *, v6only: bool = True,
-                 receive_buffer: int = 0, send_buffer: int = 0) -> MemoryEndpoint:
+    def datagram(
+        self, host: str, port: int, on_datagram: OnDatagram, *, v6only: bool = True, receive_buffer: int = 0, send_buffer: int = 0
+    ) -> MemoryEndpoint:
         """Bind. Buffers are endless here, and IPv6 is always V6ONLY."""
         keys, local = self._keys(self.network.datagrams, host, port)
         endpoint = MemoryEndpoint(self, keys, local, on_datagram)
@@ -201,8 +212,16 @@ class Host:
         self._mine.append(endpoint)
         return endpoint
 
-    def listen(self, host: str, port: int, on_connection: Callable[[Stream], object], *, v6only: bool = True,
-               backlog: int = BACKLOG, write_limit: int = WRITE_LIMIT) -> MemoryListener:
+    def listen(
+        self,
+        host: str,
+        port: int,
+        on_connection: Callable[[Stream], object],
+        *,
+        v6only: bool = True,
+        backlog: int = BACKLOG,
+        write_limit: int = WRITE_LIMIT,
+    ) -> MemoryListener:
         """Bind and accept; the backlog is endless."""
         keys, local = self._keys(self.network.listeners, host, port)
         listener = MemoryListener(self.network, keys, local, on_connection, write_limit)
@@ -210,8 +229,9 @@ class Host:
         self._mine.append(listener)
         return listener
 
-    def connect(self, host: str, port: int, local: Address | None = None, timeout: float = CONNECT_TIMEOUT, *,
-                write_limit: int = WRITE_LIMIT) -> Pending:
+    def connect(
+        self, host: str, port: int, local: Address | None = None, timeout: float = CONNECT_TIMEOUT, *, write_limit: int = WRITE_LIMIT
+    ) -> Pending:
         """Connect: a Pending of a MemoryStream, refused where nobody listens."""
         if not literal(host):
             return Pending.failed(not_literal(host))

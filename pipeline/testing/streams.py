@@ -3,6 +3,7 @@
 Rule: what a reader of sockets cannot rely on does not hold here either: writes are joined and split anywhere (seeded), callbacks
 never come from within the call that caused them, and what a peer does not read piles up until the limit closes the connection.
 """
+
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
@@ -23,8 +24,23 @@ SLOW_READ, SLOW_READ_SECONDS = 0.25, 0.02
 class MemoryStream:
     """One end of a connection; see network.Stream for what each name means."""
 
-    __slots__ = ("_arrived", "_ended", "_network", "_on_data", "_peer_ended", "_pumping", "_said_end", "_under_way", "closed", "limit",
-                 "local", "on_closed", "on_end", "peer", "peer_end")
+    __slots__ = (
+        "_arrived",
+        "_ended",
+        "_network",
+        "_on_data",
+        "_peer_ended",
+        "_pumping",
+        "_said_end",
+        "_under_way",
+        "closed",
+        "limit",
+        "local",
+        "on_closed",
+        "on_end",
+        "peer",
+        "peer_end",
+    )
 
     peer_end: MemoryStream
 
@@ -37,12 +53,12 @@ class MemoryStream:
         self.on_end: Callable[[], object] | None = None
         self._on_data: Callable[[bytes], object] | None = None
         self._network = network
-        self._arrived = bytearray()         # for us to read
-        self._under_way = 0                 # bytes of ours
+        self._arrived = bytearray()  # for us to read
+        self._under_way = 0  # bytes of ours
         self._pumping = False
-        self._ended = False                 # we write no more
-        self._said_end = False              # the peer's end has arrived, perhaps behind bytes that are not read yet
-        self._peer_ended = False            # and was read
+        self._ended = False  # we write no more
+        self._said_end = False  # the peer's end has arrived, perhaps behind bytes that are not read yet
+        self._peer_ended = False  # and was read
 
     @property
     def on_data(self) -> Callable[[bytes], object] | None:
@@ -89,7 +105,7 @@ class MemoryStream:
         if not self.closed:
             self._network.note("reset", 0, self.local, self.peer)
             self._later(self.peer_end._tell, "connection reset by peer")
-            self._under_way = -1            # _arrive then brings nothing
+            self._under_way = -1  # _arrive then brings nothing
             self._tell(reason or "reset by us")
 
     def cut(self, reason: str) -> None:
@@ -132,7 +148,7 @@ class MemoryStream:
         if not self._pumping and self._on_data is not None and not self.closed and (self._arrived or self._said_end):
             self._pumping = True
             draw = self._network.random
-            if self._network.chunks and draw.random() < SLOW_READ:      # what comes meanwhile is joined
+            if self._network.chunks and draw.random() < SLOW_READ:  # what comes meanwhile is joined
                 self._network.loop.call_later(draw.uniform(0.0, SLOW_READ_SECONDS), self._pump)
             else:
                 self._network.loop.call_soon(self._pump)
@@ -179,8 +195,9 @@ class MemoryListener:
 
     __slots__ = ("_keys", "_network", "closed", "local", "on_connection", "write_limit")
 
-    def __init__(self, network: Network, keys: list[Address], local: Address, on_connection: Callable[[Stream], object],
-                 write_limit: int) -> None:
+    def __init__(
+        self, network: Network, keys: list[Address], local: Address, on_connection: Callable[[Stream], object], write_limit: int
+    ) -> None:
         self.local = local
         self.on_connection = on_connection
         self.write_limit = write_limit

@@ -106,9 +106,10 @@ def test_run_with_a_trace_writes_screen_lines_and_capture(serve, sipline):
     assert (sipline.folder / "t.pcap").stat().st_mode & 0o777 == 0o600
 
 
-def test_a_running_server_is_watched_and_the_twin_goes_with_the_viewer(serve, sipline):
+@pytest.mark.parametrize("view", ["full", "--trace=full"])
+def test_a_running_server_is_watched_and_the_twin_goes_with_the_viewer(serve, sipline, view):
     server = serve()
-    with subprocess.Popen([sys.executable, "-m", "pipeline", "trace", "full", "--status", "404"],
+    with subprocess.Popen([sys.executable, "-m", "pipeline", "trace", view, "--status", "404"],
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"}) as viewer:  # fmt: skip
         assert viewer.stderr.readline() == "watching test; Ctrl-C ends\n"
         assert json.loads(sipline("show", "stats", "--json")[1])["server"]["tracing"] is True

@@ -5,12 +5,16 @@ from pipeline.config.binds import first_domain, is_wildcard
 
 def test_two_listeners_on_one_port_are_told_with_the_other_ones_line(problems):
     assert problems('[plugin.udp_lab]\nuse = "udp"\nbind = ["127.0.0.1:5060"]', {'["udp"]': '["udp", "udp_lab"]'}) == [
-        ("pipeline.toml:29:9: 'udp_lab' cannot bind udp 127.0.0.1:5060: 'udp' binds 0.0.0.0:5060 (line 7)\n"
-        '    bind = ["127.0.0.1:5060"]\n            ^^^^^^^^^^^^^^^^\n  give one of them another port')
+        (
+            "pipeline.toml:29:9: 'udp_lab' cannot bind udp 127.0.0.1:5060: 'udp' binds 0.0.0.0:5060 (line 7)\n"
+            '    bind = ["127.0.0.1:5060"]\n            ^^^^^^^^^^^^^^^^\n  give one of them another port'
+        )
     ]
     assert problems('[plugin.udp]\nbind = ["10.0.0.1:5060", "10.0.0.1"]') == [
-        ("pipeline.toml:29:26: 'udp' cannot bind udp 10.0.0.1: it binds 10.0.0.1:5060 (line 29)\n"
-        '    bind = ["10.0.0.1:5060", "10.0.0.1"]\n                             ^^^^^^^^^^\n  give one of them another port')
+        (
+            "pipeline.toml:29:26: 'udp' cannot bind udp 10.0.0.1: it binds 10.0.0.1:5060 (line 29)\n"
+            '    bind = ["10.0.0.1:5060", "10.0.0.1"]\n                             ^^^^^^^^^^\n  give one of them another port'
+        )
     ]
 
 

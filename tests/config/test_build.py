@@ -194,9 +194,38 @@ def _timed(call):
     return time.perf_counter() - begin
 
 
-leaves = st.one_of(st.booleans(), st.integers(-9, 99999), st.floats(-9, 9), st.sampled_from(["", "udp", "toml", "alice", "a@b", "MD5:0", "x y", "\u00e4"]))
+leaves = st.one_of(
+    st.booleans(), st.integers(-9, 99999), st.floats(-9, 9), st.sampled_from(["", "udp", "toml", "alice", "a@b", "MD5:0", "x y", "\u00e4"])
+)
 keys = st.sampled_from(
-    ["name", "plugins", "use", "load", "on_error", "bind", "window", "alice", "udp", "auth", "aors", "endpoint", "match", "domains", "realm", "algorithms", "aliases", "password", "password_digest", "example.com", "contact", "backends", "durability", "max_contacts", "state", "x"]
+    [
+        "name",
+        "plugins",
+        "use",
+        "load",
+        "on_error",
+        "bind",
+        "window",
+        "alice",
+        "udp",
+        "auth",
+        "aors",
+        "endpoint",
+        "match",
+        "domains",
+        "realm",
+        "algorithms",
+        "aliases",
+        "password",
+        "password_digest",
+        "example.com",
+        "contact",
+        "backends",
+        "durability",
+        "max_contacts",
+        "state",
+        "x",
+    ]
 )
 values = st.recursive(leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=3), max_leaves=8)
 tops = st.sampled_from(["pipeline", "stage", "plugin", "dal", "user", "endpoint", "auth", "aor", "identify", "domain", "x"])

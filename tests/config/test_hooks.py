@@ -49,8 +49,10 @@ def test_what_pluggy_would_let_pass_is_refused_by_name(problems, write, body):
 
 def test_a_plugin_under_a_stage_whose_hooks_it_lacks_is_refused(problems):
     assert problems(changes={'["stack"]': '["stack", "registrar"]', '["registrar"]': "[]"}) == [
-        ("pipeline.toml:11:21: 'registrar' implements no hook of stage 'protocol'\n"
-        '    plugins = ["stack", "registrar"]\n                        ^^^^^^^^^^^\n  it belongs under \'application\'')
+        (
+            "pipeline.toml:11:21: 'registrar' implements no hook of stage 'protocol'\n"
+            '    plugins = ["stack", "registrar"]\n                        ^^^^^^^^^^^\n  it belongs under \'application\''
+        )
     ]
 
 

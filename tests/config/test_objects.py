@@ -55,8 +55,10 @@ def test_a_key_of_two_types_is_ambiguous(problems, monkeypatch):
 
     monkeypatch.setattr(objects, "spread", lambda: {**spread(), "username": ("endpoint", "auth")})
     assert problems('[user.bob]\npassword = "x"\nusername = "b"') == [
-        ("pipeline.toml:29:1: 'username' of [user.bob] could be of endpoint or auth\n    username = \"b\"\n    ^^^^^^^^\n"
-        "  write it in [endpoint.bob] or [auth.bob]")
+        (
+            "pipeline.toml:29:1: 'username' of [user.bob] could be of endpoint or auth\n    username = \"b\"\n    ^^^^^^^^\n"
+            "  write it in [endpoint.bob] or [auth.bob]"
+        )
     ]
 
 

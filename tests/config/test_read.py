@@ -116,7 +116,12 @@ def test_a_line_that_does_not_parse_shows_no_secret(text):
         ('[user.a]\npassword = "hunter2" # x', ("user", "a", "password"), 'password = "***" # x', 12),
         ('[user.a]\npasswort = "hunter2"', ("user", "a", "passwort"), 'passwort = "***"', 12),
         ('user.a = { password = "hunter2", auth = [] }', ("user", "a", "auth"), 'user.a = { password = "***", auth = [] }', 37),
-        ('[user.a]\npassword_digest = ["MD5:hunter2", "SHA-256:hunter2"]', ("user", "a", "password_digest", 1), 'password_digest = "***"', 19),
+        (
+            '[user.a]\npassword_digest = ["MD5:hunter2", "SHA-256:hunter2"]',
+            ("user", "a", "password_digest", 1),
+            'password_digest = "***"',
+            19,
+        ),
         ('[user.a]\npassword_digest = [\n  "MD5:hunter2",\n]', ("user", "a", "password_digest", 0), '"***"', 1),
     ],
 )

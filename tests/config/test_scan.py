@@ -64,7 +64,9 @@ def paths(data, prefix=()):
 words = st.text(st.characters(codec="utf-8", exclude_categories=("C",)), max_size=8)
 leaves = st.one_of(st.booleans(), st.integers(-9, 9), words)
 tables = st.dictionaries(
-    words, st.recursive(leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3), max_leaves=6), max_size=4
+    words,
+    st.recursive(leaves, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(words, inner, max_size=3), max_leaves=6),
+    max_size=4,
 )
 
 

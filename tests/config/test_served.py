@@ -29,8 +29,12 @@ CASES = {
     ),
     '[domain."example.com"]\nalgorithms = []': ("28:14", "algorithms is empty", "it holds some of MD5, SHA-256 and SHA-512-256"),
     '[domain."sip:other.org"]': ("27:2", "'sip:other.org' is no domain name", "write 'other.org'"),
-    '[domain."EXAMPLE.com."]\nrealms = "x"': ("28:1", '[domain."EXAMPLE.com."] has no key \'realms\'', "did you mean 'realm'?"),
-    '[domain."other.org"]\naliases = ["Example.com"]': ("28:12", "'Example.com' already names the domain 'example.com'", "remove one of the two"),
+    '[domain."EXAMPLE.com."]\nrealms = "x"': ("28:1", "[domain.\"EXAMPLE.com.\"] has no key 'realms'", "did you mean 'realm'?"),
+    '[domain."other.org"]\naliases = ["Example.com"]': (
+        "28:12",
+        "'Example.com' already names the domain 'example.com'",
+        "remove one of the two",
+    ),
 }
 
 
@@ -43,14 +47,18 @@ def test_a_domain_that_is_wrong_is_told(problems, table):
 
 def test_a_domain_that_stands_twice_is_told(problems):
     assert problems(changes={'["example.com"]': '["example.com", "Example.COM."]'}) == [
-        ("pipeline.toml:3:27: 'Example.COM.' already names the domain 'example.com'\n"
-        '    domains = ["example.com", "Example.COM."]\n                              ^^^^^^^^^^^^^^\n  remove one of the two')
+        (
+            "pipeline.toml:3:27: 'Example.COM.' already names the domain 'example.com'\n"
+            '    domains = ["example.com", "Example.COM."]\n                              ^^^^^^^^^^^^^^\n  remove one of the two'
+        )
     ]
 
 
 def test_the_server_itself_is_checked_like_a_plugin(problems):
     assert problems(changes={'name    = "edge-1"': 'wait_seconds = 0\nlog_level = "infos"'}) == [
         "pipeline.toml:2:16: wait_seconds must be more than 0, not 0\n    wait_seconds = 0\n                   ^",
-        ("pipeline.toml:3:13: log_level must be one of 'debug', 'info', 'warning' or 'error', not \"infos\"\n"
-        '    log_level = "infos"\n                ^^^^^^^\n  did you mean \'info\'?'),
+        (
+            "pipeline.toml:3:13: log_level must be one of 'debug', 'info', 'warning' or 'error', not \"infos\"\n"
+            "    log_level = \"infos\"\n                ^^^^^^^\n  did you mean 'info'?"
+        ),
     ]

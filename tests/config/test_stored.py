@@ -8,7 +8,11 @@ SQLITE = '[plugin.sqlite]\nload = "parts.py:Sqlite"\n'
 CASES = {
     'contct = ["memory"]': ("28:1", "[dal] maps an unknown type 'contct'", "did you mean 'contact'?"),
     'contact = "memory"': ("28:11", 'contact must be a list, not "memory"', 'write contact = ["memory"]'),
-    'contact = ["sqlite"]': ("28:12", "backend 'sqlite' is not listed in the integration stage", "list 'sqlite' under the integration stage"),
+    'contact = ["sqlite"]': (
+        "28:12",
+        "backend 'sqlite' is not listed in the integration stage",
+        "list 'sqlite' under the integration stage",
+    ),
     'contact = ["memry"]': ("28:12", "backend 'memry' is not listed in the integration stage", "did you mean 'memory'?"),
     'contact = ["toml"]': ("28:12", "'toml' cannot store contact", "it stores endpoint, auth, aor, identify and domain"),
     "contact = []": ("28:11", "contact names no backend", "leave the line out for the default"),
@@ -39,13 +43,17 @@ def test_a_listed_plugin_that_stores_nothing_is_no_backend(problems, write):
     )
     told = problems('[plugin.gauge]\nload = "gauge.py:Gauge"\n[dal]\ncontact = ["gauge"]', {INTEGRATION: '["toml", "memory", "gauge"]'})
     assert told == [
-        ("pipeline.toml:30:12: 'gauge' is no backend: it does not implement store()\n    contact = [\"gauge\"]\n               ^^^^^^^\n"
-        "  the backends are toml and memory")
+        (
+            "pipeline.toml:30:12: 'gauge' is no backend: it does not implement store()\n    contact = [\"gauge\"]\n               ^^^^^^^\n"
+            "  the backends are toml and memory"
+        )
     ]
 
 
 def test_the_mapping_is_what_dal_says(plan):
-    found = plan('[dal]\ncontact = { backends = ["sqlite"], durability = "behind" }\n' + SQLITE, {INTEGRATION: '["toml", "memory", "sqlite"]'})
+    found = plan(
+        '[dal]\ncontact = { backends = ["sqlite"], durability = "behind" }\n' + SQLITE, {INTEGRATION: '["toml", "memory", "sqlite"]'}
+    )
     assert found.dal["contact"] == Mapping(("sqlite",), "behind")
 
 
@@ -57,6 +65,8 @@ def test_by_default_objects_come_from_the_file_first_and_contacts_go_to_the_firs
 
 def test_an_application_that_needs_a_type_nobody_stores_is_told(problems):
     assert problems(changes={INTEGRATION: '["toml"]'}) == [
-        ("pipeline.toml:19:12: 'registrar' needs 'contact', which no backend stores\n    plugins = [\"registrar\"]\n               ^^^^^^^^^^^\n"
-        '  list a backend that can in the integration stage, such as "memory"')
+        (
+            "pipeline.toml:19:12: 'registrar' needs 'contact', which no backend stores\n    plugins = [\"registrar\"]\n               ^^^^^^^^^^^\n"
+            '  list a backend that can in the integration stage, such as "memory"'
+        )
     ]

@@ -109,7 +109,8 @@ def test_the_options_of_an_unlisted_plugin_of_ours_are_checked_all_the_same(prob
 
 def test_on_error_and_a_second_instance_are_in_the_plan(plan):
     found = plan(
-        '[plugin.registrar]\non_error = "reject:503"\n[plugin.udp_lab]\nuse = "udp"\nbind = ["127.0.0.1:5080"]', {'["udp"]': '["udp", "udp_lab"]'}
+        '[plugin.registrar]\non_error = "reject:503"\n[plugin.udp_lab]\nuse = "udp"\nbind = ["127.0.0.1:5080"]',
+        {'["udp"]': '["udp", "udp_lab"]'},
     )
     lab = found.stages["transport"][1]
     assert (lab.name, lab.kind, lab.plugin.bind) == ("udp_lab", "udp", ["127.0.0.1:5080"])

@@ -22,7 +22,7 @@ import pytest
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 SIPLINE = shlex.split(os.environ.get("SIPLINE_PROGRAM", "")) or [sys.executable, "-m", "pipeline"]
-READY = re.compile(r"^ready\b", re.M)
+READY = re.compile(r"^ready\b", re.MULTILINE)
 FINDERS = {"sipp": "sip-tester", "sipsak": "sipsak", "baresip": "baresip", "ip": "iproute2"}
 
 
@@ -211,6 +211,27 @@ def program():
 
 
 @pytest.fixture(scope="session")
+def alone():
+    """The words before a command that run it in a network namespace with nothing but a loopback of its own; none where that cannot be had.
+
+    For corpora whose clients insist on ports (5060, 5061): nobody else's are in the way there.
+    """
+    ip = shutil.which("ip") or shutil.which("ip", path="/usr/sbin:/sbin")
+    name = f"sipline{os.getpid()}"
+
+    def run(*words):
+        return ip is not None and subprocess.run([ip, *words], capture_output=True, timeout=20, check=False).returncode == 0
+
+    if os.geteuid() != 0 or not run("netns", "add", name):
+        yield ()
+        return
+    try:
+        yield (ip, "netns", "exec", name) if run("-n", name, "link", "set", "lo", "up") else ()
+    finally:
+        run("netns", "delete", name)
+
+
+@pytest.fixture(scope="session")
 def template():
     """The text of a configuration in this directory."""
     return lambda name: (HERE / name).read_text()
@@ -247,7 +268,7 @@ def request_of(method, uri, me, *, to="", from_="sip:probe@elsewhere.example", h
 
 def ask(sock, data, to, seconds=3.0):
     """Send, and return the status and text of the first final answer to this very request: (None, "") when there is none."""
-    call = re.search(rb"^Call-ID: *(.*?)\r$", data, re.M | re.I)[1].decode()
+    call = re.search(rb"^Call-ID: *(.*?)\r$", data, re.MULTILINE | re.IGNORECASE)[1].decode()
     sock.sendto(data, to)
     over = time.monotonic() + seconds
     while (left := over - time.monotonic()) > 0:

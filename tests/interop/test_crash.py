@@ -21,7 +21,7 @@ PHONES = 300
 CRASHES = int(os.environ.get("SIPLINE_CRASHES", "5"))
 SEED = int(os.environ.get("SIPLINE_SEED", "4711"))
 AT_ONCE = 100
-ANSWER = re.compile(rb"SIP/2\.0 (\d{3}).*?^Call-ID: *(\d+)@crash\r$.*?^CSeq: *(\d+) ", re.S | re.M | re.I)
+ANSWER = re.compile(rb"SIP/2\.0 (\d{3}).*?^Call-ID: *(\d+)@crash\r$.*?^CSeq: *(\d+) ", re.DOTALL | re.MULTILINE | re.IGNORECASE)
 
 
 class Phone:
@@ -57,7 +57,7 @@ def load(server, phones, rng, moment):
         sock.bind(("127.0.0.1", 0))
         sock.setblocking(False)
         selector.register(sock, selectors.EVENT_READ)
-        me, to = "127.0.0.1:%d" % sock.getsockname()[1], ("127.0.0.1", server.port)
+        me, to = f"127.0.0.1:{sock.getsockname()[1]}", ("127.0.0.1", server.port)
         idle, waiting = list(phones), {}
         rng.shuffle(idle)
         kill_at = time.monotonic() + moment

@@ -16,19 +16,18 @@ PHONE, PHONE6 = "10.77.0.9", "fd77::9"
 
 
 @pytest.fixture(scope="module")
-def namespaces(program, tools):
+def namespaces(program):
     ip = program("ip")
     if os.geteuid() != 0:
-        tools.missing("network namespaces need root")
+        pytest.skip("network namespaces need root")
     server, phone = (f"sip{os.getpid()}{side}" for side in "ab")
 
     def run(*words):
-        done = subprocess.run([ip, *words], capture_output=True, text=True, timeout=20, check=False)
-        return done
+        return subprocess.run([ip, *words], capture_output=True, text=True, timeout=20, check=False)
 
     first = run("netns", "add", server)
     if first.returncode:
-        tools.missing(f"no network namespace can be made here: {first.stderr.strip()}")
+        pytest.skip(f"no network namespace can be made here: {first.stderr.strip()}")
     try:
         for words in (
             ["netns", "add", phone],
@@ -43,7 +42,7 @@ def namespaces(program, tools):
         ):
             done = run(*words)
             if done.returncode:
-                tools.missing(f"ip {' '.join(words)}: {done.stderr.strip()}")
+                pytest.skip(f"ip {' '.join(words)}: {done.stderr.strip()}")
         yield [ip, "netns", "exec", server], [ip, "netns", "exec", phone]
     finally:
         run("netns", "delete", server)

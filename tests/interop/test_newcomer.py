@@ -1,5 +1,6 @@
 """The walk of a newcomer: the repository's own pipeline.toml with another port, a user, a phone, a restart; plugins taken out and put in."""
 
+import contextlib
 import json
 import os
 import re
@@ -31,7 +32,7 @@ def phone(program, tools):
 
 def ask(server, tools, method, uri, **words):
     with tools.udp() as sock:
-        data = tools.request_of(method, uri, "127.0.0.1:%d" % sock.getsockname()[1], **words)
+        data = tools.request_of(method, uri, f"127.0.0.1:{sock.getsockname()[1]}", **words)
         return tools.ask(sock, data, ("127.0.0.1", server.port))
 
 
@@ -124,7 +125,7 @@ def test_an_example_plugin_runs_at_its_place(fresh, tools):
     assert re.findall(r"\b(greylist|identify|auth) \S+ ·", fresh.sipline("graph").stdout) == ["greylist", "identify", "auth"]
     uri = f"sip:127.0.0.1:{fresh.port}"
     with tools.udp() as sock:
-        data = tools.request_of("OPTIONS", uri, "127.0.0.1:%d" % sock.getsockname()[1])
+        data = tools.request_of("OPTIONS", uri, f"127.0.0.1:{sock.getsockname()[1]}")
         assert tools.ask(sock, data, ("127.0.0.1", fresh.port), 0.5)[0] is None  # the first request of a source
         assert tools.ask(sock, data, ("127.0.0.1", fresh.port))[0] == 200
 
@@ -156,10 +157,8 @@ def test_a_first_start_in_a_terminal_makes_two_users_with_passwords_of_their_own
         said = bytearray()
 
         def ready():
-            try:
+            with contextlib.suppress(BlockingIOError):
                 said.extend(os.read(master, 65536))
-            except BlockingIOError:
-                pass
             return re.search(rb"(?m)^ready\b", said) or fresh.process.poll() is not None
 
         tools.until(lambda: f"the ready line: {said!r}", ready)

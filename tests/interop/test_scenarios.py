@@ -31,12 +31,12 @@ CALLS = ["invite/bare-ack", "invite/cseq-method-overlong", "invite/options-404",
 
 
 @pytest.fixture(scope="module")
-def verdicts(serve_module, template, program, tmp_path_factory, tools):
+def verdicts(serve_module, template, program, tmp_path_factory, alone):
     program("sipp")
-    servers = [serve_module(template(name)) for name in ("open.toml", "auth.toml")]
+    servers = [serve_module(template(name), prefix=alone) for name in ("open.toml", "auth.toml")]
     found = tmp_path_factory.mktemp("scenarios") / "verdicts.json"
     done = subprocess.run(
-        [sys.executable, FOLDER / "run.py", "--target", servers[0].address, "--auth-target", servers[1].address,
+        [*alone, sys.executable, FOLDER / "run.py", "--target", servers[0].address, "--auth-target", servers[1].address,
          "--only", ",".join(REGISTRAR + DIGEST + CALLS), "--json", found],
         capture_output=True, text=True, timeout=240, check=False, cwd=found.parent,
     )  # fmt: skip

@@ -54,10 +54,28 @@ def challenge(server, algorithm="", source=HERE, **more):
     return next(each for each in found if not algorithm or each.algorithm == algorithm)
 
 
-def answer(server, challenge, *, password="alice's", username="alice", nc=1, uri="", method="REGISTER", source=HERE, edit=lambda value: value, cseq=2, body=b"", **more):
+def answer(
+    server,
+    challenge,
+    *,
+    password="alice's",
+    username="alice",
+    nc=1,
+    uri="",
+    method="REGISTER",
+    source=HERE,
+    edit=lambda value: value,
+    cseq=2,
+    body=b"",
+    **more,
+):
     """Send a request that answers a challenge, and return the response to it."""
-    request = parse(server.message(method, more.pop("to", ""), from_=more.pop("from_", "alice"), source=source, cseq=cseq, body=body, **more))
-    value = digest.answer(challenge, method, uri or request.uri_text, username=username, password=password, cnonce="0a4f113b", nc=nc, body=body)
+    request = parse(
+        server.message(method, more.pop("to", ""), from_=more.pop("from_", "alice"), source=source, cseq=cseq, body=body, **more)
+    )
+    value = digest.answer(
+        challenge, method, uri or request.uri_text, username=username, password=password, cnonce="0a4f113b", nc=nc, body=body
+    )
     request.set("authorization", edit(value))
     before = len(server.replies(source))
     server.send(request.encode(), source)
@@ -146,7 +164,9 @@ def test_without_an_algorithm_it_is_md5(server):
 
 
 def test_each_domain_has_its_realm(start):
-    server = start('[pipeline]\ndomains = ["example.com", "second.example"]\n[domain."second.example"]\nrealm = "The Second"\nalgorithms = ["SHA-256"]\n')
+    server = start(
+        '[pipeline]\ndomains = ["example.com", "second.example"]\n[domain."second.example"]\nrealm = "The Second"\nalgorithms = ["SHA-256"]\n'
+    )
     value = server.request("REGISTER", uri="sip:second.example", from_="alice").get("www-authenticate")
     assert value.startswith('Digest realm="The Second", ')
     assert "SHA-256" in value
@@ -154,7 +174,9 @@ def test_each_domain_has_its_realm(start):
     assert value.startswith('Digest realm="The Second", ')
     value = server.request("INVITE", "bob", headers=[("From", "<sip:x@elsewhere.example>;tag=1")]).get("www-authenticate")
     assert value.startswith('Digest realm="example.com", ')
-    value = server.request("INVITE", uri="sip:x@third.example", headers=[("From", "<tel:+49301>;tag=1"), ("To", "<tel:+49302>")]).get("www-authenticate")
+    value = server.request("INVITE", uri="sip:x@third.example", headers=[("From", "<tel:+49301>;tag=1"), ("To", "<tel:+49302>")]).get(
+        "www-authenticate"
+    )
     assert value.startswith('Digest realm="example.com", ')
 
 
@@ -272,7 +294,10 @@ def test_auth_int_covers_the_body(start):
     headers = [("Content-Type", "text/plain"), ("Contact", ""), ("Content-Disposition", "x;handling=optional")]
     assert answer(server, given, body=b"hello", headers=headers).status == 200
     request = parse(server.message("REGISTER", from_="alice", cseq=3, body=b"HELLO", headers=headers))
-    request.set("authorization", digest.answer(given, "REGISTER", request.uri_text, username="alice", password="alice's", cnonce="c", nc=2, body=b"hello"))
+    request.set(
+        "authorization",
+        digest.answer(given, "REGISTER", request.uri_text, username="alice", password="alice's", cnonce="c", nc=2, body=b"hello"),
+    )
     before = len(server.replies())
     server.send(request.encode())
     assert refused(server.replies()[before])

@@ -82,7 +82,18 @@ def test_a_nonce_ends_with_its_lifetime(loop):
     assert table.use(nonce, HERE, 2) == STALE
 
 
-@pytest.mark.parametrize("forge", [lambda n: n[:-1] + ("0" if n[-1] != "0" else "1"), lambda n: n[:-1], lambda n: "", lambda n: "é" * 48, lambda n: " " * 48, lambda n: "g" * 48, lambda n: n.upper() + "x"])
+@pytest.mark.parametrize(
+    "forge",
+    [
+        lambda n: n[:-1] + ("0" if n[-1] != "0" else "1"),
+        lambda n: n[:-1],
+        lambda n: "",
+        lambda n: "é" * 48,
+        lambda n: " " * 48,
+        lambda n: "g" * 48,
+        lambda n: n.upper() + "x",
+    ],
+)
 def test_what_we_did_not_make_is_stale(loop, forge):
     table = nonces(loop)
     assert table.use(forge(table.make(HERE)), HERE, 1) == STALE

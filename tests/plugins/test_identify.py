@@ -166,7 +166,13 @@ def test_an_address_of_record_of_two_endpoints_names_neither(ask):
 
 @pytest.mark.parametrize(
     "odd",
-    ["<tel:+4930123>;tag=1", "<http://www.example.com>;tag=1", "<sip:example.com>;tag=1", "<sip:alice@elsewhere.example>;tag=1", "<isbn:2983792873>;tag=1"],
+    [
+        "<tel:+4930123>;tag=1",
+        "<http://www.example.com>;tag=1",
+        "<sip:example.com>;tag=1",
+        "<sip:alice@elsewhere.example>;tag=1",
+        "<isbn:2983792873>;tag=1",
+    ],
 )
 def test_an_odd_from_names_nobody_and_is_no_error(ask, odd):
     assert ask()(odd).reason == "nobody"
@@ -186,7 +192,9 @@ def test_credentials_that_two_endpoints_share_name_neither(ask):
     assert ask()("<tel:+4930123>;tag=1", authorization=DIGEST.format("carol", "example.com")).reason == "nobody"
 
 
-@pytest.mark.parametrize("value", ["Basic YTpi", "Digest username", DIGEST.format("alice", "elsewhere.example"), DIGEST.format("", "example.com")])
+@pytest.mark.parametrize(
+    "value", ["Basic YTpi", "Digest username", DIGEST.format("alice", "elsewhere.example"), DIGEST.format("", "example.com")]
+)
 def test_an_authorization_that_is_none_of_ours_names_nobody(ask, value):
     assert ask()("<tel:+4930123>;tag=1", authorization=value).reason == "nobody"
 

@@ -37,8 +37,30 @@ def test_a_line_for_each_message_in_and_out(logged):
     server.request("REGISTER", from_="alice")
     came, went = lines()
     flow, call = "udp:10.0.0.9:5060", "call-1@test"
-    assert words(came)[1:] == ["in", flow, "REGISTER", "alice@example.com", "->", "alice@example.com", call, "1/REGISTER", words(came)[9], "-"]
-    assert words(went)[1:] == ["out", flow, "401", "alice@example.com", "->", "alice@example.com", call, "1/REGISTER", words(went)[9], "alice"]
+    assert words(came)[1:] == [
+        "in",
+        flow,
+        "REGISTER",
+        "alice@example.com",
+        "->",
+        "alice@example.com",
+        call,
+        "1/REGISTER",
+        words(came)[9],
+        "-",
+    ]
+    assert words(went)[1:] == [
+        "out",
+        flow,
+        "401",
+        "alice@example.com",
+        "->",
+        "alice@example.com",
+        call,
+        "1/REGISTER",
+        words(went)[9],
+        "alice",
+    ]
     assert words(came)[0] == "2027-01-15T08:00:00.000Z"
 
 
@@ -58,7 +80,12 @@ def test_the_endpoint_is_known_on_the_way_in_behind_identify(logged):
 
 def test_odd_addresses_are_shown_without_what_they_should_not_show(logged):
     server, lines = logged(intercept=("logging",))
-    for from_ in ("<sip:alice:secret@example.com>;tag=1", "<tel:+49301>;tag=1", "<http://u:secret@example.com>;tag=1", "<sip:example.com>;tag=1"):
+    for from_ in (
+        "<sip:alice:secret@example.com>;tag=1",
+        "<tel:+49301>;tag=1",
+        "<http://u:secret@example.com>;tag=1",
+        "<sip:example.com>;tag=1",
+    ):
         server.request("OPTIONS", "bob", headers=[("From", from_)])
     found = lines()
     assert [words(line)[4] for line in found[::2]] == ["alice@example.com", "tel:+49301", "http:", "example.com"]
@@ -205,6 +232,8 @@ def test_a_journal_that_takes_nothing_loses_lines_and_says_how_many(tmp_path):
 
 def test_without_a_journal_the_start_ends_with_one_clear_line(sip, monkeypatch):
     monkeypatch.setattr(journal, "SOCKET", "/nowhere/socket")
-    text = r"\[plugin.logging\] journal = true, but no systemd journal listens at /nowhere/socket \(No such file or directory\): write file ="
+    text = (
+        r"\[plugin.logging\] journal = true, but no systemd journal listens at /nowhere/socket \(No such file or directory\): write file ="
+    )
     with pytest.raises(OSError, match=text):
         sip("[plugin.logging]\njournal = true\n", intercept=["logging"])

@@ -38,9 +38,13 @@ def test_without_any_plugin_that_takes_calls_a_known_user_is_480_and_others_404(
     assert [server.request("OPTIONS", name).status for name in ("bob", "nobody")] == [480, 404]
 
 
-@pytest.mark.parametrize(("verdict", "status"), [("Reply(200)", 200), ("Reply(486)", 486), ('Claim("calls", "x", print)', 200), ("None", 480)])
+@pytest.mark.parametrize(
+    ("verdict", "status"), [("Reply(200)", 200), ("Reply(486)", 486), ('Claim("calls", "x", print)', 200), ("None", 480)]
+)
 def test_whoever_would_take_the_call_decides(sip, write, verdict, status):
-    callee = write("callee", f"""
+    callee = write(
+        "callee",
+        f"""
     @plugin
     class Callee:
         stage: ClassVar = "application"
@@ -51,7 +55,8 @@ def test_whoever_would_take_the_call_decides(sip, write, verdict, status):
         @hookimpl
         def invite_reply(self, message, passage):
             return {verdict}
-    """)
+    """,
+    )
     reply = sip(callee, application=["options", "callee"]).request("OPTIONS", "bob")
     assert reply.status == status
     assert reply.get("allow") == ("OPTIONS, INVITE, ACK, CANCEL" if status == 200 else None)

@@ -24,7 +24,9 @@ def test_a_bound_callee_is_a_302_with_his_contacts(sip):
 
 def test_contacts_come_by_preference_and_then_by_age(sip):
     server = sip()
-    bind(server, "<sip:bob@10.0.0.1>;q=0.2, <sip:bob@10.0.0.2>, <sip:bob@10.0.0.3>;q=0.75, <sip:bob@10.0.0.4>;q=1.0, <sip:bob@10.0.0.5>;q=0")
+    bind(
+        server, "<sip:bob@10.0.0.1>;q=0.2, <sip:bob@10.0.0.2>, <sip:bob@10.0.0.3>;q=0.75, <sip:bob@10.0.0.4>;q=1.0, <sip:bob@10.0.0.5>;q=0"
+    )
     got = [contact.uri.host[-1] + " " + contact.params["q"] for contact in server.request("INVITE", "bob").contacts]
     assert got == ["2 1", "4 1", "3 0.75", "1 0.2", "5 0"]
 
@@ -102,7 +104,11 @@ def test_ack_and_cancel_belong_to_the_invite_that_was_answered(sip):
     cancel = invite.replace(b"INVITE sip", b"CANCEL sip").replace(b"1 INVITE", b"1 CANCEL")
     server.send(cancel)
     assert [reply.status for reply in server.replies() if reply.cseq.method == "CANCEL"] == [200]
-    server.send(invite.replace(b"INVITE sip", b"ACK sip").replace(b"1 INVITE", b"1 ACK").replace(b"<sip:bob@example.com>", f"{moved.get('to')}".encode()))
+    server.send(
+        invite.replace(b"INVITE sip", b"ACK sip")
+        .replace(b"1 INVITE", b"1 ACK")
+        .replace(b"<sip:bob@example.com>", f"{moved.get('to')}".encode())
+    )
     before = len(server.replies())
     server.advance(40)
     assert len(server.replies()) == before  # the 302 is not sent again

@@ -186,7 +186,10 @@ def test_a_path_that_is_no_address_is_400(sip):
         ("sip:+19725552222@gw.example.net;unknown", ["<sip:+19725552222@gw.example.net>;unknown;expires=3600"]),
         ("<sip:+19725552222@gw.example.net;unknown>", ["<sip:+19725552222@gw.example.net;unknown>;expires=3600"]),
         ("<sip:user@example.com?Route=%3Csip:sip.example.com%3E>", ["<sip:user@example.com?Route=%3Csip:sip.example.com%3E>;expires=3600"]),
-        ("<sip:%00@h.example.com>, <sip:%00%00@h.example.com>", ["<sip:%00@h.example.com>;expires=3600", "<sip:%00%00@h.example.com>;expires=3600"]),
+        (
+            "<sip:%00@h.example.com>, <sip:%00%00@h.example.com>",
+            ["<sip:%00@h.example.com>;expires=3600", "<sip:%00%00@h.example.com>;expires=3600"],
+        ),
         ("<mailto:alice@example.com>", ["<mailto:alice@example.com>;expires=3600"]),
         ("<tel:+15551234>;q=0.1", ["<tel:+15551234>;q=0.1;expires=3600"]),
     ],
@@ -197,7 +200,9 @@ def test_contacts_are_kept_verbatim(sip, contact, bound):
     assert contacts(server.request("REGISTER", headers=[("Contact", "")])) == bound
 
 
-@pytest.mark.parametrize("contact", ["sip:user@example.com?Route=%3Csip:x%3E", "hello", "<sip:a@b", "<sip:alice@10.0.0.9>;expires=280297596632815"])
+@pytest.mark.parametrize(
+    "contact", ["sip:user@example.com?Route=%3Csip:x%3E", "hello", "<sip:a@b", "<sip:alice@10.0.0.9>;expires=280297596632815"]
+)
 def test_a_contact_that_cannot_be_read_is_400_and_binds_nothing(sip, contact):
     server = sip()
     assert register(server, f"<sip:alice@10.0.0.1>, {contact}").status == 400
@@ -208,7 +213,9 @@ TORTURE = pathlib.Path("/work/shared/torture/rfc4475")
 
 
 @pytest.mark.skipif(not TORTURE.exists(), reason="shared/torture is not here")
-@pytest.mark.parametrize(("name", "status"), [("dblreq", 200), ("regescrt", 200), ("escnull", 200), ("cparam01", 200), ("cparam02", 200), ("regbadct", 400)])
+@pytest.mark.parametrize(
+    ("name", "status"), [("dblreq", 200), ("regescrt", 200), ("escnull", 200), ("cparam01", 200), ("cparam02", 200), ("regbadct", 400)]
+)
 def test_the_registers_of_rfc_4475(sip, name, status):
     server = sip("\n".join(f'[aor."{user}"]' for user in ("j.user", "user", "watson", "null-\\u0000-null")) + "\n[endpoint.x]\nauth = []\n")
     data = (TORTURE / f"{name}.dat").read_bytes()

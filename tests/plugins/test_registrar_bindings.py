@@ -81,7 +81,9 @@ def test_one_request_adds_refreshes_and_removes(sip):
 
 def test_the_last_word_about_a_contact_counts(sip):
     server = sip()
-    assert register(server, f"<{ONE}>;expires=60", f"<{ONE}>;expires=70", f"<{TWO}>", f"<{TWO}>;expires=0").all("contact") == [f"<{ONE}>;expires=70"]
+    assert register(server, f"<{ONE}>;expires=60", f"<{ONE}>;expires=70", f"<{TWO}>", f"<{TWO}>;expires=0").all("contact") == [
+        f"<{ONE}>;expires=70"
+    ]
     assert register(server, f"<{ONE}>;expires=0", f"<{ONE}>;expires=80", cseq=2).all("contact") == [f"<{ONE}>;expires=80"]
     assert bound(server) == [ONE]
     assert [event.name for event in server.told("contact")] == ["contact.added", "contact.removed", "contact.added"]
@@ -116,7 +118,9 @@ def test_a_star_where_nothing_is_bound_is_fine(sip):
     assert register(sip(), "*", expires=0).status == 200
 
 
-@pytest.mark.parametrize(("contact", "expires"), [("*", None), ("*", 1), (f"*, <{ONE}>", 0), (f"<{ONE}>, *", 0), ("*;expires=0", None), ("*, *", 0)])
+@pytest.mark.parametrize(
+    ("contact", "expires"), [("*", None), ("*", 1), (f"*, <{ONE}>", 0), (f"<{ONE}>, *", 0), ("*;expires=0", None), ("*, *", 0)]
+)
 def test_a_star_needs_expires_0_and_to_be_alone(sip, contact, expires):
     server = sip()
     register(server, TWO, call_id="other")
@@ -171,7 +175,9 @@ def test_an_expired_binding_is_not_there_when_its_place_is_taken(sip):
 # -- what is the same ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("same", ["sip:alice@HOME.example.com:5070;x=1", "sip:%61lice@home.example.com:5070", "SIP:alice@home.example.com:5070"])
+@pytest.mark.parametrize(
+    "same", ["sip:alice@HOME.example.com:5070;x=1", "sip:%61lice@home.example.com:5070", "SIP:alice@home.example.com:5070"]
+)
 def test_contacts_are_compared_as_uris_and_the_newer_form_stays(sip, same):
     server = sip()
     register(server, "sip:alice@home.example.com:5070")
@@ -179,7 +185,15 @@ def test_contacts_are_compared_as_uris_and_the_newer_form_stays(sip, same):
     assert bound(server) == [same]
 
 
-@pytest.mark.parametrize("other", ["sip:Alice@home.example.com", "sip:alice@home.example.com:5060", "sips:alice@home.example.com", "sip:alice@home.example.com;transport=tcp"])
+@pytest.mark.parametrize(
+    "other",
+    [
+        "sip:Alice@home.example.com",
+        "sip:alice@home.example.com:5060",
+        "sips:alice@home.example.com",
+        "sip:alice@home.example.com;transport=tcp",
+    ],
+)
 def test_contacts_that_differ_are_two(sip, other):
     server = sip()
     register(server, "sip:alice@home.example.com")

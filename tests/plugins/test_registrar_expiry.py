@@ -186,5 +186,3 @@ def test_a_clock_that_jumps_ahead_delays_an_event_by_a_minute_at_most(sip):
     clock.time = lambda: time() + 3600
     server.advance(61)
     assert seen == ["alice"]
-
-

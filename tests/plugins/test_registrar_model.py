@@ -13,7 +13,9 @@ from pipeline.dal import Aor, Contact, Layer, Mapping, version_of
 from pipeline.sip.parser import parse
 
 AOR = Aor(id="alice@example.com", max_contacts=3, minimum_expiration=60, maximum_expiration=600, default_expiration=300)
-STRICT = Aor(id="alice@example.com", max_contacts=3, remove_existing=False, minimum_expiration=60, maximum_expiration=600, default_expiration=300)
+STRICT = Aor(
+    id="alice@example.com", max_contacts=3, remove_existing=False, minimum_expiration=60, maximum_expiration=600, default_expiration=300
+)
 # Each line one contact, in forms that are the same by RFC 3261 19.1.4.
 FORMS = [
     ["sip:a@h1.example.com", "sip:a@H1.EXAMPLE.com", "sip:%61@h1.example.com", "sip:a@h1.example.com;x=1"],
@@ -98,7 +100,9 @@ def test_any_sequence_of_registers_does_what_the_rfc_says(sequence, remove_exist
             nonlocal serial
             serial += 1
             ident = old.id if old is not None else str(serial)
-            return Contact(id=ident, aor=aor.id, uri=address.uri.text, expires_at=now + seconds, call_id=message.call_id, cseq=message.cseq.number)  # noqa: B023
+            return Contact(
+                id=ident, aor=aor.id, uri=address.uri.text, expires_at=now + seconds, call_id=message.call_id, cseq=message.cseq.number
+            )
 
         status, expected_after = model(expected, register, now, remove_existing)
         stored = dal.owned("contact", aor.id)

@@ -43,14 +43,17 @@ def test_a_proxy_in_between_is_not_the_phone(sip):
 
 
 def test_what_an_interceptor_has_found_out_counts(sip, write):
-    probe = write("probe", """
+    probe = write(
+        "probe",
+        """
     @plugin
     class Probe:
         stage: ClassVar = "intercept"
         @hookimpl
         def intercept(self, message, passage):
             passage.reach = "udp:203.0.113.5:777"
-    """)
+    """,
+    )
     assert reach(sip(probe, intercept=["probe"]), "<sip:alice@10.0.0.9>", "10.0.0.9") == "udp:203.0.113.5:777"
 
 

@@ -111,13 +111,16 @@ def test_the_header_s_name_can_be_given():
 
 
 def test_a_challenge_is_read():
-    challenge = parse_challenge('Digest realm="a\\"b", domain="sip:x", nonce="n", opaque="", stale=TRUE, algorithm=SHA-256, qop="auth, Auth-Int"')
+    challenge = parse_challenge(
+        'Digest realm="a\\"b", domain="sip:x", nonce="n", opaque="", stale=TRUE, algorithm=SHA-256, qop="auth, Auth-Int"'
+    )
     assert challenge == ('a"b', "n", "SHA-256", ("auth", "auth-int"), "", True, False, "sip:x")
     assert parse_challenge('Digest realm="r",nonce="n"') == ("r", "n", "", (), None, False, False, "")
 
 
 @pytest.mark.parametrize(
-    ("value", "why"), [("Digest nonce=n", "no realm"), ('Digest realm="r"', "no nonce"), ("Digest realm=r nonce=n", "text that is no parameter")]
+    ("value", "why"),
+    [("Digest nonce=n", "no realm"), ('Digest realm="r"', "no nonce"), ("Digest realm=r nonce=n", "text that is no parameter")],
 )
 def test_a_fault_of_a_challenge_is_named(value, why):
     with pytest.raises(Malformed, match=f"Bad WWW-Authenticate: {why}"):

@@ -8,7 +8,9 @@ from pipeline.sip.message import Request, Response
 NEW, OLD = "z9hG4bK74bf9", "1"
 
 
-def request(method="INVITE", branch=NEW, *, to_tag="", from_tag="f1", number=1, sent_by="192.0.2.4", call_id="c1", uri="sip:bob@x", transport="UDP"):
+def request(
+    method="INVITE", branch=NEW, *, to_tag="", from_tag="f1", number=1, sent_by="192.0.2.4", call_id="c1", uri="sip:bob@x", transport="UDP"
+):
     via = f"SIP/2.0/{transport} {sent_by}" + (f";branch={branch}" if branch else "")
     to = "<sip:bob@x>" + (f";tag={to_tag}" if to_tag else "")
     return Request.new(
@@ -52,7 +54,15 @@ def test_sent_by_compares_without_case_and_with_its_default_port():
 
 @pytest.mark.parametrize(
     "other",
-    [{"uri": "sip:carol@x"}, {"from_tag": "f2"}, {"call_id": "c2"}, {"number": 2}, {"sent_by": "192.0.2.5"}, {"branch": "2"}, {"transport": "TCP"}],
+    [
+        {"uri": "sip:carol@x"},
+        {"from_tag": "f2"},
+        {"call_id": "c2"},
+        {"number": 2},
+        {"sent_by": "192.0.2.5"},
+        {"branch": "2"},
+        {"transport": "TCP"},
+    ],
 )
 @pytest.mark.parametrize("method", ["INVITE", "MESSAGE"])
 def test_without_the_cookie_every_field_of_rfc_2543_decides(method, other):

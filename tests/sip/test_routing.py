@@ -73,7 +73,9 @@ def test_an_ipv6_source_is_written_without_brackets_and_zone():
     assert received_via(via.text, ("2001:db8::9", 5060), via) == via.text
 
 
-PARAM = st.sampled_from(["branch=z9hG4bK1", "rport", "rport=77", "received=198.51.100.7", 'x=";rport"', "RPORT", "ttl=1", 'y="a,b"', "rportx"])
+PARAM = st.sampled_from(
+    ["branch=z9hG4bK1", "rport", "rport=77", "received=198.51.100.7", 'x=";rport"', "RPORT", "ttl=1", 'y="a,b"', "rportx"]
+)
 
 
 @given(st.sampled_from(["192.0.2.4", "host:5070", "203.0.113.9", "[2001:db8::1]:5060"]), st.lists(PARAM, max_size=4, unique_by=lambda p: p.split("=")[0].lower()),

@@ -1,4 +1,5 @@
 """pipeline/testing/loop.py: time that waits for everybody."""
+
 import asyncio
 import gc
 import threading
@@ -37,7 +38,7 @@ def test_work_in_a_thread_is_waited_for_and_takes_no_virtual_time(loop):
     gate = threading.Event()
 
     async def main():
-        loop.call_later(1.0, gate.set)      # would let the thread go, if time could pass
+        loop.call_later(1.0, gate.set)  # would let the thread go, if time could pass
         timer = loop.call_later(0.001, lambda: None)
         first = asyncio.to_thread(lambda: (gate.is_set(), threading.current_thread().name))
         was_set, name = await first
@@ -62,6 +63,7 @@ def test_many_threads_never_see_time_pass_before_their_results_arrive(loop):
 
 def test_a_given_executor_is_waited_for_too(loop):
     with ThreadPoolExecutor(1) as executor:
+
         async def main():
             async with asyncio.timeout(0.001):
                 return await loop.run_in_executor(executor, sum, (1, 2, 3))
@@ -79,7 +81,7 @@ def test_a_thread_of_one_s_own_is_waited_for_when_it_was_announced(loop):
             go.wait(10)
             loop.call_soon_threadsafe(done.set_result, "done")
             landed()
-            landed()        # twice does no harm
+            landed()  # twice does no harm
 
         thread = threading.Thread(target=work)
         thread.start()

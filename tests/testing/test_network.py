@@ -1,4 +1,5 @@
 """pipeline/testing/network.py and streams.py: the network in memory."""
+
 import errno
 import itertools
 import socket
@@ -191,9 +192,15 @@ def test_port_0_is_some_free_port(network):
     assert 0 < first.local[1] != second.local[1] > 0
 
 
-@pytest.mark.parametrize(("destination", "code"), [
-    (("sip.example.com", 5060), socket.EAI_NONAME), (("2001:db8::1", 5060), errno.EAFNOSUPPORT),
-    (("10.0.0.1", 0), errno.EINVAL), (("10.0.0.1", 99999), errno.EINVAL)])
+@pytest.mark.parametrize(
+    ("destination", "code"),
+    [
+        (("sip.example.com", 5060), socket.EAI_NONAME),
+        (("2001:db8::1", 5060), errno.EAFNOSUPPORT),
+        (("10.0.0.1", 0), errno.EINVAL),
+        (("10.0.0.1", 99999), errno.EINVAL),
+    ],
+)
 def test_what_a_kernel_would_refuse_is_returned(network, destination, code):
     endpoint, _ = receiver(network, A)
     assert endpoint.send(b"x", destination).errno == code
@@ -208,8 +215,12 @@ def test_a_datagram_too_large_and_a_closed_socket_are_refused(network):
 
 def test_names_are_resolved_from_the_table(loop, network):
     network.names["phone.example.com"] = ["10.0.0.2", "2001:db8::2"]
-    asked = [network.resolve("Phone.example.com."), network.resolve("phone.example.com", socket.AF_INET6), network.resolve("10.0.0.5"),
-             network.resolve("nobody.example.com")]
+    asked = [
+        network.resolve("Phone.example.com."),
+        network.resolve("phone.example.com", socket.AF_INET6),
+        network.resolve("10.0.0.5"),
+        network.resolve("nobody.example.com"),
+    ]
     assert [pending.done for pending in asked] == [False, False, True, False]
     loop.settle()
     assert [pending.value() for pending in asked[:3]] == [["10.0.0.2", "2001:db8::2"], ["2001:db8::2"], ["10.0.0.5"]]
@@ -255,7 +266,7 @@ def test_a_stream_keeps_its_order_and_none_of_its_pieces(loop, network, pair):
     client, server = pair()
     sent = b"".join(b"%05d" % number for number in range(4000))
     for place in range(0, len(sent), 500):
-        client.stream.write(sent[place:place + 500])
+        client.stream.write(sent[place : place + 500])
         loop.advance(0.01)
     loop.advance(10.0)
     assert server.data == sent

@@ -1,0 +1,179 @@
+"""TCP: framing by Content-Length, keepalives, who is closed for idleness and who is not, answers by the same connection (RFC 3261 18, RFC 5626)."""
+
+import pytest
+
+from pipeline.flow import Target
+from pipeline.sip.parser import parse
+
+
+class Client:
+    """One connection to the server, by hand."""
+
+    def __init__(self, server, address="10.0.0.9"):
+        self.server, self.data, self.closed = server, b"", None
+        self.stream = server.run(self._open(server, address))
+        self.stream.on_closed = lambda reason: setattr(self, "closed", reason)
+        self.stream.on_data = self._came
+
+    @staticmethod
+    async def _open(server, address):
+        return await server.network.host(address).connect("10.0.0.1", 5060)
+
+    def _came(self, data):
+        self.data += data
+
+    def send(self, data):
+        self.stream.write(data)
+        self.server.advance(0.05)
+        return self
+
+    def answers(self):
+        """The responses so far, framed by their Content-Length."""
+        found, rest = [], self.data
+        while b"\r\n\r\n" in rest:
+            head, _, tail = rest.partition(b"\r\n\r\n")
+            if not head:
+                rest = tail
+                continue
+            length = int(head.lower().split(b"\r\ncontent-length:")[1].split(b"\r\n")[0])
+            found.append(parse(head + b"\r\n\r\n" + tail[:length]))
+            rest = tail[length:]
+        return found
+
+
+@pytest.fixture
+def server(sip):
+    return sip()
+
+
+def options(server, n=1, body=b""):
+    return server.message("OPTIONS", headers=[("Via", f"SIP/2.0/TCP 10.0.0.9:40000;branch=z9hG4bKtcp{n}")], body=body)
+
+
+def register(server, contact, n=1, expires=3600):
+    headers = [
+        ("Via", f"SIP/2.0/TCP 10.0.0.9:40000;branch=z9hG4bKreg{n}"),
+        ("Contact", contact),
+        ("Expires", str(expires)),
+        ("Call-ID", "one"),
+    ]
+    return server.message("REGISTER", headers=headers, cseq=n)
+
+
+def test_a_request_is_answered_by_the_connection_it_came_by(server):
+    client = Client(server).send(options(server))
+    assert [answer.status for answer in client.answers()] == [200]
+
+
+def test_two_messages_in_one_piece_and_one_in_many_are_all_answered(server):
+    client = Client(server).send(options(server, 1) + options(server, 2))
+    data = options(server, 3)
+    for n in range(len(data)):
+        client.stream.write(data[n : n + 1])
+    server.advance(0.1)
+    assert [answer.status for answer in client.answers()] == [200, 200, 200]
+
+
+def test_a_ping_is_answered_with_a_pong(server):
+    client = Client(server).send(b"\r\n\r\n")
+    assert client.data == b"\r\n"
+
+
+def test_without_content_length_the_request_is_400_and_the_connection_closed(server):
+    client = Client(server).send(options(server).replace(b"Content-Length: 0\r\n", b""))
+    assert [(answer.status, answer.reason) for answer in client.answers()] == [(400, "Missing Content-Length")]
+    assert "cannot be followed" in client.closed or client.closed == "closed by the peer"
+
+
+def test_a_message_that_is_too_large_is_refused_and_the_connection_closed(sip):
+    server = sip('[plugin.tcp]\nbind = ["10.0.0.1:5060"]\nhead_bytes = 2048\nbody_bytes = 100')
+    client = Client(server).send(options(server, body=b"x" * 101))
+    assert [answer.status for answer in client.answers()] == [513]
+    assert client.closed
+
+
+def test_a_head_that_never_ends_is_cut_off(sip):
+    server = sip('[plugin.tcp]\nbind = ["10.0.0.1:5060"]\nhead_bytes = 2048')
+    client = Client(server).send(b"OPTIONS sip:example.com SIP/2.0\r\n" + b"X-Long: " + b"x" * 4000)
+    assert client.closed
+
+
+def test_a_connection_that_brings_no_valid_request_is_closed_after_32_seconds(server):
+    client = Client(server)
+    server.advance(31)
+    assert client.closed is None
+    server.advance(6)
+    assert client.closed
+
+
+def test_keepalives_do_not_buy_time_for_a_connection_without_a_request(server):
+    client = Client(server)
+    for _ in range(4):
+        client.send(b"\r\n\r\n")
+        server.advance(10)
+    assert client.closed
+
+
+def test_a_message_that_is_never_finished_closes_the_connection(server):
+    client = Client(server).send(options(server, 1))
+    client.send(options(server, 2)[:100])
+    server.advance(40)
+    assert client.closed
+
+
+def test_an_idle_connection_is_closed_and_one_with_keepalives_is_not(sip):
+    server = sip('[plugin.tcp]\nbind = ["10.0.0.1:5060"]\nidle = 60')
+    idle, kept = Client(server).send(options(server, 1)), Client(server, "10.0.0.8").send(options(server, 2))
+    for _ in range(4):
+        server.advance(20)
+        kept.send(b"\r\n\r\n")
+    assert idle.closed
+    assert kept.closed is None
+
+
+def test_a_connection_that_a_binding_needs_stays_open(sip):
+    server = sip('[plugin.tcp]\nbind = ["10.0.0.1:5060"]\nidle = 60')
+    client = Client(server).send(register(server, "<sip:alice@abc.invalid;transport=tcp>"))
+    assert client.answers()[0].status == 200
+    server.advance(900)
+    assert client.closed is None
+    client.send(register(server, "<sip:alice@abc.invalid;transport=tcp>", 2, 0))
+    server.advance(120)
+    assert client.closed
+
+
+def test_a_connection_that_is_lost_is_an_event_and_takes_its_binding_along(server):
+    client = Client(server).send(register(server, "<sip:alice@abc.invalid;transport=tcp>"))
+    assert len(server.contacts("alice")) == 1
+    client.stream.close("gone")
+    server.advance(1)
+    assert [event.fields["reason"] for event in server.told("flow.closed")]
+    assert server.contacts("alice") == []
+    assert server.engine.flows == {}
+
+
+def test_a_connection_that_we_open_is_reused_and_not_on_probation(server):
+    phone = server.phone("bob", address=("10.0.0.2", 5060))
+    told = []
+    from pipeline.sip.message import Request
+
+    message = Request.new(
+        "OPTIONS",
+        "sip:bob@10.0.0.2",
+        [("From", "<sip:a@example.com>;tag=1"), ("To", "<sip:bob@10.0.0.2>"), ("Call-ID", "x"), ("CSeq", "1 OPTIONS")],
+    )
+    server.engine.request(message, Target("10.0.0.2", 5060, "TCP"), told.append)
+    server.advance(100)
+    assert told[0].response.status == 200
+    assert len(server.engine.flows) == 1
+    assert phone.received
+
+
+def test_every_hold_on_a_connection_is_given_back(server):
+    client = Client(server)
+    for n in range(1, 4):
+        client.send(options(server, n))
+    client.send(server.message("INVITE", "bob", headers=[("Via", "SIP/2.0/TCP 10.0.0.9:40000;branch=z9hG4bKinv")]))
+    server.advance(40)
+    (flow,) = server.engine.flows.values()
+    assert flow._holds == 0

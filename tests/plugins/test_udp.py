@@ -1,0 +1,75 @@
+"""UDP: several binds, IPv4 and IPv6, answers from the address that was asked, what we advertise (RFC 3261 18, RFC 3581)."""
+
+import pytest
+
+from pipeline.flow import Target
+
+BINDS = '[plugin.udp]\nbind = ["10.0.0.1:5060", "10.0.0.1:5070", "[fd00::1]:5060"]\n'
+
+
+def test_every_bound_address_is_served_and_answers_itself(sip):
+    server = sip(BINDS)
+    got = []
+    host = server.network.host("10.0.0.9")
+    endpoint = host.datagram("10.0.0.9", 5060, lambda data, source, local: got.append(source))
+    for port in (5060, 5070):
+        endpoint.send(server.message("OPTIONS"), ("10.0.0.1", port))
+    server.advance(0.1)
+    assert got == [("10.0.0.1", 5060), ("10.0.0.1", 5070)]
+
+
+def test_ipv6_is_served(sip):
+    server = sip(BINDS)
+    answer = server.request("OPTIONS", source=("fd00::9", 5060))
+    assert answer.status == 200
+    assert answer.via.host == "[fd00::9]"
+
+
+def test_under_a_wildcard_the_answer_leaves_from_the_address_that_was_asked(sip):
+    server = sip('[plugin.udp]\nbind = ["0.0.0.0:5060"]\n')
+    server.host.addresses = ("10.0.0.1", "10.0.0.5")
+    server.stop()
+    server.start()
+    got = []
+    endpoint = server.network.host("10.0.0.9").datagram("10.0.0.9", 5060, lambda data, source, local: got.append((source, data)))
+    for host in ("10.0.0.1", "10.0.0.5"):
+        endpoint.send(server.message("OPTIONS", uri=f"sip:{host}"), (host, 5060))
+    server.advance(0.1)
+    assert [source for source, _ in got] == [("10.0.0.1", 5060), ("10.0.0.5", 5060)]
+    assert all(data.startswith(b"SIP/2.0 200") for _, data in got)
+
+
+@pytest.mark.parametrize(
+    ("advertise", "sent_by"),
+    [
+        ("", "10.0.0.1:5060"),
+        ("sip.example.com", "sip.example.com:5060"),
+        ("192.0.2.1:5080", "192.0.2.1:5080"),
+        ("[2001:db8::5]:5080", "[2001:db8::5]:5080"),
+    ],
+)
+def test_our_via_carries_what_we_advertise_or_the_local_address(sip, advertise, sent_by):
+    server = sip(f'[plugin.udp]\nbind = ["10.0.0.1:5060"]\nadvertise = "{advertise}"\n')
+    flow = server.engine.connect(Target("10.0.0.2", 5060))
+    assert server.engine.clients.via(flow).startswith(f"SIP/2.0/UDP {sent_by};")
+
+
+def test_our_via_never_carries_a_wildcard(sip):
+    server = sip('[plugin.udp]\nbind = ["0.0.0.0:5060"]\n')
+    flow = server.engine.connect(Target("10.0.0.2", 5060))
+    assert server.engine.clients.via(flow).startswith("SIP/2.0/UDP 10.0.0.1:5060;")
+
+
+def test_what_we_advertise_is_an_alias_of_the_first_domain(sip):
+    server = sip('[plugin.udp]\nbind = ["10.0.0.1:5060"]\nadvertise = "sip.example.org"\n')
+    assert server.request("INVITE", uri="sip:bob@sip.example.org").status == 480
+
+
+def test_the_kernels_drops_are_in_the_statistics(sip, plugin_of):
+    assert plugin_of(sip(), "udp").stats()["kernel_drops"] == 0
+
+
+def test_a_second_instance_has_its_own_address(sip):
+    toml = '[plugin.lab]\nuse = "udp"\nbind = ["10.0.0.1:5080"]\n'
+    server = sip(toml, transport=["udp", "tcp", "lab"])
+    assert ("lab", "UDP", ("10.0.0.1", 5080)) in server.engine.listeners
