@@ -8,7 +8,7 @@ when a later one fails. A read that one backend cannot answer is not answered by
 from collections.abc import Generator, Sequence
 from typing import Any
 
-from pipeline.pending import gather, walk
+from pipeline.pending import Pending, gather, walk
 
 from .backend import Backend, Conflict, ReadOnly, Unavailable
 from .objects import version_of
@@ -26,8 +26,14 @@ class Spread:
         self.backends = backends
 
     def get(self, kind: str, ident: str, /) -> Any:
-        """Return the first backend's object of this id."""
-        return walk(self._get(ident))
+        """Return the first backend's object of this id. Hot: a generator only where a backend has to wait."""
+        for place, backend in enumerate(self.backends):
+            stored = backend.get(kind, ident)
+            if type(stored) is Pending:
+                return walk(self._get(ident, stored, self.backends[place + 1 :]))
+            if stored is not None:
+                return stored
+        return None
 
     def find(self, kind: str, /, **fields: Any) -> Any:
         """Return the union; of two objects of one id only the earlier backend's counts."""
@@ -41,8 +47,11 @@ class Spread:
         """Change the owner's objects, each where it lives, all or nothing."""
         return walk(self._change(owner, puts, deletes, if_version))
 
-    def _get(self, ident: str) -> Steps:
-        for backend in self.backends:
+    def _get(self, ident: str, first: Pending, others: Sequence[Backend]) -> Steps:
+        stored = yield first
+        if stored is not None:
+            return stored
+        for backend in others:
             stored = yield backend.get(self.kind, ident)
             if stored is not None:
                 return stored

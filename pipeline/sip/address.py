@@ -36,6 +36,13 @@ class Address:
     @staticmethod
     def parse(text: str, header: str = "address") -> Address:
         """Parse one address; the header's name goes into the error."""
+        if text[:1] == "<":  # hot: no display name; what the URI does not allow (quotes, blanks) its own parser refuses
+            where, end, tail = text[1:].partition(">")
+            if end and (not tail or tail[0] == ";"):
+                try:
+                    return Address("", Uri.parse(where), parameters.parse(tail, header) if tail else {}, tail, text)
+                except Malformed:
+                    return _careful(text, header)
         found = COMMON.fullmatch(text)
         if found is None:
             return _careful(text, header)

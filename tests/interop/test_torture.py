@@ -259,3 +259,14 @@ def test_the_score_of_the_corpus_itself_has_no_wrong_answer(serve, template, too
         print(f"\nscore.py ({profile}): {done.stdout.strip()}")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "wrong: none; dead after: none" in done.stdout
+
+
+def test_with_auth_only_valid_requests_are_challenged_and_the_others_get_what_the_rfc_asks(serve, template, tools, probe):
+    server = serve(template("auth.toml"))
+    for name, case in CASES.items():
+        with over_udp(server.port, name, tools) as answers:
+            codes = [int(answer[8:11]) for answer in answers]
+        verdict = "strict" if case["valid"] and codes[-1:] == [401] else judge(case, codes)  # RFC 3261 8.2: authentication comes first
+        assert verdict != "wrong", f"{name}: {codes or 'silence'}, wanted {case['expect']}"
+        lives(server, probe, tools)
+    assert "Traceback" not in server.log, server.log
