@@ -36,7 +36,9 @@ def tree(plan: Plan) -> Tree:
         branch = root.add(f"[bold cyan]{stage}[/]" + ("" if listings else " [dim](nothing listed)[/]"))
         for listing in listings:
             kind = f" [dim]is {listing.kind}[/]" if listing.kind != listing.name else ""
-            origin = " ".join(part for part in (listing.version, "" if listing.source == "built-in" else listing.source) if part)
+            source = "" if listing.source == "built-in" else listing.source
+            version = "" if source.endswith(f" {listing.version}") else listing.version  # a distribution's source says it
+            origin = " ".join(part for part in (version, source) if part)
             node = branch.add(f"[bold]{listing.name}[/]{kind} [dim]{escape(origin)} · {escape(str(listing.place))}[/]")
             for name, value in differing(listing):
                 node.add(f"{name} = {escape(value)}")

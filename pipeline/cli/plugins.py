@@ -60,7 +60,7 @@ def _plugin(console: Console, name: str, found: Found) -> None:
 
     stages = families_of(found.cls)
     hooks = " ".join(f"{each.hook}()" for each in hooks_of(found.cls))
-    origin = escape(f"{found.source} {found.version}")
+    origin = escape(found.source)  # of a distribution it has the version
     console.print(f"[bold]{name}[/]  [cyan]{' '.join(stages)}[/]  [dim]{origin}[/]  [green]{hooks}[/]")
     text = inspect.getdoc(found.cls) or ""
     if text and not text.startswith("["):

@@ -54,20 +54,28 @@ def _known() -> dict[str, str]:
     return keys
 
 
+REMEMBERED = 64
+"""Letters of a field name that is kept at most: what strangers send may not fill the memory."""
 KEYS = _known()  # the usual spellings, found with one look
 
 
-@lru_cache(maxsize=1024)
 def canonical(name: str) -> str:
     """The key of a field name: "v" and "VIA" are "via". Raises Malformed when it is no name."""
     key = KEYS.get(name)
     if key is not None:
         return key
+    return _remembered(name) if len(name) <= REMEMBERED else _canonical(name)
+
+
+def _canonical(name: str) -> str:
     name = name.rstrip(" \t")
     if not is_token(name):
         raise Malformed("Bad header field: its name is not a token")
     key = name.lower()
     return COMPACT[key].lower() if key in COMPACT else key
+
+
+_remembered = lru_cache(maxsize=1024)(_canonical)
 
 
 def spelled(key: str) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DIALOG_MAKERS", "REASONS", "STAR", "Cseq", "Message", "Request", "Response"]
 
-TAGGED = re.compile(r";[ \t]*tag[ \t]*=[^>]*$", re.IGNORECASE)
+TAGGED = re.compile(r";[ \t]*+tag[ \t]*+=", re.IGNORECASE)  # looked for behind the last ">": linear, whatever stands before it
 # What makes a dialog: RFC 3261 section 12.1, RFC 6665 section 4.4.1 (SUBSCRIBE, NOTIFY), RFC 3515 section 2.4.4.
 DIALOG_MAKERS = frozenset(("INVITE", "SUBSCRIBE", "REFER", "NOTIFY"))
 ECHOED = (("via", "Via: "), ("from", "From: "), ("to", "To: "), ("call-id", "Call-ID: "), ("cseq", "CSeq: "))
@@ -135,7 +135,7 @@ def answer(
             continue
         if key in more and key == "via":
             parts.extend([f"{name}{item}" for item in more[key]])
-        elif key == "to" and to_tag and not (";" in value and TAGGED.search(value)):
+        elif key == "to" and to_tag and not (";" in value and TAGGED.search(value, value.rfind(">") + 1)):
             parts.append(f"{name}{value};tag={to_tag}")
         else:
             parts.append(name + value)

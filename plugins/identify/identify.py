@@ -61,7 +61,7 @@ class Identify:
     anonymous: str = option(
         "",
         refers="endpoint",
-        help='endpoint of requests that nobody fits and whose From claims no domain of ours; "" = they get no service',
+        help='endpoint of requests that nobody fits; where `auth` is listed, only when their From claims no domain of ours; "" = they get no service',
     )
 
     _ways: tuple[tuple[str, Callable[[Request, Passage], Any]], ...] = attrs.field(init=False, default=())
@@ -69,10 +69,12 @@ class Identify:
     _names: Any = attrs.field(init=False, default=None)
     _sources: Any = attrs.field(init=False, default=None)
     _domains: Any = attrs.field(init=False, default=None)
+    _proved: bool = attrs.field(init=False, default=True)
 
     @hookimpl
     def start(self, engine: Pipeline) -> None:
         """Take over what is remembered of names and sources."""
+        self._proved = any(getattr(listing.plugin, "authenticates", False) for listing in engine.plan.stages["intercept"])
         self._engine = engine
         self._names, self._sources = engine.state(self, lambda: (Names(engine.dal), Sources(engine.dal, engine.tell)))
         self._names.forget()
@@ -138,11 +140,13 @@ class Identify:
         return settle(self._sources.has(found.id), lambda has: None if has else found)
 
     def _nobody(self, message: Request, passage: Passage) -> Verdict | None:
-        """Nobody fits. Who claims a name of ours must prove it: as `anonymous` he would be served, and the known names told from others."""
+        """Nobody fits. Where names must be proved, who claims one of ours must prove it too: as `anonymous` he would be served, and the
+        known names, which are challenged, could be told from the others.
+        """
         if not self.anonymous:
             return None
         uri = message.from_.uri
-        if uri.user and self._engine.domain_of(uri.host, passage.flow) is not None:
+        if self._proved and uri.user and self._engine.domain_of(uri.host, passage.flow) is not None:
             return None
         endpoint = self._names.named(self.anonymous)
         if isinstance(endpoint, Pending):

@@ -245,9 +245,18 @@ def test_anonymous_serves_who_claims_no_domain_of_ours(ask):
     assert who("<tel:+4930123>;tag=1").reason == "trunk"
 
 
-def test_anonymous_is_not_for_who_claims_a_name_of_ours(ask):
+def test_where_nothing_must_be_proved_anonymous_serves_everybody(ask):
+    assert ask('[plugin.identify]\nanonymous = "trunk"\n')("<sip:mallory@example.com>;tag=1").reason == "trunk"
+
+
+def test_where_auth_is_listed_anonymous_is_not_for_who_claims_a_name_of_ours(sip):
     """Else the unknown names would be told from the known ones, which are challenged."""
-    assert ask('[plugin.identify]\nanonymous = "trunk"\n')("<sip:mallory@example.com>;tag=1").reason == "nobody"
+    guest = (
+        '[plugin.identify]\nanonymous = "guest"\n[endpoint.guest]\nauth = []\n[user.alice]\npassword = "x"\n[user.bob]\npassword = "y"\n'
+    )
+    server = sip(guest, intercept=["identify", "auth"])
+    assert server.request("INVITE", "bob", from_="mallory").status == 401
+    assert server.request("INVITE", "bob", headers=[("From", "<sip:mallory@elsewhere.example>;tag=1")]).status == 480
 
 
 def test_without_auth_the_unidentified_get_no_service(sip):
