@@ -254,7 +254,12 @@ class Pipeline:
         """Bring a message that passed every interceptor to its owner, or to the applications."""
         message: Any = passage.message
         if not message.is_request:
-            self.clients.deliver(message, passage)
+            try:
+                self.clients.deliver(message, passage)
+            except Exception as error:
+                passage.decided = ("protocol", "stack", error)
+                self.counts["failed.stack"] += 1
+                self.tell("step.failed", plugin="stack", stage="protocol", error=repr(error), exception=error, passage=passage)
             return
         method = message.method
         chain = generation.application
@@ -270,7 +275,8 @@ class Pipeline:
                 self._ended(passage, Drop("stack: an ACK that belongs to nothing here"))
                 return
             if message.to.tag:
-                self._decide(passage, Reply(481, because="stack: no such dialog here"), chain, i, generation)
+                # Stateless: nobody has proved anything, so an INVITE's answer must not be repeated to whoever its source may name.
+                self._decide(passage, Reply(481, because="stack: no such dialog here", stateless=True), chain, i, generation)
                 return
             if (self.draining or self.overloaded or self.lanes.backlog > self.plan.options.backlog) and passage.transaction is None:
                 self._decide(passage, self._busy(), chain, i, generation)
@@ -417,6 +423,8 @@ class Pipeline:
             refused = self._intercept_out(response, outgoing, generation)
             if isinstance(refused, Drop):
                 self.counts["dropped.out"] += 1
+                if status >= 200:
+                    self.transactions.forget(passage)  # nobody answers it any more
                 return
             if isinstance(refused, Exception):
                 response = Response.to(request, 500, to_tag=self.transactions.tag(passage, reply))

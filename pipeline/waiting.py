@@ -109,15 +109,21 @@ class Waiting:
             self._by_source[waiter.source] = left
         else:
             del self._by_source[waiter.source]
+        queue = self.orders.pop(waiter.call_id, None)
         transaction = waiter.passage.transaction
         if transaction is None or transaction.open:
             self._go_on(waiter, pending)
-        queue = self.orders.get(waiter.call_id)
         if queue is None:
             return
-        del self.orders[waiter.call_id]
+        again = self.orders.get(waiter.call_id)
+        if again is not None:  # it waits once more, and the others behind it
+            again.extend(queue)
+            return
         while queue:
             passage, generation = queue.popleft()
+            # Its own retransmission may have stood before it in the queue, and have been served.
+            if self._engine.transactions.match(passage.message, passage) is not None:
+                continue
             self._engine.walk(passage, generation.intercept, 0, generation)
             again = self.orders.get(waiter.call_id)
             if again is not None:  # that one waits now: the rest stays behind it

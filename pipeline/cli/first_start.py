@@ -9,6 +9,7 @@ import secrets
 import sys
 from typing import TYPE_CHECKING
 
+from pipeline.config.binds import NAMELESS
 from pipeline.control import accounts
 from pipeline.dal import StorageError
 from pipeline.pending import finished
@@ -58,9 +59,12 @@ def _text(engine: Pipeline, made: dict[str, str]) -> str:
     lines = ["", f"There were no users yet, so here are {len(made)}. The passwords are shown this once; {stored} keeps hashes of them."]
     lines += ["", *(f"    user {name:<8} password {password}" for name, password in made.items()), ""]
     lines += ["A phone in a minute: install one (Linphone, baresip, Zoiper ...), add a SIP account and fill in", ""]
-    lines += [f"    user name {name}    password {password}", f"    domain    {engine.domains.first.id}"]
-    if (server := _server(engine)) != engine.domains.first.id:
-        lines += [f"    proxy     {server}"]
+    lines += [f"    user name {name}    password {password}"]
+    server, domain = _server(engine), engine.domains.first.id
+    if domain in (server, NAMELESS):  # our address stands for the domain: one field to fill in
+        lines += [f"    server    {server}    (also called domain or registrar)"]
+    else:
+        lines += [f"    domain    {domain}", f"    proxy     {server}    (also called outbound proxy)"]
     lines += ["", "See it come:    sipline show contacts", "Watch it talk:  sipline trace stages"]
     lines += ["More users:     sipline user add NAME", ""]
     return "\n".join(lines)

@@ -14,6 +14,8 @@ from .grammar import PORT, Malformed, bad
 
 # A domain name may hold "_" here: RFC 3261 forbids it, container networks are full of it, and it makes nothing ambiguous.
 HOSTPORT = re.compile(r"([A-Za-z0-9_](?:[A-Za-z0-9._\-]*+))(?::([0-9]++))?+|(\[[^\]]*+\])(?::([0-9]++))?+")
+LONGEST = 270
+"""RFC 1035 2.3.4: a name has at most 255 octets, and behind it may stand a port. What is refused is not remembered either."""
 BLANKS = re.compile(r"[ \t]*+:[ \t]*+(?=[0-9]+$)")
 
 
@@ -23,6 +25,8 @@ def hostport(text: str) -> tuple[str, int | None]:
     found = HOSTPORT.fullmatch(text)
     if found is None:
         raise bad("host", _fault(text))
+    if len(text) > LONGEST:
+        raise bad("host", f"longer than {LONGEST}")
     name, digits, literal, literal_digits = found.groups()
     if name is None:
         name, digits = ipv6(literal), literal_digits

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 COMPLETED_LIMIT = 200_000
 """Answered requests kept for their retransmissions: at 1 kB each 200 MB, Timer J's 32 s at 6,000 requests a second. Beyond it a
 retransmission is served as new, which RFC 3261 allows a stateless server for every request."""
+COMPLETED_OCTETS = 1024
+"""What a kept answer may have on average: an answer echoes what its request said, and a request may have 64 kB."""
 
 
 class ServerTransaction:
@@ -96,6 +98,8 @@ class Transactions:
         """By key: a transaction at work, or the bytes of the answer of one that is done."""
         self.merges: dict[int, str] = {}
         self._timetable = Timetable(engine.clock, self._fire)
+        self._octets = 0
+        """Of all answers that are kept."""
         self._completed: Fifo[tuple[str, int]] = Fifo(engine.clock, self.timers.lifetime, self._forget_completed, grain=0.25)
         self._claims: Fifo[tuple[str, int]] = Fifo(engine.clock, engine.plan.options.claim_seconds, self._claim_over, grain=0.5)
 
@@ -179,7 +183,7 @@ class Transactions:
         engine = self.engine
         found = self.servers.get(server_key_for_cancel(request))
         if not isinstance(found, ServerTransaction):
-            engine.respond(passage, Reply(481, because="stack: no INVITE here to cancel"))
+            engine.respond(passage, Reply(481, because="stack: no INVITE here to cancel", stateless=True))
             return
         passage.tag = found.tag
         engine.respond(passage, Reply(200, because="stack: the CANCEL of an INVITE"))
@@ -228,9 +232,13 @@ class Transactions:
             if merge:
                 self.merges.pop(merge, None)
             return
+        before = self.servers.get(key)
+        if isinstance(before, bytes):
+            self._octets -= len(before)
         self.servers[key] = data
         self._completed.add((key, merge))
-        if len(self._completed) > self.limit:
+        self._octets += len(data)
+        while self._completed and (len(self._completed) > self.limit or self._octets > self.limit * COMPLETED_OCTETS):
             self._forget_completed(self._completed.pop())
             self.engine.counts["transactions.evicted"] += 1
 
@@ -299,7 +307,9 @@ class Transactions:
 
     def _forget_completed(self, item: tuple[str, int]) -> None:
         key, merge = item
-        if isinstance(self.servers.get(key), bytes):
+        data = self.servers.get(key)
+        if isinstance(data, bytes):
+            self._octets -= len(data)
             del self.servers[key]
         if merge:
             self.merges.pop(merge, None)

@@ -61,7 +61,8 @@ class Identify:
     anonymous: str = option(
         "",
         refers="endpoint",
-        help='endpoint of requests that nobody fits; where `auth` is listed, only when their From claims no domain of ours; "" = they get no service',
+        help="endpoint of requests that nobody fits; where `auth` is listed, only when their From claims no domain of ours; "
+        '"" = they get no service',
     )
 
     _ways: tuple[tuple[str, Callable[[Request, Passage], Any]], ...] = attrs.field(init=False, default=())

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     Make = Callable[[Address, Contact | None, int], Contact]
 
+REMEMBERED = 512
+"""Letters of a Contact's parameters that are kept at most."""
 HOUR = 3600
 """RFC 3261 10.3: an interval of an hour or more is never too brief."""
 QUOTED = r'"(?:[^"\\]|\\.)*+"'
@@ -53,6 +55,8 @@ def decide(message: Message, aor: Aor, stored: Sequence[Contact], now: float, ma
     contacts = message.contacts
     if contacts is STAR:
         return _clear(message, change)
+    if len(contacts) > aor.max_contacts + len(live):  # each is compared with each: a datagram can hold eight thousand
+        return Reply(403, "Too Many Contacts", because=f"aor.{aor.id}: {len(contacts)} contacts in one REGISTER (max_contacts)")
     call_id, cseq = message.call_id, message.cseq.number
     after = change.after = live.copy()
     made: list[Contact] = []
@@ -155,12 +159,18 @@ def _fit(change: Change, aor: Aor) -> Reply | Change:
     return change
 
 
-@lru_cache(maxsize=4096)
 def without_expires(tail: str) -> str:
     """Return the parameters of a Contact as received, but for `expires`: what we grant is told by ourselves."""
+    return _remembered(tail) if len(tail) <= REMEMBERED else _without_expires(tail)
+
+
+def _without_expires(tail: str) -> str:
     if "expires" not in tail.lower():
         return tail
     return EXPIRES.sub(lambda found: found[1] or "", tail).rstrip(" \t")
+
+
+_remembered = lru_cache(maxsize=4096)(_without_expires)
 
 
 def path_of(message: Message, aor: Aor, *, needs_support: bool) -> tuple[str, ...] | Reply:

@@ -108,8 +108,10 @@ class TcpFlow(Flow):
     def _came(self, data: bytes) -> None:
         self.heard = now = self._engine.clock.now()
         framer = self._framer
+        found = False
         try:
             pieces = framer.feed(data)
+            found = bool(pieces)
             while pieces:
                 for piece in pieces:
                     if piece is PING:
@@ -126,7 +128,7 @@ class TcpFlow(Flow):
             return
         if not framer.pending:
             self.stuck_since = 0.0
-        elif not self.stuck_since:
+        elif found or not self.stuck_since:  # what is unfinished now began with this piece at the earliest
             self.stuck_since = now
 
     def _broken(self, error: Malformed) -> None:
