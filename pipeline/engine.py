@@ -431,7 +431,11 @@ class Pipeline:
                 outgoing.message = response
                 status = 500
         data = response.encode()
-        if transaction is not None:
+        if transaction is not None and reply.stateless and status >= 200 and transaction.silent:
+            # It began only because a step had to wait: what is stateless is not repeated to whoever the source may name.
+            self.transactions.forget(passage)
+            self._write(data, flow)
+        elif transaction is not None:
             transaction.respond(status, data, flow)
         else:
             if (not reply.stateless and not flow.reliable) or request.method == "INVITE":

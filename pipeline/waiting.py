@@ -46,6 +46,8 @@ class Waiting:
         """Call-ID of a passage that waits -> the passages of that call that came behind it."""
         self._deadlines: Fifo[Waiter] = Fifo(engine.clock, engine.plan.options.wait_seconds, self._late)
         self._count = 0
+        self._queued = 0
+        """Passages in all of `orders`."""
 
     def __len__(self) -> int:
         return self._count
@@ -87,8 +89,10 @@ class Waiting:
         queue = self.orders.get(message.call_id)
         if queue is None or not message.is_request or message.method == "CANCEL":
             return False
-        if len(queue) < self._engine.plan.options.waiting_per_source:
+        options = self._engine.plan.options
+        if len(queue) < options.waiting_per_source and self._queued < options.waiting:
             queue.append((passage, generation))
+            self._queued += 1
         else:
             self._engine.counts["refused.waiting"] += 1
         return True
@@ -121,8 +125,10 @@ class Waiting:
             return
         while queue:
             passage, generation = queue.popleft()
+            self._queued -= 1
             # Its own retransmission may have stood before it in the queue, and have been served.
-            if self._engine.transactions.match(passage.message, passage) is not None:
+            request: Any = passage.message
+            if self._engine.transactions.match(request, passage) is not None:
                 continue
             self._engine.walk(passage, generation.intercept, 0, generation)
             again = self.orders.get(waiter.call_id)

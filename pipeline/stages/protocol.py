@@ -57,6 +57,11 @@ class ServerTransaction:
         """Tell whether no final answer has been given yet."""
         return not self.final
 
+    @property
+    def silent(self) -> bool:
+        """Tell whether nothing has been sent yet, not even a 100."""
+        return self.machine is None or self.machine.kept is None
+
     def respond(self, status: int, data: bytes, flow: Flow) -> None:
         """Send an answer of the owner, and repeat it as the machine says."""
         self.flow = flow

@@ -45,7 +45,7 @@ class Proof:
         try:
             user = self.auth.users.user(ids, credentials.username)
         except Unavailable as error:
-            return Reply(503, headers=(("Retry-After", "5"),), because=f"auth: the credentials cannot be read: {error}")
+            return Reply(503, headers=(("Retry-After", "5"),), because=f"auth: the credentials cannot be read: {error}", stateless=True)
         if isinstance(user, Pending):
             return Wait(user, self.prove, because="auth: the credentials cannot be read")
         return self.prove(user)

@@ -117,7 +117,7 @@ class Identify:
                 return None
             return self._nobody(message, passage)
         except Unavailable as error:
-            return Reply(503, headers=(("Retry-After", "5"),), because=f"identify: the endpoints cannot be read: {error}")
+            return Reply(503, headers=(("Retry-After", "5"),), because=f"identify: the endpoints cannot be read: {error}", stateless=True)
 
     def _answered(self, message: Request, passage: Passage, at: int, found: Endpoint | None) -> Verdict | None:
         if found is None:

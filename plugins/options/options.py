@@ -46,37 +46,39 @@ class Options:
         """Answer for the server, or for the user that is meant.
 
         Answers are stateless, as RFC 3261 8.2.7 allows where nothing is changed: a retransmission is answered afresh and alike,
-        and a monitor's ping every few seconds leaves nothing behind for 32 of them.
+        and a monitor's ping every few seconds leaves nothing behind for 32 of them. Not so the answer to who has proved himself: his
+        retransmission would be taken for a replay (its nonce count is used) and challenged again.
         """
         if message.method != "OPTIONS":
             return None
         if self._engine.is_self(message.uri, passage.flow):
-            return Reply(200, "", self._offered(), stateless=True)
+            return Reply(200, "", self._offered(), stateless=not passage.identity)
         for step in self._engine.generation.invite_reply.steps:
             verdict = step(message, passage)
             if verdict is not None:
-                return self._as_options(verdict)
+                return self._as_options(verdict, passage)
         return None
 
-    def _as_options(self, verdict: Verdict | None) -> Verdict | None:
+    def _as_options(self, verdict: Verdict | None, passage: Passage) -> Verdict | None:
         """Turn what an INVITE would get into what this OPTIONS gets."""
         if isinstance(verdict, Wait):
             otherwise = verdict.otherwise
             return Wait(
                 verdict.pending,
-                partial(self._later, verdict.then),
-                None if otherwise is None else partial(self._later, otherwise),
+                partial(self._later, verdict.then, passage),
+                None if otherwise is None else partial(self._later, otherwise, passage),
                 verdict.because,
             )
         if isinstance(verdict, Claim):  # somebody would take the call: ready for it
-            return Reply(200, "", self._offered(), because=verdict.because or f"{verdict.servant} would take the call", stateless=True)
+            because = verdict.because or f"{verdict.servant} would take the call"
+            return Reply(200, "", self._offered(), because=because, stateless=not passage.identity)
         if verdict is None or isinstance(verdict, Drop):
             return verdict
         headers = (*verdict.headers, *self._offered()) if verdict.status < 300 else verdict.headers
-        return Reply(verdict.status, verdict.reason, headers, because=verdict.because, stateless=True)
+        return Reply(verdict.status, verdict.reason, headers, because=verdict.because, stateless=not passage.identity)
 
-    def _later(self, then: Callable[[Any], Verdict | None], value: Any) -> Verdict | None:
-        return self._as_options(then(value))
+    def _later(self, then: Callable[[Any], Verdict | None], passage: Passage, value: Any) -> Verdict | None:
+        return self._as_options(then(value), passage)
 
     def _offered(self) -> Fields:
         """Return Allow, Accept, Supported of this generation and what never changes."""

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 REMEMBERED = 512
 """Letters of a Contact's parameters that are kept at most."""
+MANY = 64
+"""Contacts that one REGISTER may name beyond what is bound and what may be: those it removes, or names twice."""
 HOUR = 3600
 """RFC 3261 10.3: an interval of an hour or more is never too brief."""
 QUOTED = r'"(?:[^"\\]|\\.)*+"'
@@ -55,7 +57,7 @@ def decide(message: Message, aor: Aor, stored: Sequence[Contact], now: float, ma
     contacts = message.contacts
     if contacts is STAR:
         return _clear(message, change)
-    if len(contacts) > aor.max_contacts + len(live):  # each is compared with each: a datagram can hold eight thousand
+    if len(contacts) > MANY + aor.max_contacts + len(live):  # each is compared with each: a datagram can hold eight thousand
         return Reply(403, "Too Many Contacts", because=f"aor.{aor.id}: {len(contacts)} contacts in one REGISTER (max_contacts)")
     call_id, cseq = message.call_id, message.cseq.number
     after = change.after = live.copy()

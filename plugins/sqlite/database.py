@@ -21,7 +21,7 @@ from pipeline.dal import TYPES, Backend, StorageError, Table, Unavailable, Unsto
 from . import schema
 from .cache import UNKNOWN, Cache
 from .outside import Outside
-from .rows import Rows, Unreadable
+from .rows import Rows, Unreadable, storable
 from .writer import Change, Writer
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ class Database(Backend):
             known: tuple[Any, ...] = answer
             return known
         fields = {name: value}
-        sql, values = (rows.select_one, [value]) if name == "id" else rows.where(fields)
+        sql, values = (rows.select_one, [storable(value)]) if name == "id" else rows.where(fields)
         try:
             # fetchall: a statement that was not read to its end would hold its snapshot, and the log could not be shortened
             found = rows.chosen(self._opened().execute(sql, values).fetchall(), fields)

@@ -123,7 +123,7 @@ class Rows:
                 terms.append(f'("{name}" {op} ?{unsaid if name != "id" else ""})')
             else:
                 continue
-            values.append(value)
+            values.append(storable(value))
         return self.select + (" WHERE " + " AND ".join(terms) if terms else ""), values
 
     def chosen(self, rows: Iterable[Sequence[Any]], fields: dict[str, Any]) -> tuple[Any, ...]:
