@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-FOLDER = Path("/work/shared/scenarios")
+FOLDER = Path(__file__).resolve().parents[3] / "shared/scenarios"
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason=f"{FOLDER} is not here; test_sipp.py drives scenarios of our own")
 
 REGISTRAR = [

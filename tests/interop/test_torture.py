@@ -18,7 +18,7 @@ import pytest
 
 from pipeline.sip import parse
 
-FOLDER = Path("/work/shared/torture")
+FOLDER = Path(__file__).resolve().parents[3] / "shared/torture"
 CASES = json.loads((FOLDER / "expected.json").read_text())["cases"] if FOLDER.is_dir() else {}
 pytestmark = pytest.mark.skipif(not CASES, reason=f"{FOLDER} is not here; tests/sip/test_torture.py tries the same points in memory")
 NETWORK = f"127.{60 + os.getpid() % 150}"  # of our own, so that several people can torture at once

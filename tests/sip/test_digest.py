@@ -24,7 +24,7 @@ from pipeline.sip.digest import (
     userhash,
 )
 
-SHARED = Path("/work/shared/digest/vectors.json")
+SHARED = Path(__file__).resolve().parents[3] / "shared/digest/vectors.json"
 
 ALICE = ("alice", "example.com", "secret", "REGISTER", "sip:example.com", b"")
 JUERGEN = ("jürgen", "büro.example", "paß wort", "INVITE", "sip:bob@example.com;transport=tcp", b"v=0")
