@@ -402,6 +402,8 @@ class Pipeline:
             return
         if status == 408 and transaction is None and request.method != "INVITE":
             self.counts["transactions.timeout"] += 1  # RFC 4320 4.2: by then nobody listens any more
+            passage.final = True
+            self.transactions.merges.pop(passage.merge, None)
             return
         response = Response.to(
             request,

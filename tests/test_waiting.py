@@ -105,3 +105,13 @@ def test_waits_are_bounded_for_one_source_and_in_all(sip, write):
     server.send(server.message("OPTIONS", source=third), third)
     assert [reply.status for reply in server.replies(third)] == [503]
     assert server.replies(other) == []
+
+
+def test_a_retransmission_meanwhile_does_not_end_the_request_that_waits(sip, write, plugin_of):
+    server = start(sip, write)
+    request = server.message("OPTIONS")
+    server.send(request)
+    server.send(request)
+    server.replies()
+    plugin_of(server, "waiter").pendings[0].resolve(None)
+    assert [reply.status for reply in server.replies()] == [200]

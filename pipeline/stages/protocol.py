@@ -132,7 +132,6 @@ class Transactions:
         if isinstance(found, bytes):
             self.engine.resend(found, self.back(passage))
             return Drop("stack: a retransmission; the stored answer was sent again")
-        passage.transaction = found
         if request.method == "ACK":
             if not ack_belongs(request, found.tag):
                 return Drop("stack: an ACK for another answer")
