@@ -1,5 +1,7 @@
 # Sipline: the commands of the house. Each does its own set-up; all they need is python3 (3.11 or newer), make and a package registry.
-PYTHON ?= python3
+# The distribution's Python when it will do: it is built with profile-guided optimisation, and a pyenv build, which is not by default,
+# takes a third more for every message (python bench/inside.py with either). `make PYTHON=...` decides otherwise.
+PYTHON ?= $(shell /usr/bin/python3 -c 'import sys, ensurepip; assert sys.version_info >= (3, 11); print(sys.executable)' 2>/dev/null || echo python3)
 VENV   ?= .venv
 BIN     = $(VENV)/bin
 STAMP   = $(VENV)/.ready

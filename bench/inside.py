@@ -5,12 +5,14 @@ python bench/inside.py [register|refresh|options|digest ...] [--profile]
 
 import asyncio
 import cProfile
+import gc
 import pathlib
 import pstats
 import sys
 import tempfile
 import time
 
+from pipeline.cli.run import MIDDLE, OLD, YOUNG
 from pipeline.config import Document, build
 from pipeline.engine import Pipeline
 from pipeline.flow import Flow
@@ -82,6 +84,9 @@ async def main():
             engine = Pipeline(plan, asyncio.get_running_loop())
             engine.bus.listen("step", print)
             await engine.start()
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(YOUNG, MIDDLE, OLD)  # as the server does
             flow = NullFlow()
             serial = 0
             best = 1e9

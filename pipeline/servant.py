@@ -34,7 +34,8 @@ class Lane:
 
     def __init__(self, servant: str) -> None:
         self.servant = servant
-        self.waiting: deque[tuple[Callable[[Passage], Any], Passage]] = deque()
+        self.waiting: deque[tuple[Callable[[Passage], Any], Passage]] | tuple[()] = ()
+        """Made when somebody has to wait, which is seldom."""
 
 
 class Lanes:
@@ -60,9 +61,12 @@ class Lanes:
         """Run `job(passage)` in the lane of `key`, now when it is free; False when the lane is full."""
         lane = self._lanes.get(key)
         if lane is not None:
-            if len(lane.waiting) >= self._limit:
+            waiting = lane.waiting
+            if not isinstance(waiting, deque):
+                waiting = lane.waiting = deque()
+            if len(waiting) >= self._limit:
                 return False
-            lane.waiting.append((job, passage))
+            waiting.append((job, passage))
             self.backlog += 1
             return True
         lane = self._lanes[key] = Lane(servant)

@@ -40,7 +40,12 @@ class Address:
             where, end, tail = text[1:].partition(">")
             if end and (not tail or tail[0] == ";"):
                 try:
-                    return Address("", Uri.parse(where), parameters.parse(tail, header) if tail else {}, tail, text)
+                    uri = Uri.parse(where)
+                    if not tail:
+                        return Address("", uri, {}, "", text)
+                    if tail[:5] == ";tag=" and tail[5:].isalnum() and tail.isascii():
+                        return Address("", uri, {"tag": tail[5:]}, tail, text)
+                    return Address("", uri, parameters.parse(tail, header), tail, text)
                 except Malformed:
                     return _careful(text, header)
         found = COMMON.fullmatch(text)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from .digest_read import Challenge, Credentials, parse_challenge, parse_credentials
@@ -102,11 +103,16 @@ def response_of(
         hashed = HASHES[algorithm.removesuffix("-sess")]
         if algorithm.endswith("-sess"):
             ha1 = hashed(_octets(f"{ha1}:{nonce}:{cnonce}"))
-    what = f"{method}:{uri}:{hashed(body)}" if qop == "auth-int" else f"{method}:{uri}"
-    ha2 = hashed(_octets(what))
+    ha2 = hashed(_octets(f"{method}:{uri}:{hashed(body)}")) if qop == "auth-int" else _ha2(hashed, method, uri)
     if not qop:
         return hashed(_octets(f"{ha1}:{nonce}:{ha2}"))
     return hashed(_octets(f"{ha1}:{nonce}:{nc}:{cnonce}:{qop}:{ha2}"))
+
+
+@lru_cache(maxsize=1024)
+def _ha2(hashed: Callable[[bytes], str], method: str, uri: str) -> str:
+    """H(A2), remembered: it is the same for all who register here, and no secret."""
+    return hashed(_octets(f"{method}:{uri}"))
 
 
 def expected(credentials: Credentials, ha1: str, method: str, body: bytes = b"") -> str:
@@ -117,6 +123,8 @@ def expected(credentials: Credentials, ha1: str, method: str, body: bytes = b"")
 
 def matches(wanted: str, given: str) -> bool:
     """Whether two responses are equal, in a time that does not tell how much of them is. Hex digits of either case."""
+    if given.isascii():
+        return hmac.compare_digest(wanted, given.lower())
     return hmac.compare_digest(_octets(wanted), _octets(given.lower()))
 
 

@@ -75,13 +75,17 @@ class Challenge(NamedTuple):
     domain: str
 
 
+_made = Credentials._make
+
+
 def parse_credentials(value: str, header: str = "Authorization") -> Credentials | None:
     """Read an Authorization value. None when its scheme is not Digest; Malformed says what is wrong with the others."""
     usual = USUAL.fullmatch(value)
     if usual is not None:
-        username, realm, nonce, uri, response, algorithm, qop, nc, cnonce, opaque = usual.groups("")
-        if username and realm and nonce and uri and response and (not qop or (nc and cnonce)):
-            return Credentials(username, realm, nonce, uri, response, algorithm, qop, nc, cnonce, opaque, False)
+        groups = usual.groups("")
+        # All of username, realm, nonce, uri and response; and with a qop (6) nc and cnonce.
+        if "" not in groups[:5] and (not groups[6] or (groups[7] and groups[8])):
+            return _made((*groups, False))
     return _careful(value, header)
 
 

@@ -34,8 +34,8 @@ def server_key(request: Request, method: str = "") -> str:
     if method == "ACK":
         method = "INVITE"
     via = request.via
-    branch = via.branch
-    if not has_cookie(branch):
+    branch = via.params.get("branch")
+    if branch is None or ((branch[:7] != COOKIE or len(branch) < 8) and not has_cookie(branch)):
         return _old_key(request, via, method)
     port = via.port or (5061 if via.transport in SECURE else 5060)
     return f"{branch} {via.host.lower()}:{port} {method} {request.call_id}"
@@ -61,17 +61,8 @@ def client_key(message: Message) -> str:
 
 def merge_key(request: Request) -> str:
     """What copies of one forked request that reached us on several ways have in common (8.2.2.2): only asked without a To tag."""
-    cseq = request.cseq
-    return f"{_from_tag(request)} {request.call_id} {cseq.number} {cseq.method}"
-
-
-def _from_tag(request: Request) -> str:
-    """The From tag, without the work of a typed address when the text is plain."""
-    params = (request.get("from") or "").rpartition(">")[2]
-    found = params.find(";tag=")
-    if found < 0 or '"' in params:
-        return request.from_.tag
-    return params[found + 5 :].partition(";")[0].rstrip()
+    number, method = request.cseq
+    return f"{request.from_.params.get('tag') or ''} {request.call_id} {number} {method}"
 
 
 def _old_key(request: Request, via: Via, method: str) -> str:

@@ -46,7 +46,14 @@ class Request(Message):
         more: dict[str, list[str]] | None = None,
         version: str = "SIP/2.0",
     ) -> None:
-        Message.__init__(self, head, body, raw, first, more)
+        # What Fields.__init__ does, without the call: one is made for every message.
+        self.head = head
+        self.body = body
+        self.raw = raw
+        if first is not None:
+            self.first = first
+            self.get = first.get  # type: ignore[method-assign, assignment]
+            self._more = more if more is not None else {}
         self.method = method
         self.uri_text = uri_text
         self.version = version
@@ -128,24 +135,40 @@ def answer(
     first = request.first
     more = request._more
     reason = reason or reason_of(status)
-    parts = [f"SIP/2.0 {status} {reason}"]
-    for key, name in ECHOED:
-        value = first.get(key)
-        if value is None:
-            continue
-        if key in more and key == "via":
-            parts.extend([f"{name}{item}" for item in more[key]])
-        elif key == "to" and to_tag and not (";" in value and TAGGED.search(value, value.rfind(">") + 1)):
-            parts.append(f"{name}{value};tag={to_tag}")
-        else:
-            parts.append(name + value)
+    try:
+        to = first["to"]
+        if to_tag and not (";" in to and TAGGED.search(to, to.rfind(">") + 1)):
+            to = f"{to};tag={to_tag}"
+        parts = [
+            f"SIP/2.0 {status} {reason}",
+            f"Via: {first['via']}",
+            f"From: {first['from']}",
+            f"To: {to}",
+            f"Call-ID: {first['call-id']}",
+            f"CSeq: {first['cseq']}",
+        ]
+        if more and "via" in more:
+            parts[2:2] = [f"Via: {value}" for value in more["via"][1:]]
+    except KeyError:
+        parts = _partly(request, status, reason, to_tag)
     if status == 100 and "timestamp" in first:
         parts.append(f"Timestamp: {first['timestamp']}")
     elif "record-route" in first and 100 < status < 300 and request.method in DIALOG_MAKERS:
         parts.extend([f"Record-Route: {value}" for value in request.all("record-route")])
-    parts.extend([f"{SPELLED.get(name) or _spelled(name)}: {value}" for name, value in headers])
+    for name, value in headers:  # a loop: Python 3.11 makes a function for every list comprehension
+        parts.append(f"{SPELLED.get(name) or _spelled(name)}: {value}")
     parts.append(f"Content-Length: {len(body)}")
     return Response(status, reason, _joined(parts), body)
+
+
+def _partly(request: Request, status: int, reason: str, to_tag: str) -> list[str]:
+    """The echoed lines of a request that lacks some of them."""
+    parts = [f"SIP/2.0 {status} {reason}"]
+    for key, name in ECHOED:
+        for value in request.all(key)[: None if key == "via" else 1]:
+            tagged = key != "to" or not to_tag or (";" in value and TAGGED.search(value, value.rfind(">") + 1))
+            parts.append(f"{name}{value}" if tagged else f"{name}{value};tag={to_tag}")
+    return parts
 
 
 class Answer(Protocol):
@@ -194,7 +217,13 @@ class Response(Message):
         more: dict[str, list[str]] | None = None,
         version: str = "SIP/2.0",
     ) -> None:
-        Message.__init__(self, head, body, raw, first, more)
+        self.head = head
+        self.body = body
+        self.raw = raw
+        if first is not None:
+            self.first = first
+            self.get = first.get  # type: ignore[method-assign, assignment]
+            self._more = more if more is not None else {}
         self.status = status
         self.reason = reason
         self.version = version

@@ -46,8 +46,7 @@ def _parse(data: bytes, head: str, empty: bytes, body: bytes, stream: bool) -> R
     breaks = len(lines) - 1
     if not empty:
         raise Malformed("Bad message: no empty line after the header fields")
-    joined = "".join(lines)
-    if "\n" in joined or "\r" in joined:
+    if head.count("\n") != breaks or head.count("\r") != breaks:
         raise Malformed("Bad header section: a line must end with CR LF")
     if breaks > MAX_FIELDS or len(head) > MAX_HEAD:
         raise Malformed("Bad header section: too large", status=513)

@@ -7,6 +7,7 @@ RFC 3261 section 20.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from .address import Address
@@ -26,6 +27,23 @@ class Cseq(NamedTuple):
 
     number: int
     method: str
+
+
+@lru_cache(maxsize=4096)
+def cseq_of(value: str) -> Cseq:
+    """Read a CSeq. Remembered: phones count from 1, so the same few values come all the time."""
+    digits, _, method = value.partition(" ")
+    if not (digits.isascii() and digits.isdigit() and method.isalpha() and method.isascii()):
+        form = CSEQ_FORM.fullmatch(value)
+        if form is None:
+            raise bad("CSeq", "it must be a number and a method")
+        digits, method = form.groups()
+    return Cseq(number(digits, CSEQ, "CSeq"), method)
+
+
+def hops_of(value: str) -> int:
+    """Read a Max-Forwards."""
+    return number(value, HOPS, "Max-Forwards")
 
 
 class _Star(list[Address]):
@@ -79,14 +97,7 @@ class Message(Fields):
     @once
     def cseq(self) -> Cseq:
         """CSeq."""
-        value = self._need("cseq")
-        digits, _, method = value.partition(" ")
-        if not (digits.isascii() and digits.isdigit() and method.isalpha() and method.isascii()):
-            form = CSEQ_FORM.fullmatch(value)
-            if form is None:
-                raise bad("CSeq", "it must be a number and a method")
-            digits, method = form.groups()
-        return Cseq(number(digits, CSEQ, "CSeq"), method)
+        return cseq_of(self._need("cseq"))
 
     @once
     def contacts(self) -> list[Address]:
@@ -125,7 +136,8 @@ class Message(Fields):
     @property
     def max_forwards(self) -> int | None:
         """Max-Forwards, 0 to 255, None when absent."""
-        return self._number("max-forwards", HOPS)
+        value = self.get("max-forwards")
+        return None if value is None else hops_of(value)
 
     @property
     def content_length(self) -> int | None:

@@ -36,7 +36,7 @@ COMPLETED_OCTETS = 1024
 class ServerTransaction:
     """One request that has begun to be served: its machine, its timers, who owns it."""
 
-    __slots__ = ("final", "flow", "key", "machine", "merge", "on_event", "passage", "reliable", "table", "tag", "timers")
+    __slots__ = ("cancelled_by", "final", "flow", "key", "machine", "merge", "on_event", "passage", "reliable", "sent", "table", "tag", "timers")
 
     def __init__(self, table: Transactions, passage: Passage, key: str, merge: int) -> None:
         self.table = table
@@ -51,6 +51,10 @@ class ServerTransaction:
         self.final = False
         self.on_event: Callable[[str], None] | None = None
         """Told "CANCEL", "ACK", "timeout" or "transport error"; who claims an INVITE may set it."""
+        self.sent = b""
+        """The last answer of the owner, for `again`."""
+        self.cancelled_by: Request | None = None
+        """The CANCEL that came: it may say why (RFC 3326)."""
 
     @property
     def open(self) -> bool:
@@ -65,6 +69,7 @@ class ServerTransaction:
     def respond(self, status: int, data: bytes, flow: Flow) -> None:
         """Send an answer of the owner, and repeat it as the machine says."""
         self.flow = flow
+        self.sent = data
         machine = self.machine
         if status == 408 and not isinstance(machine, InviteServer):
             self.table.forbidden(self)
@@ -84,6 +89,10 @@ class ServerTransaction:
         if self.final and isinstance(machine, NonInviteServer) and not machine.ended:
             self.table.complete(self.key, self.merge, data, self.reliable)
             self.release()
+
+    def again(self) -> None:
+        """Send the last answer again: repeating a 2xx to an INVITE, or a reliable 1xx, is its owner's work (RFC 3261 13.3.1.4, RFC 3262 3)."""
+        self.table.engine.resend(self.sent, self.flow)
 
     def release(self) -> None:
         """Let go of the request and of the flow it came by."""
@@ -149,7 +158,7 @@ class Transactions:
             return self.begin(passage)
         if passage.flow.reliable:
             return None
-        merge = passage.merge = 0 if request.to.tag else hash(merge_key(request))
+        merge = passage.merge = 0 if request.to.params.get("tag") else hash(merge_key(request))
         if merge and self.merges.setdefault(merge, passage.key) != passage.key:
             return Reply(482, "Merged Request", because="stack: this request came by another way already", stateless=True)
         return None
@@ -193,6 +202,7 @@ class Transactions:
         engine.respond(passage, Reply(200, because="stack: the CANCEL of an INVITE"))
         if not found.open:
             return
+        found.cancelled_by = request
         if found.on_event is not None:
             found.on_event("CANCEL")
         elif found.passage is not None:
@@ -219,8 +229,9 @@ class Transactions:
         if flow.reliable:
             return flow
         peer = flow.peer
-        via = passage.message.return_path  # type: ignore[attr-defined]
-        if via is None or via.rport is not None or (via.port or 5060) == peer[1]:
+        message: Any = passage.message
+        via = message.__dict__.get("via") or message.return_path  # the former when its syntax has been checked
+        if via is None or "rport" in via.params or (via.port or 5060) == peer[1]:
             return flow
         return flow.toward(reply_to(via, peer, reliable=False))
 

@@ -16,7 +16,7 @@ from pipeline.dialogs import by_its_own_way
 from pipeline.sip.digest import parse_credentials
 
 from .nonces import Nonces
-from .proof import Proof
+from .proof import look
 from .realm import Realm, domain_of
 from .rights import refusal
 from .users import Users
@@ -101,7 +101,7 @@ class Auth:
         if dialog is not None:
             if self.in_dialog == "never" or (self.in_dialog == "elsewhere" and by_its_own_way(dialog, passage)):
                 return None
-        elif message.to.tag:
+        elif message.to.params.get("tag"):
             return None  # of no dialog here: 481, whoever sent it
         elif message.method == "OPTIONS" and not self.challenge_options and self.engine.is_self(message.uri, passage.flow):
             return None
@@ -142,7 +142,7 @@ class Auth:
             else:
                 other = credentials.realm
         if ours:
-            return Proof(self, message, passage, realm, ours).look()
+            return look(self, message, passage, realm, ours)
         because = f"domain.{realm.domain.id}: credentials for the realm {other}" if other else _no_credentials(passage)
         return self.challenge(passage, realm, message.from_.uri.user or "", because, told="auth.challenged")
 

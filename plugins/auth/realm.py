@@ -49,7 +49,12 @@ def domain_of(domains: Domains, request: Request, flow: Flow) -> Domain:
     """Return the domain whose realm a request belongs to: a REGISTER's by where it is sent, another's by who sends it, else the first."""
     local = flow.local[0]
     if request.method == "REGISTER":
-        found = domains.of(request.uri.host, local) or domains.of(request.to.uri.host, local) or domains.of(request.from_.uri.host, local)
+        found = (
+            domains.named.get(request.uri.host)
+            or domains.of(request.uri.host, local)
+            or domains.of(request.to.uri.host, local)
+            or domains.of(request.from_.uri.host, local)
+        )
     else:
         found = domains.of(request.from_.uri.host, local) or domains.of(request.uri.host, local) or domains.of(request.to.uri.host, local)
     return found or domains.first

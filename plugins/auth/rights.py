@@ -19,12 +19,12 @@ ANONYMOUS = "anonymous.invalid"
 
 def refusal(engine: Pipeline, request: Request, passage: Passage, endpoint: Endpoint) -> Reply | None:
     """Return the 403 for what this endpoint may not do; None when it may."""
-    flow = passage.flow
+    aor_of, local = engine.domains.aor, passage.flow.local[0]
     caller = request.from_.uri
-    own = engine.aor_of(caller, flow)
+    own = aor_of(caller, local)
     if request.method == "REGISTER":
         to = request.to.uri
-        aor = own if to is caller else engine.aor_of(to, flow)
+        aor = own if to is caller else aor_of(to, local)  # URIs are remembered, so the usual To and From are one object
         if aor is None or aor not in endpoint.aors:
             return Reply(403, because=f"endpoint.{endpoint.id}: {aor or to} is none of its aors, it may not register it")
         if aor == own:

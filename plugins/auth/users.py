@@ -44,7 +44,7 @@ class Users:
         """Return the one of these credentials that has this user name, None, or a Pending of it."""
         users = self._users
         missing = False
-        for ident in ids:
+        for ident in ids:  # nearly always one
             known = users.get(ident)
             if known is None:
                 missing = True

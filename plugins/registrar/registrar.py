@@ -90,7 +90,7 @@ class Registrar:
             return Reply(
                 400, f"Bad To: {to.scheme} names no address of record", because="an address of record is a sip or sips URI (RFC 3261 10.2)"
             )
-        name = engine.aor_of(to, flow)
+        name = engine.domains.aor(to, flow.local[0])
         if name is None or to.host != uri.host:
             domain = engine.domain_of(uri.host, flow)
             if domain is None:  # we are no proxy that could forward it (step 1), so 8.2.2.1 applies
