@@ -14,12 +14,17 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pipeline.config.checked import Checked
+    from pipeline.core import Channel, Dialed, Hangup, Mixer, Relay, Script, Sound, Wanted
     from pipeline.dal import Backend
     from pipeline.engine import Pipeline
     from pipeline.flow import Flow, Target
     from pipeline.passage import Packet, Passage, Verdict
     from pipeline.pending import Pending
-    from pipeline.sip.message import Message
+    from pipeline.session import Session
+    from pipeline.sip.message import Message, Request, Response
 
 PROJECT = "sipline"
 
@@ -93,6 +98,39 @@ def invite_reply(message: Message, passage: Passage) -> Verdict | None:
     """Tell how an INVITE to the Request-URI of `message` would be answered, without doing it (RFC 3261 11.2)."""
 
 
+# -- application, within a session: supplements that add a header or veto a call in ten lines ------------------------
+
+
+@hookspec(firstresult=True)
+def session_begin(session: Session, message: Request, passage: Passage) -> Verdict | None:
+    """See the INVITE that begins a session, before it is routed. A `Reply` refuses the call; None lets it go on."""
+
+
+@hookspec(firstresult=True)
+def session_request(session: Session, message: Request, passage: Passage) -> Verdict | None:
+    """See a request inside a session (re-INVITE, UPDATE, INFO, BYE...), before the session acts. A `Reply` answers it instead."""
+
+
+@hookspec
+def session_response(session: Session, message: Response) -> None:
+    """See a response to a request of the session, before the session acts."""
+
+
+@hookspec
+def session_request_out(session: Session, message: Request) -> None:
+    """See, and edit, a request that the session is about to send: its INVITE too."""
+
+
+@hookspec
+def session_response_out(session: Session, message: Request, status: int) -> Iterable[tuple[str, str]] | None:
+    """Give header fields (name, value) to add to the answer with `status` that the session is about to give to `message`."""
+
+
+@hookspec
+def session_end(session: Session, hangup: Hangup) -> None:
+    """See that a session has ended, and why."""
+
+
 # -- integration: what is not SIP ------------------------------------------------------------------------------------
 
 
@@ -114,12 +152,46 @@ def credentials(realm: str, passage: Passage) -> tuple[str, dict[str, str]] | No
     """
 
 
+@hookspec(firstresult=True)
+def route_call(dialed: Dialed) -> Script | Pending | None:
+    """Give what is to be done with a call: an `async def script(channel)`, or a Pending of it; None: not mine.
+
+    It only decides and changes nothing: it is also asked what a call would get (RFC 3261 11.2). The call ends when the script returns.
+    """
+
+
+@hookspec(firstresult=True)
+def channel_application(name: str) -> Script | None:
+    """Give the step of that name for the `dialplan`: an `async def step(channel, argument)`; None: not mine."""
+
+
+@hookspec(firstresult=True)
+def channel_request(target: str, wanted: Wanted) -> list[Channel] | Pending | None:
+    """Turn a target's name into new outgoing channels, one for each place where it can be reached; None: not mine.
+
+    Nothing is sent before `channel.leg.call()`. Raises, or fails with, `core.Unroutable` when the target is known but cannot be called.
+    """
+
+
+@hookspec(firstresult=True)
+def media(need: str, channels: tuple[Channel, ...]) -> Sound | Relay | Mixer | None:
+    """Provide media: need is "sound" (one channel), "relay" (two) or "mix" (a conference). None: not mine; raises media.Unavailable."""
+
+
 # -- no family: allowed in every stage -------------------------------------------------------------------------------
 
 
 @hookspec
 def start(engine: Pipeline) -> Any:
     """Called once, before the listeners open. May be `async def`."""
+
+
+@hookspec
+def check(file: Checked) -> None:
+    """Say what is wrong with this plugin's part of pipeline.toml: `file.error(keys, what, what instead)`.
+
+    Called when a file is read (`sipline check`, start, reload), before anything starts. May not wait.
+    """
 
 
 @hookspec
@@ -131,8 +203,23 @@ FAMILIES: dict[str, frozenset[str]] = {
     "transport": frozenset({"listen", "connect", "transport"}),
     "protocol": frozenset({"protocol"}),
     "intercept": frozenset({"intercept", "intercept_out"}),
-    "application": frozenset({"application", "invite_reply"}),
-    "integration": frozenset({"store", "integration", "credentials"}),
+    "application": frozenset(
+        {
+            "application",
+            "invite_reply",
+            "session_begin",
+            "session_request",
+            "session_response",
+            "session_request_out",
+            "session_response_out",
+            "session_end",
+        }
+    ),
+    "integration": frozenset(
+        {"store", "integration", "credentials", "route_call", "channel_application", "channel_request", "media"}
+    ),
 }
-NO_FAMILY = frozenset({"start", "stop"})
-"""Hooks that may be implemented wherever a plugin is listed; these two alone may be `async def`."""
+NO_FAMILY = frozenset({"start", "stop", "check"})
+"""Hooks that may be implemented wherever a plugin is listed."""
+WAITING = frozenset({"start", "stop"})
+"""Hooks that may be `async def`."""

@@ -3,6 +3,7 @@
 from .backend import Backend, Conflict, ReadOnly, StorageError, Unavailable, Unstored
 from .layer import DURABILITIES, Layer, Mapping
 from .objects import TYPES, Aor, Auth, Contact, Domain, Endpoint, Identify, Stored, register, shared, version_of
+from .records import Cdr
 from .table import Table
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Aor",
     "Auth",
     "Backend",
+    "Cdr",
     "Conflict",
     "Contact",
     "Domain",

@@ -6,7 +6,7 @@ typed; see backend.py.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import attrs
 
@@ -33,6 +33,14 @@ class _Routes(dict[str, Callable[..., Any]]):
         raise Unstored(f"no backend stores the type {kind!r}: name one in [dal]")
 
 
+class View(NamedTuple):
+    """One reading of [dal]: which backends hold which type, and the way to each."""
+
+    mapping: dict[str, Mapping]
+    backends: dict[str, Backend]
+    routes: tuple[_Routes, _Routes, _Routes, _Routes]
+
+
 class Layer:
     """The objects of one server, wherever they are."""
 
@@ -40,30 +48,56 @@ class Layer:
 
     def __init__(self, mapping: dict[str, Mapping], backends: dict[str, Backend]) -> None:
         self._watchers: dict[str, tuple[Watcher, ...]] = {}
+        self.mapping: dict[str, Mapping] = {}
         self.backends: dict[str, Backend] = {}
+        self._get = self._find = self._owned = self._change = _Routes()
         self.use(mapping, backends)
 
     def use(self, mapping: dict[str, Mapping], backends: dict[str, Backend]) -> None:
-        """Map the types onto these backends; again at a reload, when who watches goes on watching and hears "changed"."""
-        again = bool(self.backends)
-        known = {id(backend) for backend in self.backends.values()}
+        """Map the types onto these backends."""
+        self.take(self.prepare(mapping, backends))
+
+    def prepare(self, mapping: dict[str, Mapping], backends: dict[str, Backend]) -> View:
+        """Have the backends make ready what is new to them; nothing is mapped anew before `take`. Raises what a backend raises."""
         routes = _Routes(), _Routes(), _Routes(), _Routes()
         for kind, where in mapping.items():
-            for name in where.backends:
-                backends[name].serve(kind, where.durability)
             chosen = tuple(backends[name] for name in where.backends)
+            served = self._chosen(kind)
+            for backend in chosen:
+                if not any(backend is known for known in served):
+                    backend.serve(kind, where.durability)
             way = chosen[0] if len(chosen) == 1 else Spread(kind, chosen)
             for table, method in zip(routes, _methods(way), strict=True):
                 table[kind] = method
-        for backend in backends.values():
+        return View(dict(mapping), dict(backends), routes)
+
+    def look(self, view: View) -> View:
+        """Answer by another view from now on, and return the former: for the moment in which a plugin of the next generation starts."""
+        former = View(self.mapping, self.backends, (self._get, self._find, self._owned, self._change))
+        self.mapping, self.backends = view.mapping, view.backends
+        self._get, self._find, self._owned, self._change = view.routes
+        return former
+
+    def take(self, view: View) -> None:
+        """Use what was prepared. Who watches a type that other backends hold now goes on watching and hears "changed"."""
+        known = {id(backend) for backend in self.backends.values()}
+        before = {kind: self._chosen(kind) for kind in {*self.mapping, *view.mapping}} if self.backends else {}
+        durable = {kind: where.durability for kind, where in self.mapping.items()}
+        self.look(view)
+        for kind, where in view.mapping.items():
+            for backend in self._chosen(kind):
+                if durable.get(kind, where.durability) != where.durability:
+                    backend.serve(kind, where.durability)
+        for backend in view.backends.values():
             if id(backend) not in known:
                 backend.watch(self._tell)
-        self.mapping = dict(mapping)
-        self.backends = dict(backends)
-        self._get, self._find, self._owned, self._change = routes
-        if again:
-            for kind in mapping:
+        for kind, chosen in before.items():
+            if list(map(id, chosen)) != list(map(id, self._chosen(kind))):
                 self._tell(kind, "changed", None)
+
+    def _chosen(self, kind: str) -> tuple[Backend, ...]:
+        where = self.mapping.get(kind)
+        return tuple(self.backends[name] for name in where.backends) if where is not None else ()
 
     def get(self, kind: str, ident: str) -> Any:
         """Return the object of this type and id, or None: at once or as a Pending, as all that follow."""

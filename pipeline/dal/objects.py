@@ -6,75 +6,41 @@ atomic change) and which fields can be searched without reading everything (`ind
 Contact; it is kept small, there are many.
 """
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from pipeline.option import option
+
+from .endpoint import Endpoint
+from .stored import TYPES, Stored, register, shared, strings, version_of
+from .stored import origin as origin_field
+from .stored import version as version_field
+
+__all__ = [
+    "ALGORITHMS",
+    "TYPES",
+    "Aor",
+    "Auth",
+    "Contact",
+    "Domain",
+    "Endpoint",
+    "Identify",
+    "Stored",
+    "digests",
+    "register",
+    "shared",
+    "strings",
+    "version_of",
+]
 
 if TYPE_CHECKING:
     Digests = dict[str, str]
 else:
     Digests = dict[str, str] | tuple[str, ...]  # how it may be written in the TOML file, which the schema reads here
 
-C = TypeVar("C", bound="type[Stored]")
-TYPES: dict[str, "type[Stored]"] = {}
 ALGORITHMS = {"MD5": 32, "SHA-256": 64, "SHA-512-256": 64}  # RFC 7616 6.1: algorithm -> hexadecimal digits
-
-
-class Stored:
-    """What all stored types have in common; the attrs classes below declare the fields themselves, `id` first."""
-
-    __slots__ = ()
-    kind: ClassVar[str] = ""  # the type's name, set by register()
-    owner: ClassVar[str] = ""  # the field that owns: "" = each object stands alone
-    indexed: ClassVar[tuple[str, ...]] = ()
-    hot: ClassVar[bool] = False  # read and written with every message: a backend that can keeps all of them in memory
-    id: str
-    origin: str
-    version: int
-
-
-def register(kind: str, cls: C) -> C:
-    """Make a type known by this name. A plugin may add its own; a name belongs to one class."""
-    known = TYPES.setdefault(kind, cls)
-    if known is not cls and (known.__module__, known.__qualname__) != (cls.__module__, cls.__qualname__):
-        raise ValueError(f"the stored type {kind!r} is already {known.__module__}.{known.__qualname__}")
-    cls.kind = kind
-    TYPES[kind] = cls
-    return cls
-
-
-def version_of(objects: Iterable[Any]) -> int:
-    """Return one number for this set of one owner's objects, for `if_version`: the highest version, and how many there are.
-
-    Each put gets a version never seen before and each delete makes the set smaller, so equal numbers are equal sets. For one
-    object it is its version, for none 0.
-    """
-    versions: list[int] = [stored.version for stored in objects]
-    if len(versions) == 1:
-        return versions[0]
-    return max(versions) + (len(versions) - 1 << 64) if versions else 0
-
-
-class _Shared(dict[str, str]):
-    def __missing__(self, text: str) -> str:
-        if len(self) >= 4096:
-            self.clear()
-        self[text] = text
-        return text
-
-
-shared: Callable[[str], str] = _Shared().__getitem__
-"""Return the one copy of a string that many objects hold (listener, user agent, node). Bounded: phones choose their user agents."""
-
-
-def strings(value: Any) -> tuple[str, ...]:
-    """Return a list of strings as the tuple it is kept as."""
-    if isinstance(value, str):
-        raise TypeError(f'must be a list, not "{value}"')
-    return tuple(value)
 
 
 def digests(value: Any) -> dict[str, str]:
@@ -95,33 +61,6 @@ def _right_length(_stored: Any, field: "attrs.Attribute[Any]", value: Any) -> No
             raise ValueError(f"{field.name} of {algorithm} must be {ALGORITHMS[algorithm]} hexadecimal digits")
 
 
-def _origin() -> Any:
-    return option(default="", help="the backend that holds this object; stamped by it")
-
-
-def _version() -> Any:
-    return option(default=0, help="changes with every write; stamped by the backend")
-
-
-@attrs.frozen(eq=False, weakref_slot=False)
-class Endpoint(Stored):
-    """A phone, a trunk or a gateway: who may talk to us and as whom."""
-
-    indexed = ("auth", "aors")
-
-    id: str = option(help="name of the endpoint")
-    auth: tuple[str, ...] = option(
-        default=(), converter=strings, refers="auth", help="credentials that prove this endpoint; [] = none are asked for"
-    )
-    aors: tuple[str, ...] = option(default=(), converter=strings, refers="aor", help="addresses of record it may register and call as")
-    trust_from: bool = option(default=False, help="whether it may use any From, as a trunk does")
-    identify_by: tuple[str, ...] = option(
-        default=(), converter=strings, help="ways of `identify` that may find it; [] = all that are configured"
-    )
-    origin: str = _origin()
-    version: int = _version()
-
-
 @attrs.frozen(eq=False, weakref_slot=False)
 class Auth(Stored):
     """A digest user (RFC 7616): a password, or its hashes for one realm."""
@@ -138,8 +77,8 @@ class Auth(Stored):
         secret=True,
         help='hashes of user:realm:password, as ["MD5:hex", "SHA-256:hex"]',
     )
-    origin: str = _origin()
-    version: int = _version()
+    origin: str = origin_field()
+    version: int = version_field()
 
     def __attrs_post_init__(self) -> None:
         if not self.username:
@@ -168,8 +107,13 @@ class Aor(Stored):
         default=3600, unit="s", validator=attrs.validators.ge(1), help="lifetime of a registration that names none"
     )
     support_path: bool = option(default=True, help="whether Path (RFC 3327) is accepted and kept")
-    origin: str = _origin()
-    version: int = _version()
+    contact: tuple[str, ...] = option(
+        default=(),
+        converter=strings,
+        help='where it can be reached besides, without registering: ["sip:gw@192.0.2.7", "<sip:b@192.0.2.8>;q=0.5"]',
+    )
+    origin: str = origin_field()
+    version: int = version_field()
 
 
 @attrs.frozen(eq=False, weakref_slot=False)
@@ -181,8 +125,8 @@ class Identify(Stored):
     id: str = option(help="name of the rule")
     endpoint: str = option(refers="endpoint", help="the endpoint that a matching source is")
     match: tuple[str, ...] = option(default=(), converter=strings, help='addresses and networks, as "192.0.2.0/24"')
-    origin: str = _origin()
-    version: int = _version()
+    origin: str = origin_field()
+    version: int = version_field()
 
 
 @attrs.frozen(eq=False, weakref_slot=False)
@@ -195,8 +139,8 @@ class Domain(Stored):
     algorithms: tuple[str, ...] = option(
         default=("MD5",), validator=_known_algorithms, help="digest algorithms offered, strongest first (RFC 8760 2.4)"
     )
-    origin: str = _origin()
-    version: int = _version()
+    origin: str = origin_field()
+    version: int = version_field()
 
     def __attrs_post_init__(self) -> None:
         if not self.realm:
@@ -226,9 +170,9 @@ class Contact(Stored):
     user_agent: str = option(default="", converter=shared, help="User-Agent of that REGISTER")
     endpoint: str = option(default="", refers="endpoint", help="the endpoint that registered it")
     node: str = option(default="", converter=shared, help="the node that holds its flow")
-    origin: str = _origin()
-    version: int = _version()
+    origin: str = origin_field()
+    version: int = version_field()
 
 
-for _kind, _cls in {"endpoint": Endpoint, "auth": Auth, "aor": Aor, "contact": Contact, "identify": Identify, "domain": Domain}.items():
+for _kind, _cls in {"auth": Auth, "aor": Aor, "contact": Contact, "identify": Identify, "domain": Domain}.items():
     register(_kind, _cls)

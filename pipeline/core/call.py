@@ -1,0 +1,54 @@
+"""A call: what the channels share that belong together, from the first one to the last one's end. Then its record is written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.core.channel import State
+
+if TYPE_CHECKING:
+    from pipeline.core.channel import Channel
+    from pipeline.core.core import Core
+
+
+class Call:
+    """The channels of one call. Made by `Core.channel`."""
+
+    __slots__ = ("answerer", "channels", "core", "created", "id", "owner", "variables")
+
+    def __init__(self, core: Core, ident: str) -> None:
+        self.core = core
+        self.id = ident
+        """Unique for ever: its record has the same."""
+        self.created = core.clock.time()
+        self.channels: list[Channel] = []
+        """Those that live, the first first."""
+        self.owner: Channel | None = None
+        """The first: who called, or who was called first."""
+        self.answerer: Channel | None = None
+        """Who answered the owner's call last."""
+        self.variables: dict[str, str] = {}
+        """Variables of the whole call, for whoever has something to say to another of its channels."""
+
+    def joined(self, channel: Channel) -> None:
+        """Take in a new channel."""
+        self.channels.append(channel)
+        if self.owner is None:
+            self.owner = channel
+            self.core.calls[self.id] = self
+            self.core.tell("call.begun", call=self)
+
+    def left(self, channel: Channel) -> None:
+        """Let go of a channel that has ended; the last one ends the call.
+
+        What was being called for the owner is called no longer when the owner is gone.
+        """
+        if channel not in self.channels:
+            return
+        self.channels.remove(channel)
+        if channel is self.owner and (channel.direction == "in" or channel.answered):
+            for other in tuple(self.channels):
+                if other.direction == "out" and other.state < State.UP and channel.hangup is not None:
+                    other.end(channel.hangup)
+        if not self.channels and self.core.calls.pop(self.id, None) is not None:
+            self.core.ended(self)

@@ -1,0 +1,101 @@
+"""Calls that the house places itself: a target is called, and when it answers something is done with it.
+
+Rule: whoever answers first is the call's owner. What he is shown as his caller is `caller`, or else whom he will be connected to; the
+second party is shown the first, as the first's own technology names it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from pipeline.core.call import Call
+from pipeline.core.causes import Hangup
+from pipeline.core.dial import Dial
+from pipeline.core.party import Party
+from pipeline.core.wanted import Ended, Wanted
+from pipeline.pending import Pending, finished, settle
+
+if TYPE_CHECKING:
+    from pipeline.core.channel import Channel
+    from pipeline.core.core import Core
+    from pipeline.core.dial import Outcome
+    from pipeline.core.wanted import Dialed, Script
+
+
+def originate(
+    core: Core,
+    target: str,
+    script: Script | None,
+    target2: str,
+    dialed: Dialed | None,
+    caller: Party,
+    seconds: float,
+    variables: dict[str, str],
+) -> Pending:
+    """Place the call; see `Core.originate`."""
+    if sum((script is not None, bool(target2), dialed is not None)) != 1:
+        raise ValueError("a call that is placed needs one thing to be done with it: a script, a second party or what was dialled")
+    result = Pending()
+    if caller == core.nobody:
+        caller = Party(number=target2 or (dialed.extension if dialed is not None else ""))
+    call = Call(core, core.engine.token(8))
+    wanted = Wanted(party=caller, seconds=seconds, variables=variables, call=call)
+
+    def placed(attempts: list[Channel]) -> None:
+        dial = Dial(core, None, attempts, seconds, "parallel")
+        dial.result.then(answered)
+        dial.begin()
+
+    def answered(pending: Pending) -> None:
+        outcome: Outcome = pending.value()
+        channel = outcome.answered
+        if channel is None:
+            result.fail(Ended(outcome.hangup))
+            return
+        call.owner = channel
+        if target2:
+            core.run(channel, lambda first: _join(core, first, target2, seconds, variables, result))
+            return
+        if dialed is not None:
+            core.incoming(channel, dialed)
+        elif script is not None:
+            core.run(channel, script)
+        result.resolve(channel)
+
+    def looked(pending: Pending) -> None:
+        try:
+            pending.value()
+        except Exception as error:
+            if not result.done:
+                result.fail(error)
+
+    try:
+        found = settle(core.request(target, wanted), placed)
+    except Exception as error:
+        return Pending.failed(error)
+    if isinstance(found, Pending):
+        found.then(looked)
+    return result
+
+
+async def _join(core: Core, first: Channel, target: str, seconds: float, variables: dict[str, str], result: Pending) -> None:
+    """Call the second party on behalf of the first, and wait for the end of their conversation."""
+    first.application = f"originate({target})"
+    try:
+        wanted: Any = core.request(target, Wanted(caller=first, party=first.party, seconds=seconds, variables=variables))
+        outcome = await core.dial(first, await finished(wanted), seconds)
+    except asyncio.CancelledError:
+        if not result.done:
+            result.fail(Ended(first.hangup or Hangup()))
+        raise
+    except Exception as error:
+        if not result.done:
+            result.fail(error)
+        raise
+    if outcome.bridge is None:
+        result.fail(Ended(outcome.hangup))
+        first.end(outcome.hangup)
+        return
+    result.resolve(first)
+    await outcome.bridge.over()

@@ -1,0 +1,115 @@
+"""The stored type `endpoint`: a phone, a trunk or a gateway, and how calls with it are made.
+
+Rule: an option stands here when some code reads it, under the name that Asterisk's res_pjsip has for it where it means the same.
+Who reads which: plugins/channel (identity.py, limits.py, targets.py, session.py), the routing and media plugins.
+"""
+
+import attrs
+
+from pipeline.option import option
+
+from .stored import Stored, register, strings
+from .stored import origin as origin_field
+from .stored import version as version_field
+
+__all__ = ["Endpoint"]
+
+SHORTEST_SESSION = 90  # RFC 4028 4
+
+
+@attrs.frozen(eq=False, weakref_slot=False)
+class Endpoint(Stored):
+    """A phone, a trunk or a gateway: who may talk to us and as whom."""
+
+    indexed = ("auth", "aors")
+
+    id: str = option(help="name of the endpoint")
+    auth: tuple[str, ...] = option(
+        default=(), converter=strings, refers="auth", help="credentials that prove this endpoint; [] = none are asked for"
+    )
+    aors: tuple[str, ...] = option(
+        default=(), converter=strings, refers="aor", help="addresses of record it may register and call as, and by which it is called"
+    )
+    trust_from: bool = option(default=False, help="whether it may use any From, as a trunk does")
+    identify_by: tuple[str, ...] = option(
+        default=(), converter=strings, help="ways of `identify` that may find it; [] = all that are configured"
+    )
+
+    # whom it may call, and how often at once
+    context: str = option(default="default", help="the extensions that its calls are looked up in")
+    max_calls: int = option(
+        default=0, validator=attrs.validators.ge(0), help="calls it may have at once, in and out together; 0 = no limit"
+    )
+
+    # who it is said to be, and is told (RFC 3261 8.1.1.3, RFC 3323, RFC 3325)
+    caller_id: str = option(default="", help='who its calls are from, for others to see: "Alice <100>"; "" = what its From says')
+    privacy: bool = option(default=False, help="whether its calls are anonymous for others, as if it had sent Privacy: id")
+    trust_id_inbound: bool = option(
+        default=False, help="whether P-Asserted-Identity, Remote-Party-ID and Diversion that it sends are believed (RFC 3325 5)"
+    )
+    trust_id_outbound: bool = option(
+        default=False, help="whether it is told who a caller is who wants to be anonymous (RFC 3325 7); it must keep that to itself"
+    )
+    send_pai: bool = option(default=True, help="whether it is told by P-Asserted-Identity whom it is connected to")
+    send_rpid: bool = option(default=False, help="whether it is told by Remote-Party-ID whom it is connected to")
+    send_diversion: bool = option(default=True, help="whether it is told by Diversion who has forwarded a call (RFC 5806)")
+    from_user: str = option(default="", help='user of the From of calls to it, as trunks want it; "" = the caller\'s number')
+    from_domain: str = option(default="", help='domain of the From of calls to it; "" = our own')
+
+    # the way to it
+    outbound_proxy: str = option(default="", help='URI that its requests are routed through, as "sip:proxy.example.net;lr"')
+    outbound_auth: tuple[str, ...] = option(
+        default=(), converter=strings, refers="auth", help="credentials with which we answer when it asks us (401, 407); their realm is any"
+    )
+    follow_redirect: bool = option(
+        default=True, help="whether we go where a 3xx of its says, each place once; false tells the caller to go there"
+    )
+
+    # sessions
+    rel100: str = option(
+        default="yes",
+        validator=attrs.validators.in_(("no", "yes", "peer_supported", "required")),
+        help='reliable provisional responses (RFC 3262): "no" refuses them, "yes" sends them to who requires them, "peer_supported" to who'
+        ' supports them, "required" asks it for them',
+    )
+    timers: str = option(
+        default="yes",
+        validator=attrs.validators.in_(("no", "yes", "required", "always")),
+        help='session timers (RFC 4028): "yes" when it supports them, "required" refuses it otherwise, "always" refreshes also without it',
+    )
+    timers_min_se: int = option(
+        default=90,
+        unit="s",
+        validator=attrs.validators.ge(SHORTEST_SESSION),
+        help="shortest interval of a session timer that it may ask for",
+    )
+    timers_sess_expires: int = option(
+        default=1800, unit="s", validator=attrs.validators.ge(SHORTEST_SESSION), help="interval of a session timer that we ask it for"
+    )
+    dtmf_mode: str = option(
+        default="rfc4733",
+        validator=attrs.validators.in_(("rfc4733", "info", "inband", "auto")),
+        help='how digits are sent to it: in RTP, by INFO, as tones, or "auto": in RTP where it was agreed, otherwise as tones',
+    )
+
+    # media
+    media: str = option(default="", help='the plugin that provides its media, as "media_local"; "" = any that can')
+    media_encryption: str = option(
+        default="no",
+        validator=attrs.validators.in_(("no", "sdes", "dtls")),
+        help='how its media are encrypted, with a provider that can: "sdes" SRTP with keys in the description, "dtls" DTLS-SRTP',
+    )
+    use_avpf: bool = option(default=False, help="whether its media use AVPF (RFC 4585), as browsers do")
+    ice_support: bool = option(default=False, help="whether it is offered ICE candidates")
+    rtcp_mux: bool = option(default=False, help="whether it is offered RTCP on the port of RTP (RFC 5761)")
+    codecs: tuple[str, ...] = option(
+        default=(),
+        converter=strings,
+        help='codecs offered to it and taken from it, the best first, as ["PCMA", "PCMU"]; [] = all that are there',
+    )
+
+    origin: str = origin_field()
+    version: int = version_field()
+
+
+register("endpoint", Endpoint)
