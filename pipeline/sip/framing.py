@@ -59,6 +59,10 @@ class Framer:
         """Octets of an unfinished message: a transport closes a connection that never finishes it."""
         return len(self._buffer)
 
+    def rest(self, most: int) -> bytes:
+        """Return what has not been cut yet, at most so many octets: of a stream that is broken, what cannot be followed."""
+        return bytes(self._buffer[:most])
+
     def feed(self, data: bytes) -> list[bytes | Keepalive]:
         """Take octets, return the messages and keepalives they complete.
 

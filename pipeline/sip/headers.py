@@ -22,7 +22,7 @@ LISTED = (
     "Accept Accept-Contact Accept-Encoding Accept-Language Accept-Resource-Priority Alert-Info Allow Allow-Events Call-Info Contact "
     "Content-Encoding Content-Language Diversion Error-Info Feature-Caps Geolocation History-Info In-Reply-To P-Asserted-Identity "
     "P-Associated-URI P-Early-Media P-Preferred-Identity Path Permission-Missing Proxy-Require Reason Record-Route Recv-Info "
-    "Reject-Contact Request-Disposition Require Resource-Priority Route "
+    "Reject-Contact Remote-Party-ID Request-Disposition Require Resource-Priority Route "
     "Security-Client Security-Server Security-Verify Service-Route Supported "
     "Unsupported User-to-User Via Warning"
 )

@@ -27,6 +27,8 @@ __all__ = ["DIALOG_MAKERS", "REASONS", "STAR", "Cseq", "Message", "Request", "Re
 TAGGED = re.compile(r";[ \t]*+tag[ \t]*+=", re.IGNORECASE)  # looked for behind the last ">": linear, whatever stands before it
 # What makes a dialog: RFC 3261 section 12.1, RFC 6665 section 4.4.1 (SUBSCRIBE, NOTIFY), RFC 3515 section 2.4.4.
 DIALOG_MAKERS = frozenset(("INVITE", "SUBSCRIBE", "REFER", "NOTIFY"))
+WRITTEN = {**SPELLED, **{name: name for name in SPELLED.values()}}
+"""A field name as key or as its RFC writes it -> as its RFC writes it: hot, each message of ours has a dozen."""
 ECHOED = (("via", "Via: "), ("from", "From: "), ("to", "To: "), ("call-id", "Call-ID: "), ("cseq", "CSeq: "))
 
 
@@ -246,7 +248,7 @@ def _joined(lines: list[str]) -> str:
 
 
 def _head(start: str, headers: Iterable[tuple[str, str]], body: bytes) -> str:
-    named = [(SPELLED.get(name) or _spelled(name), value) for name, value in headers]
+    named = [(WRITTEN.get(name) or _spelled(name), value) for name, value in headers]
     lines = [start, *(f"{name}: {value}" for name, value in named)]
     if not any(name == "Content-Length" for name, _ in named):
         lines.append(f"Content-Length: {len(body)}")
