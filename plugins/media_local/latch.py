@@ -1,0 +1,72 @@
+"""From whom media are taken, and where they go: symmetric RTP (RFC 4961) with the protection that it needs.
+
+Rule: the address that the peer has described counts at once. Another one counts after a few packets in sequence of one SSRC, and then it
+alone: from whom else something comes is a stranger. Whoever moves (a NAT forgets) keeps its SSRC, and the old place has fallen silent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipeline.flow import Address
+
+ENOUGH = 3
+"""Packets in sequence that make a source the source."""
+SILENT = 1.0
+"""Seconds for which nothing came from the old place before a new one counts."""
+CANDIDATES = 8
+
+
+class Latch:
+    """Decides who the peer is."""
+
+    def __init__(self, *, symmetric: bool = True) -> None:
+        self.symmetric = symmetric
+        self.described: Address | None = None
+        """Where the peer said that it is."""
+        self.source: Address | None = None
+        """Where it is; None: nothing came yet."""
+        self.strangers = 0
+        """Packets that came from somebody else."""
+        self._candidates: dict[tuple[Address, int], list[int]] = {}
+
+    @property
+    def destination(self) -> Address | None:
+        """Where media are to be sent."""
+        return (self.source or self.described) if self.symmetric else self.described
+
+    def describe(self, address: Address) -> None:
+        """Take what the peer's description says. Unchanged, it changes nothing; changed, it is to be learned anew."""
+        if address != self.described:
+            self.described, self.source = address, None
+            self._candidates.clear()
+
+    def admit(self, source: Address, ssrc: int, sequence: int, *, known: int | None, silent: float) -> bool:
+        """Tell whether a packet from somewhere else than `source` is the peer's; it may be its `source` from now on.
+
+        `known` is the SSRC of the peer so far, `silent` for how many seconds nothing came from it.
+        """
+        if source == self.described or (not self.symmetric and self.described is not None and source[0] == self.described[0]):
+            self.source = source
+            self._candidates.clear()
+            return True
+        if not self.symmetric or (self.source is not None and (ssrc != known or silent < SILENT)):
+            self.strangers += 1
+            return False
+        key = (source, ssrc)
+        seen = self._candidates.get(key)
+        if seen is None:
+            if len(self._candidates) >= CANDIDATES:
+                del self._candidates[next(iter(self._candidates))]
+            self._candidates[key] = [sequence, 1]
+        elif sequence == (seen[0] + 1) & 0xFFFF:
+            seen[0], seen[1] = sequence, seen[1] + 1
+            if seen[1] >= ENOUGH:
+                self.source = source
+                self._candidates.clear()
+                return True
+        else:
+            seen[:] = sequence, 1
+        self.strangers += 1
+        return False

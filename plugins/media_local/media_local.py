@@ -1,0 +1,139 @@
+"""The plugin: its options, and who is served. Sound and conferences always; a relay when it is asked for, or when nobody else passes media.
+
+Rule: a channel's wish stands in its variable `media` (its endpoint's option); "" is no wish.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import attrs
+
+from pipeline import hookimpl, option, plugin
+from pipeline.core.media import Unavailable
+
+from . import player
+from .codecs import ALIASES, CODECS
+from .mixer import Mixer
+from .relay import Relay
+from .room import Room
+from .sound import Sound
+
+if TYPE_CHECKING:
+    from pipeline.core.channel import Channel
+    from pipeline.engine import Pipeline
+
+DIRECT = "media_direct"
+
+
+def _ports(text: str) -> tuple[int, int]:
+    first, dash, last = text.partition("-")
+    if not dash or not first.strip().isdigit() or not last.strip().isdigit():
+        raise ValueError(f'"{text}" is no range of ports: write it as "16384-32767"')
+    low, high = int(first), int(last)
+    if not 1024 <= low < high <= 65535 or high - low < 3:
+        raise ValueError(f'"{text}": ports are 1024 to 65535, the lower first, four at least')
+    return low, high
+
+
+def _valid_ports(_instance: Any, _attribute: attrs.Attribute[Any], value: str) -> None:
+    _ports(value)
+
+
+def _valid_codecs(_instance: Any, attribute: attrs.Attribute[Any], value: list[str]) -> None:
+    known = {*CODECS, *ALIASES}
+    unknown = [name for name in value if name.lower() not in known]
+    if unknown or not value:
+        raise ValueError(f"{attribute.name}: {', '.join(unknown) or 'none'} cannot be spoken here; there are {', '.join(CODECS)}")
+
+
+@plugin
+class MediaLocal:
+    """Media built in: RTP, G.711 and L16, sounds, recordings, digits, conferences, a relay between codecs."""
+
+    stage: ClassVar[str] = "integration"
+
+    ports: str = option("16384-32767", validator=_valid_ports, help='range of UDP ports for media, as "16384-32767"; each stream takes two')
+    bind: list[str] = option(
+        factory=list, help="our addresses for media, one per address family; [] = the address from which the peer is reached"
+    )
+    advertise: str = option("", help='address that peers are told to send to, where a NAT stands between; "" = the bound one')
+    codecs: list[str] = option(
+        factory=lambda: ["ulaw", "alaw", "l16"], validator=_valid_codecs, help=f"codecs offered, the best first, of {', '.join(CODECS)}"
+    )
+    sounds: list[str] = option(
+        factory=list, help='folders where played sounds are looked for by name; after them those that come with Sipline: "welcome", "menu"'
+    )
+    hold_music: str = option("hold", help='what a relay plays to whom the other side has put on hold; "" = what the other side sends')
+    symmetric: bool = option(
+        default=True, help="whether media go to where they come from (RFC 4961), not to where the peer says that it is"
+    )
+    rtp_timeout: float = option(
+        60.0, unit="s", validator=attrs.validators.ge(0), help="a call from whose peer no packet came for so long is dead; 0 = never"
+    )
+    inband: bool = option(default=True, help="whether digits are heard as tones from peers that do not offer them as events (RFC 4733)")
+
+    _room: Room | None = attrs.field(init=False, default=None)
+    _passes: bool = attrs.field(init=False, default=True)
+
+    @hookimpl
+    def start(self, engine: Pipeline) -> None:
+        """Make ready; no port is bound before a call needs it."""
+        self._passes = DIRECT not in {listing.name for listing in engine.generation.listings()}
+        self._room = Room(
+            engine,
+            engine.name_of(self),
+            ports=_ports(self.ports),
+            codecs=",".join(self.codecs),
+            sounds=tuple(self.sounds),
+            advertise=self.advertise,
+            bind=tuple(self.bind),
+            symmetric=self.symmetric,
+            timeout=self.rtp_timeout,
+            hold_music=self.hold_music,
+            inband=self.inband,
+        )
+        if self.hold_music:
+            self.find_sound(self.hold_music)
+
+    def find_sound(self, name: str) -> None:
+        """Look whether there is a sound of this name, as `sipline check` does for dialplans; raises OSError when there is none."""
+        if name == player.SILENCE or name.startswith("tone:"):
+            return
+        player.find(name, self._folders())
+
+    def sound_names(self) -> set[str]:
+        """Return the names of all sounds that are files, for whoever has misspelt one."""
+        folders = [*self._folders(), player.OURS]
+        return {str(file.relative_to(folder).with_suffix("")) for folder in folders if folder.is_dir() for file in folder.rglob("*.wav")}
+
+    def _folders(self) -> list[Path]:
+        return [Path(folder).expanduser() for folder in self.sounds]
+
+    @hookimpl
+    def media(self, need: str, channels: tuple[Channel, ...]) -> Sound | Relay | Mixer | None:
+        """Provide."""
+        room = self._room
+        if room is None:
+            raise Unavailable("the server is stopping")
+        if need == "sound":
+            return Sound(room, channels[0])
+        if need == "mix":
+            return Mixer(room)
+        wishes = {channel.variables.get("media", "") for channel in channels}
+        if need != "relay" or wishes - {"", DIRECT, room.provider}:
+            return None
+        return Relay(room, channels) if self._passes or room.provider in wishes else None
+
+    def stats(self) -> dict[str, int]:
+        """Return the counters that `sipline show stats` shows."""
+        room = self._room
+        if room is None:
+            return {}
+        return {"streams": room.ports.used, "paced": len(room.pace), "beats_missed": room.pace.skipped}
+
+    @hookimpl
+    def stop(self) -> None:
+        """Nothing new; what is open its channels close."""
+        self._room = None

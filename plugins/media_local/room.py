@@ -1,0 +1,133 @@
+"""What all media of this plugin share: the network, the ports, the two wheels, the sounds that were read.
+
+Rule: time, chance and the network come from the engine, so all of it runs on the virtual ones too.
+"""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pipeline.core.media import Unavailable
+from pipeline.datagrams import literal
+
+from .codecs import FRAME, named
+from .pacing import Wheel
+from .ports import Ports
+from .wav import Shelf
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipeline.core.channel import Channel
+    from pipeline.engine import Pipeline
+
+    from .codecs import Codec
+    from .player import Playing
+
+T = TypeVar("T")
+
+PACE_SLOTS, HOUSE_SLOTS = 10, 20
+HOUSE = 1.0
+"""Seconds between two looks at a stream: reports are due every five, a dead peer is found a second late."""
+NOWHERE = "192.0.2.1"
+"""RFC 5737: an address that stands for the rest of the world when nothing is known about a peer."""
+
+
+class Room:
+    """Made once, by the plugin."""
+
+    def __init__(
+        self,
+        engine: Pipeline,
+        name: str,
+        *,
+        ports: tuple[int, int],
+        codecs: str = "ulaw, alaw, l16",
+        sounds: tuple[str, ...] = (),
+        advertise: str = "",
+        bind: tuple[str, ...] = (),
+        symmetric: bool = True,
+        timeout: float = 0.0,
+        hold_music: str = "",
+        inband: bool = True,
+    ) -> None:
+        self.engine = engine
+        self.provider = name
+        self.network = engine.network
+        self.clock = engine.clock
+        self.now = engine.clock.now
+        self.time = engine.clock.time
+        self.random = random.Random(engine.token(16))  # noqa: S311  seeded with what cannot be guessed, or by a test
+        self.cname = f"{engine.token(4)}@sipline".encode()
+        self.ports = Ports(*ports, start=self.random.randrange(32768))
+        self.pace = Wheel(engine.clock, FRAME, PACE_SLOTS, self.failed)
+        self.house = Wheel(engine.clock, HOUSE, HOUSE_SLOTS, self.failed)
+        self.shelf = Shelf()
+        self.reading: dict[tuple[Path, int], list[Playing]] = {}
+        """Files that a thread is reading, and who waits for them."""
+        self.codecs = named(codecs)
+        self.sounds = tuple(Path(folder).expanduser() for folder in sounds)
+        self.advertise = advertise
+        self.bind = bind
+        self.symmetric = symmetric
+        self.timeout = timeout
+        self.hold_music = hold_music
+        self.inband = inband
+
+    def failed(self, error: Exception) -> None:
+        """Count and tell that something raised that a timer or a packet had called."""
+        self.engine.counts["failed." + self.provider] += 1
+        self.engine.tell("step.failed", plugin=self.provider, stage="integration", error=repr(error), exception=error)
+
+    def in_thread(self, work: Callable[[], T], done: Callable[[T | None, Exception | None], object]) -> None:
+        """Do some work in a thread, then call done(result, error) on the loop."""
+        future = self.engine.loop.run_in_executor(None, work)
+
+        def over(_: Any) -> None:
+            if future.cancelled():
+                return
+            error = future.exception()
+            if error is None:
+                done(future.result(), None)
+            elif isinstance(error, Exception):
+                done(None, error)
+
+        future.add_done_callback(over)
+
+    def codecs_of(self, channel: Channel) -> tuple[Codec, ...]:
+        """Return the codecs for a channel, the best first: its endpoint's, so far as they are ours, else the plugin's."""
+        wanted = channel.variables.get("codecs", "")
+        return (named(wanted) if wanted else self.codecs) or ()
+
+    def timeout_of(self, channel: Channel) -> float:
+        """Return after how many silent seconds a channel is dead; 0: never."""
+        try:
+            return float(channel.variables.get("rtp_timeout") or self.timeout)
+        except ValueError:
+            return self.timeout
+
+    def host_for(self, channel: Channel, peer: str = "") -> str:
+        """Return our address for the media of a channel whose peer described itself as being at `peer`; raises Unavailable.
+
+        A peer that has not said anything yet is where its signalling is: the driver sets the variable `media_address` to our address there.
+        """
+        toward = peer or channel.variables.get("media_address", "")
+        six = ":" in toward
+        fitting = [host for host in self.bind if (":" in host) == six]
+        if fitting:
+            return fitting[0]
+        if not peer and literal(toward):
+            return toward
+        try:
+            if peer and literal(peer):
+                return self.network.local_for((peer, 9))
+            for _, _, local in self.engine.listeners:
+                if local[0] not in {"0.0.0.0", "::"}:  # noqa: S104  (compared with)
+                    return local[0]
+            return self.network.local_for((NOWHERE, 9))
+        except OSError as error:
+            if not peer:
+                return "127.0.0.1"  # a machine without a network talks to itself
+            raise Unavailable(f"there is no way to {peer}: {error}") from error
