@@ -1,0 +1,131 @@
+"""The channel driver for SIP: what comes begins a session, what the core wants called begins one too. RFC 3261 13, architecture section 1.
+
+Rule: dispatch and nothing else. `driver` holds the sessions, `incoming`, `outgoing` and `in_dialog` do the work.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import attrs
+
+from pipeline import Claim, Pending, Reply, Wait, hookimpl, plugin
+from pipeline.core import Cause, Dialed, Hangup, Unroutable
+from pipeline.dal import StorageError
+
+from .bodies import SDP
+from .causes import status_of
+from .driver import EXTENSIONS, Driver
+from .identity import caller_of
+from .session import SERVANT
+from .targets import NOBODY
+
+if TYPE_CHECKING:
+    from pipeline import Message, Passage, Request, Verdict
+    from pipeline.core import Channel as CoreChannel
+    from pipeline.core import Wanted
+    from pipeline.engine import Pipeline
+
+
+@plugin
+class Channel:
+    """Takes and places calls: INVITE sessions as legs of the channel core. RFC 3261 12 to 15."""
+
+    stage: ClassVar[str] = "application"
+    after: ClassVar[tuple[str, ...]] = ("registrar",)
+    methods: ClassVar[tuple[str, ...]] = ("INVITE", "ACK", "CANCEL", "BYE", "PRACK", "UPDATE", "INFO")
+    accepts: ClassVar[tuple[str, ...]] = (SDP, "multipart/mixed", "application/dtmf-relay", "application/dtmf")
+    extensions: ClassVar[tuple[str, ...]] = EXTENSIONS
+    needs: ClassVar[tuple[str, ...]] = ("endpoint", "aor", "contact")
+
+    driver: Any = attrs.field(init=False, default=None)
+
+    @hookimpl
+    def start(self, engine: Pipeline) -> None:
+        """Take over the sessions that live, if this is a reload."""
+        self.driver = engine.state(self, lambda: Driver(engine))
+
+    @hookimpl
+    def application(self, message: Request, passage: Passage) -> Verdict | None:
+        """Take an INVITE; what belongs inside a session and names none is 481."""
+        method = message.method
+        if method != "INVITE":
+            return Reply(481, because=f"channel: a {method} of no session", stateless=True) if method in self.methods else None
+        if "accept" in message.first and (refused := self._unacceptable(message)) is not None:
+            return refused
+        if self.driver.engine.domain_of(message.uri.host, passage.flow) is None:
+            return Reply(404, because=f"channel: {message.uri} is in no domain of ours")
+        session = self.driver.incoming(passage.endpoint)
+        return Claim(SERVANT, session.id, session.begin)
+
+    @hookimpl
+    def invite_reply(self, message: Message, passage: Passage) -> Verdict | None:
+        """Say what a call to this URI would get: ask who routes, without calling."""
+        engine = self.driver.engine
+        uri = message.uri  # type: ignore[attr-defined]
+        if engine.domain_of(uri.host, passage.flow) is None:
+            return Reply(404, because=f"channel: {uri} is in no domain of ours")
+        endpoint = passage.endpoint or NOBODY
+        caller = caller_of(message, endpoint, engine, passage.flow)  # type: ignore[arg-type]
+        dialed = Dialed(endpoint.context, uri.user_unescaped, uri.text, caller, endpoint.id, "sip")
+        found = engine.generation.hooks["integration"].route_call(dialed=dialed)
+        if isinstance(found, Pending):
+            return Wait(found, partial(self._routed, dialed), _unavailable, because="route_call")
+        return self._routed(dialed, found)
+
+    def _routed(self, dialed: Dialed, script: Any) -> Verdict:
+        if script is None:
+            return _refusal(Hangup(Cause.UNALLOCATED))
+        try:
+            places = self.driver.targets.find(dialed.extension)
+        except (Unroutable, StorageError) as error:
+            return _failed(error)
+        if isinstance(places, Pending):
+            return Wait(places, _reachable, _failed, because="contact")
+        return _reachable(places)
+
+    @hookimpl
+    def channel_request(self, target: str, wanted: Wanted) -> list[CoreChannel] | Pending | None:
+        """Make channels for a target."""
+        found: list[CoreChannel] | Pending | None = self.driver.request(target, wanted)
+        return found
+
+    @hookimpl
+    def credentials(self, realm: str, passage: Passage) -> tuple[str, dict[str, str]] | None:
+        """Answer those who challenge us as the endpoint's `outbound_auth` says."""
+        found: tuple[str, dict[str, str]] | None = self.driver.credentials.answer(realm, passage.endpoint)
+        return found
+
+    def sessions(self) -> list[dict[str, Any]]:
+        """Return what every session says about itself."""
+        return [{"id": session.id, "direction": session.direction, **session.show()} for session in self.driver.sessions.values()]
+
+    def _unacceptable(self, message: Request) -> Reply | None:
+        ranges = {item.partition(";")[0].replace(" ", "").lower() for item in message.values("accept")}
+        if not ranges.isdisjoint((SDP, "application/*", "*/*")) or not message.get("accept"):
+            return None
+        domain = self.driver.engine.domains.first.id
+        warning = f'399 {domain} "Only {SDP} is offered here"'
+        return Reply(406, headers=(("Accept", SDP), ("Warning", warning)), because=f"Accept excludes {SDP} (RFC 4475 3.3.15)")
+
+
+def _reachable(_: Any) -> Verdict:
+    return Claim(SERVANT, "", _never, because="channel: the call would be taken")
+
+
+def _never(passage: Passage) -> None:
+    """Say nothing: the claim of `invite_reply` is only looked at."""
+
+
+def _failed(error: BaseException) -> Reply:
+    return _refusal(error.hangup) if isinstance(error, Unroutable) else _unavailable(error)
+
+
+def _refusal(hangup: Hangup) -> Reply:
+    status, reason, fields = status_of(hangup)
+    return Reply(status, reason, fields, because=f"channel: {hangup.text or hangup.cause.name}")
+
+
+def _unavailable(error: BaseException) -> Reply:
+    return Reply(503, headers=(("Retry-After", "5"),), because=f"channel: {error}")

@@ -1,0 +1,230 @@
+"""The sessions of a server, and what they share: timers, limits, the loop guard, how calls of an endpoint are made.
+
+Rule: it outlives a reload (`engine.state`), for calls do; what a plugin of the new generation says is asked of the generation of the
+moment.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.core import Unroutable
+from pipeline.pending import settle
+from pipeline.sip.session_timer import SessionTimer
+from pipeline.stages.timetable import Timetable
+
+from .bodies import is_beyond_us
+from .credentials import Credentials
+from .identity import connected, outgoing, user_text
+from .incoming import Incoming
+from .limits import Limits
+from .loops import BEGINNING, Loops
+from .outgoing import Outgoing
+from .supplements import Supplements
+from .targets import NOBODY, Targets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pipeline import Passage, Pending, Request
+    from pipeline.core import Channel, Hangup, Party, Wanted
+    from pipeline.dal import Endpoint
+    from pipeline.engine import Pipeline
+    from pipeline.generation import Generation
+
+    from .loops import Trip
+    from .session import Fields, Session
+    from .targets import Destination
+
+EXTENSIONS = ("100rel", "timer")
+"""The option tags that sessions understand: RFC 3262, RFC 4028."""
+STRUCTURAL = frozenset(
+    [
+        "via",
+        "route",
+        "record-route",
+        "from",
+        "to",
+        "call-id",
+        "cseq",
+        "contact",
+        "max-forwards",
+        "content-length",
+        "content-type",
+        "require",
+        "proxy-require",
+        "supported",
+        "allow",
+        "session-expires",
+        "min-se",
+        "rseq",
+        "rack",
+    ]
+)
+"""Fields that are the session's own: routing code may add others."""
+
+
+class Driver:
+    """The sessions, and what they share."""
+
+    def __init__(self, engine: Pipeline) -> None:
+        self.engine = engine
+        self.sessions: dict[str, Session] = {}
+        """By id: all that live, those too that the core has done with."""
+        self.timetable = Timetable(engine.clock, self._fire)
+        self.limits = Limits()
+        self.loops = Loops(engine.key)
+        self.credentials = Credentials(engine)
+        self.targets = Targets(engine, self.credentials)
+        self._supplements: Supplements | None = None
+        self._generation: Generation | None = None
+        self._abilities: dict[tuple[bool, bool], Fields] = {}
+
+    @property
+    def allow(self) -> str:
+        """The methods that are taken within a session."""
+        return self.engine.generation.offer.allow
+
+    @property
+    def supplements(self) -> Supplements:
+        """The supplements of the generation of the moment."""
+        generation = self.engine.generation
+        found = self._supplements
+        if found is None or found.generation is not generation:
+            found = self._supplements = Supplements(self.engine, generation)
+        return found
+
+    # -- sessions ----------------------------------------------------------------------------------------------------
+
+    def add(self, session: Session) -> None:
+        """A session has begun."""
+        self.sessions[session.id] = session
+
+    def forget(self, session: Session) -> None:
+        """A session is no more."""
+        self.sessions.pop(session.id, None)
+
+    def _fire(self, ident: str, name: str, serial: int) -> None:
+        session = self.sessions.get(ident)
+        if session is not None and session.timers.get(name) == serial:
+            del session.timers[name]
+            session.fire(name)
+
+    def enter(self, session: Session) -> Hangup | None:
+        """Count the call of a session, and leave with its channel what the media are to know. Returns how it ends if it is one too many."""
+        options, channel = session.options, session.channel
+        if options.media:
+            channel.variables["media"] = options.media
+        if options.codecs:
+            channel.variables["codecs"] = ",".join(options.codecs)
+        refused = self.limits.enter(options, channel.call.id)
+        session.counted = channel.call.id if refused is None else ""
+        return refused
+
+    def leave(self, session: Session) -> None:
+        """The channel of a session has ended: its call counts no more."""
+        if session.counted:
+            self.limits.leave(session.options.id, session.counted)
+            session.counted = ""
+
+    # -- new ones ----------------------------------------------------------------------------------------------------
+
+    def incoming(self, endpoint: Endpoint | None) -> Incoming:
+        """Return a session for an INVITE that has come."""
+        return Incoming(self, endpoint or NOBODY)
+
+    def request(self, target: str, wanted: Wanted) -> list[Channel] | Pending | None:
+        """Return a channel for each place where a target can be called; None: nobody here is called so."""
+
+        def placed(found: list[Destination] | None) -> list[Channel] | None:
+            return None if found is None else self._place(found, wanted)
+
+        return settle(self.targets.find(target), placed)  # type: ignore[no-any-return]
+
+    def _place(self, found: Iterable[Destination], wanted: Wanted) -> list[Channel]:
+        caller = wanted.caller
+        leg = None if caller is None else caller.leg
+        trip: Trip = getattr(leg, "trip", BEGINNING)
+        channels: list[Channel] = []
+        refused: Hangup | None = None
+        for destination in found:
+            session = Outgoing(self, destination, trip)
+            options = session.options
+            session.passage = getattr(leg, "passage", None)
+            session.relied = getattr(leg, "reliable", None) is not None
+            channel = session.channel = self.engine.core.channel(
+                "sip",
+                "out",
+                session,
+                endpoint=options.id,
+                context=options.context,
+                dialed=destination.uri.partition(":")[2].partition("@")[0],
+                caller=wanted.party,
+                call=wanted.call or (channels[0].call if channels else None),
+            )
+            channel.priority = destination.q
+            channel.headers = list(wanted.headers)
+            channel.variables.update(wanted.variables)
+            if (full := self.enter(session)) is not None:
+                refused = full
+                channel.end(full)
+                continue
+            self.add(session)
+            channels.append(channel)
+        if not channels and refused is not None:
+            raise Unroutable(refused)
+        return channels
+
+    # -- what messages say -------------------------------------------------------------------------------------------
+
+    def abilities(self, options: Endpoint, *, reliable: bool = True) -> Fields:
+        """Return Allow and Supported as they stand in our requests and answers; not `reliable`: without 100rel."""
+        generation = self.engine.generation
+        if generation is not self._generation:
+            self._generation = generation
+            self._abilities.clear()
+        kind = (reliable and options.rel100 != "no", options.timers != "no")
+        found = self._abilities.get(kind)
+        if found is None:
+            offer = generation.offer
+            left_out = ("" if kind[0] else "100rel", "" if kind[1] else "timer")
+            supported = ", ".join(tag for tag in EXTENSIONS if tag not in left_out)
+            found = self._abilities[kind] = [("Allow", offer.allow)] + ([("Supported", supported)] if supported else [])
+        return found
+
+    def timer_of(self, options: Endpoint) -> SessionTimer | None:
+        """Return the session timer of a call with an endpoint; None: it has none."""
+        if options.timers == "no":
+            return None
+        return SessionTimer(options.timers, options.timers_min_se, options.timers_sess_expires)
+
+    def unknown(self, tags: Iterable[str]) -> list[str]:
+        """Return the option tags that nobody here understands."""
+        return [tag for tag in tags if tag.lower() not in EXTENSIONS]
+
+    def shown(self, session: Session) -> tuple[str, Fields]:
+        """Return From (without tag) and identity of a call that we place."""
+        channel = session.channel
+        return outgoing(session.options, channel.caller, self.engine.domains.first.id)
+
+    def connected_fields(self, session: Session, party: Party) -> Fields:
+        """Return the fields that show the peer who it is connected to."""
+        return connected(session.options, party, self.engine.domains.first.id) if party.number else []
+
+    def user_of(self, party: Party) -> str:
+        """Return the user part of our Contact on a leg that shows this party; "" when it is not to be shown."""
+        return user_text(party.number) if party.number and party.presentation.value == "allowed" else ""
+
+    def extras(self, headers: Iterable[tuple[str, str]]) -> Fields:
+        """Return the fields that routing code wants in an INVITE, but for those that are the session's own; on one line each."""
+        return [(name, " ".join(value.splitlines())) for name, value in headers if name.lower() not in STRUCTURAL]
+
+    def refuse_body(self, message: Request, passage: Passage) -> bool:
+        """Refuse a body within a session that cannot be used (8.2.3); False: it may be ignored, or its type is known."""
+        if "handling=optional" in (message.get("content-disposition") or "").replace(" ", "").lower():
+            return False
+        offer = self.engine.generation.offer
+        if message.content_type in offer.accepts and not is_beyond_us(message, offer.accepts):
+            return False
+        passage.reply(415, headers=(("Accept", offer.accept),), because=f"channel: nobody here understands {message.content_type}")
+        return True

@@ -1,0 +1,272 @@
+"""Whom a target's name means, and every place where he can be reached: what `channel_request` asks of the driver.
+
+A target is written as
+
+- `alice`: the endpoint of that name, at the contacts of all its addresses of record; else the address of record alice@FIRST-DOMAIN;
+- `alice@example.com`, `sip:alice@example.com`: in a domain of ours that address of record, elsewhere the URI itself;
+- `trunk/+15551234`: this number by the endpoint `trunk`, at the contacts of its addresses of record with that user part;
+- `trunk/sip:bob@example.net`: this URI, with the endpoint's identity, credentials and outbound proxy.
+
+Rule: contacts are those that are registered and live, and the static ones of the address of record (RFC 3261 10), each a Destination of its
+own. A Path is its Route (RFC 3327 5.3); where `reach` says where requests really go, they go there and nowhere else (RFC 5626 5.3).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from pipeline import Address, Malformed, Target, Uri
+from pipeline.core import Unroutable
+from pipeline.core.causes import Cause, Hangup
+from pipeline.dal import Endpoint, StorageError
+from pipeline.pending import walk
+from pipeline.sip.routing import route_within
+
+from .causes import TECHNOLOGY
+from .identity import user_text
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable
+
+    from pipeline import Flow, Pending
+    from pipeline.dal import Contact
+    from pipeline.engine import Pipeline
+
+    from .credentials import Credentials
+
+STREAM = "flow:"
+"""How the id of a connection begins."""
+REACH = re.compile(r"([a-z]+):(\[[^\]]*\]|[^:\[\]]*):([0-9]{1,5})")
+METHOD = re.compile(r";method=[^;?]*", re.IGNORECASE)
+NOBODY = Endpoint(id="")
+"""Stands for who is no endpoint of ours: all options as they are when nobody says anything."""
+ABSENT = Hangup(Cause.ABSENT, "", TECHNOLOGY, 480)
+UNKNOWN = Hangup(Cause.UNALLOCATED, "", TECHNOLOGY, 404)
+
+
+@attrs.frozen(slots=True, eq=False)
+class Destination:
+    """One place to send an INVITE to."""
+
+    uri: str
+    """The Request-URI."""
+    target: Flow | Target | Uri | list[Any]
+    """Where it really goes, as `Pipeline.request` takes it."""
+    route: tuple[str, ...] = ()
+    """Values of its Route fields."""
+    q: float = 1.0
+    """How much it is preferred, 0 to 1."""
+    endpoint: Endpoint = NOBODY
+    pinned: bool = False
+    """Whether all requests to it must go where `target` says, in the dialog too: its Contact leads nowhere."""
+
+
+class Targets:
+    """Finds destinations by name."""
+
+    __slots__ = ("_credentials", "_engine")
+
+    def __init__(self, engine: Pipeline, credentials: Credentials) -> None:
+        self._engine = engine
+        self._credentials = credentials
+
+    def find(self, target: str) -> list[Destination] | Pending | None:
+        """Return every place that a target's name means, the preferred ones first, or a Pending of it; None: nobody is called so.
+
+        Raises, or fails with, core.Unroutable when the target is known and cannot be called; StorageError when the stores fail.
+        """
+        found: list[Destination] | Pending | None = walk(self._find(target.strip()))
+        return found
+
+    def redirected(self, hangup: Hangup, endpoint: Endpoint) -> list[Destination] | Pending:
+        """Return where a 3xx says to go instead, or a Pending of it: whoever is ours, where he is; others by the ways of `endpoint`.
+
+        `endpoint` is whose answer it was; what proves us to it is not for others. What cannot be called is left out.
+        """
+        found: list[Destination] | Pending = walk(self._redirected(hangup.targets, endpoint))
+        return found
+
+    def _redirected(self, targets: tuple[str, ...], endpoint: Endpoint) -> Generator[Any, Any, list[Destination]]:
+        if endpoint.outbound_auth:
+            endpoint = attrs.evolve(endpoint, outbound_auth=())
+        found: list[Destination] = []
+        for text in targets:
+            try:
+                if self._engine.domain_of(Uri.parse(text).host) is None:
+                    found.append(self._destination(text, endpoint, 1.0, ()))
+                else:
+                    found += (yield from self._uri(text)) or ()
+            except (Malformed, Unroutable, StorageError):
+                continue
+        return found
+
+    # -- what a name means -------------------------------------------------------------------------------------------
+
+    def _find(self, target: str) -> Generator[Any, Any, list[Destination] | None]:
+        scheme = target[:5].lower()
+        if scheme.startswith("sip:") or scheme == "sips:":
+            return (yield from self._uri(target))
+        name, slash, rest = target.partition("/")
+        if slash:
+            return (yield from self._by(name, rest))
+        endpoint = yield self._engine.dal.get("endpoint", target)
+        if endpoint is not None:
+            return (yield from self._endpoint(endpoint, ""))
+        user, at, host = target.rpartition("@")
+        if at:
+            return (yield from self._uri(f"sip:{user_text(user)}@{host}"))
+        return (yield from self._aor(f"{target}@{self._engine.domains.first.id}"))
+
+    def _uri(self, text: str) -> Generator[Any, Any, list[Destination] | None]:
+        engine = self._engine
+        try:
+            uri = Uri.parse(text)
+        except Malformed as error:
+            raise Unroutable(Hangup(Cause.INVALID_NUMBER, error.reason, TECHNOLOGY, 484)) from None
+        if engine.domain_of(uri.host) is None:
+            return [self._destination(text, NOBODY, 1.0, ())]
+        name = engine.aor_of(uri)
+        found = None if name is None else (yield from self._aor(name))
+        if found is None:
+            raise Unroutable(UNKNOWN)
+        return found
+
+    def _by(self, name: str, rest: str) -> Generator[Any, Any, list[Destination] | None]:
+        endpoint = yield self._engine.dal.get("endpoint", name)
+        if endpoint is None:
+            return None
+        scheme = rest[:5].lower()
+        if scheme.startswith("sip:") or scheme == "sips:":
+            yield from self._credentials.read(endpoint)
+            try:
+                return [self._destination(rest, endpoint, 1.0, ())]
+            except Malformed as error:
+                raise Unroutable(Hangup(Cause.INVALID_NUMBER, error.reason, TECHNOLOGY, 484)) from None
+        return (yield from self._endpoint(endpoint, rest.removeprefix("tel:")))
+
+    # -- where they are ----------------------------------------------------------------------------------------------
+
+    def _endpoint(self, endpoint: Endpoint, number: str) -> Generator[Any, Any, list[Destination]]:
+        """Every contact of an endpoint; with `number` in the place of its user part."""
+        found: list[Destination] = []
+        yield from self._credentials.read(endpoint)
+        for name in endpoint.aors:
+            aor = yield self._engine.dal.get("aor", name)
+            if aor is not None:
+                stored = yield self._engine.dal.owned("contact", name)
+                self._places(found, stored, aor.contact, endpoint, number)
+        return _known(found)
+
+    def _aor(self, name: str) -> Generator[Any, Any, list[Destination] | None]:
+        """Every contact of an address of record, each with the endpoint that registered it; None: there is no such address."""
+        dal = self._engine.dal
+        aor = yield dal.get("aor", name)
+        if aor is None:
+            return None
+        found: list[Destination] = []
+        stored = yield dal.owned("contact", name)
+        whose: dict[str, list[Contact]] = {}
+        for contact in stored:
+            whose.setdefault(contact.endpoint, []).append(contact)
+        if aor.contact or "" in whose:  # nobody was identified when it was registered, or it was not registered at all
+            owners = yield dal.find("endpoint", aors=name)
+            owner: Endpoint = owners[0] if owners else NOBODY
+            yield from self._credentials.read(owner)
+            self._places(found, whose.pop("", ()), aor.contact, owner, "")
+        for ident, contacts in whose.items():
+            endpoint = (yield dal.get("endpoint", ident)) or NOBODY
+            yield from self._credentials.read(endpoint)
+            self._places(found, contacts, (), endpoint, "")
+        return _known(found)
+
+    def _places(self, found: list[Destination], stored: Iterable[Contact], static: Iterable[str], endpoint: Endpoint, number: str) -> None:
+        """Add the contacts that can be reached: not those that have expired, nor those whose connection is gone."""
+        now = self._engine.clock.time()
+        for contact in stored:
+            if contact.expires_at <= now:
+                continue
+            try:
+                pinned = self._reach(contact) if contact.reach else None
+                uri = _with_user(contact.uri, number) if number else contact.uri
+                found.append(self._destination(uri, endpoint, contact.q, contact.path, pinned))
+            except (Malformed, ConnectionError):
+                continue
+        for text in static:
+            try:
+                address = Address.parse(text if "<" in text else f"<{text}>", "contact")
+                uri = _with_user(address.uri.text, number) if number else address.uri.text
+                q = address.q
+                found.append(self._destination(uri, endpoint, 1.0 if q is None else q, ()))
+            except Malformed:
+                continue
+
+    def _destination(
+        self, uri: str, endpoint: Endpoint, q: float, path: tuple[str, ...], pinned: Flow | Target | None = None
+    ) -> Destination:
+        """Make a destination: the Request-URI is the contact without what a Request-URI may not hold (19.1.1). Raises Malformed."""
+        if "?" in uri:
+            uri = uri.partition("?")[0]
+        if ";method=" in uri:
+            uri = METHOD.sub("", uri)
+        if endpoint.outbound_proxy:
+            path = (_name_addr(endpoint.outbound_proxy), *path)
+        where, routes, hop = route_within(uri, path)
+        for each in (hop, Uri.parse(uri)):
+            if each.scheme not in ("sip", "sips"):
+                raise Malformed(f"a {each.scheme} URI names nobody to send to")
+        return Destination(where, hop if pinned is None else pinned, tuple(routes), q, endpoint, pinned is not None)
+
+    def _reach(self, contact: Contact) -> Flow | Target:
+        """Return where requests to a contact really go; raises ConnectionError when there is no way any more."""
+        engine, reach = self._engine, contact.reach
+        if reach.startswith(STREAM):
+            stream = engine.flows.get(reach)
+            if stream is None or stream.closed:
+                raise ConnectionError(f"{reach} of {contact.uri} is closed")
+            return stream
+        form = REACH.fullmatch(reach)
+        if form is None:
+            raise ConnectionError(f"{reach} names no way")
+        transport, host, port = form.groups()
+        target = Target(host.strip("[]"), int(port), transport.upper())
+        return self._by_listener(contact.listener, target) or target
+
+    def _by_listener(self, name: str, target: Target) -> Flow | None:
+        """Return the datagram flow by the very listener that the phone registered at: its address translator knows no other."""
+        if target.transport != "UDP" or len({plugin for plugin, transport, _ in self._engine.listeners if transport == "UDP"}) < 2:
+            return None
+        for listing in self._engine.plan.stages["transport"]:
+            if listing.name == name and hasattr(listing.plugin, "connect"):
+                flow: Flow | None = listing.plugin.connect(target)
+                return flow
+        return None
+
+
+def _known(found: list[Destination]) -> list[Destination]:
+    """What is known is reachable somewhere, or else cannot be called now."""
+    if not found:
+        raise Unroutable(ABSENT)
+    if len(found) > 1:
+        found.sort(key=_preference)
+    return found
+
+
+def _preference(destination: Destination) -> float:
+    return -destination.q
+
+
+def _with_user(text: str, number: str) -> str:
+    """Return a contact with another user part: how a number is called at a gateway."""
+    uri = Uri.parse(text)
+    scheme, _, rest = text.partition(":")
+    if uri.user is not None:
+        rest = rest.partition("@")[2]
+    return f"{scheme}:{user_text(number)}@{rest}"
+
+
+def _name_addr(text: str) -> str:
+    """Return an outbound proxy as a Route value; a bare URI is meant whole, with its parameters (`lr`)."""
+    return text if text.startswith("<") else f"<{text}>"

@@ -1,0 +1,73 @@
+"""By which way the requests of a dialog go. RFC 3261 12.2.1.1; RFC 5626 5.3 and RFC 3581 for peers behind address translators.
+
+Rule: where the route set or the peer's Contact says, except where that is shown wrong: a Contact whose host is what the peer believes
+itself to be while its messages come from elsewhere leads nowhere, and only the flow by which they came leads to the peer.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+
+from pipeline.sip.uri import host_key
+
+if TYPE_CHECKING:
+    from pipeline import Flow, Passage, Request, Uri
+
+WEB = ("ws", "wss")
+
+
+def is_pinned(request: Request, passage: Passage) -> bool:
+    """Tell whether requests to the sender of this one have to go back by the flow by which it came."""
+    if passage.reach:
+        return True
+    if "record-route" in request.first or not request.contacts:
+        return False
+    uri, source = request.contacts[0].uri, passage.flow.peer[0]
+    host = uri.host
+    if uri.params and ("ob" in uri.params or uri.params.get("transport") in WEB):
+        return True
+    if host[-8:].lower() == ".invalid":
+        return True
+    if host == source or not host:
+        return False
+    key = host_key(host)
+    return key != host_key(source) and key == host_key(request.via.host) and _is_literal(key)
+
+
+def way_to(hop: Uri, flow: Flow | None, pinned: bool) -> Any:
+    """Return where a request whose next hop is `hop` is sent, as `Pipeline.request` takes it."""
+    if flow is None:
+        return hop
+    if pinned:
+        return flow if not flow.closed else [flow, hop]
+    host, port = flow.peer[:2]
+    if flow.reliable:  # a stream to that very host is used again, whatever port it was opened from
+        alike = host_key(hop.host) == host_key(host) and (hop.params.get("transport") or "tcp").upper() == flow.transport
+        return [flow, hop] if alike and not flow.closed else hop
+    if (hop.port or 5060) == port and (hop.host == host or host_key(hop.host) == host_key(host)) and _is_udp(hop):
+        return flow
+    return hop
+
+
+def contact(flow: Flow, user: str, *, secure: bool = False) -> str:
+    """Return our Contact for messages that go by `flow`: the address that it advertises."""
+    host, port = flow.advertised
+    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    at = f"{user}@" if user else ""
+    if secure:
+        return f"<sips:{at}{where}>"
+    kind = flow.transport
+    return f"<sip:{at}{where}>" if kind == "UDP" else f"<sip:{at}{where};transport={'tcp' if kind == 'TCP' else kind.lower()}>"
+
+
+def _is_udp(uri: Uri) -> bool:
+    return uri.scheme == "sip" and (not uri.params or (uri.params.get("transport") or "udp").lower() == "udp")
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,114 @@
+"""The house itself calls: one party, two parties that it joins; a caller who was answered before he dials; legs that are swapped. RFC 3725."""
+
+import pytest
+
+from pipeline.core import Dialed, Ended, Party
+
+MENU = """
+[context.menu.extensions]
+610 = ["answer", { wait = 1 }, { dial = "bob" }]
+"""
+
+
+def placed(h, target, **more):
+    return h.server.engine.core.originate(target, **more)
+
+
+def test_one_party_is_called_and_led_to_an_extension(house):
+    h = house()
+    h.bob.answers(ring=1.0)
+    pending = placed(h, "bob", dialed=Dialed("default", "600"), caller=Party("The House", "600"))
+    h.advance(2)
+    call = h.bob.calls[-1].until("up")
+    assert pending.value().application and call.agreed
+    assert (call.display.name, call.display.number) == ("The House", "600")
+    call.hangup()
+
+
+@pytest.mark.parametrize("leaves", ["alice", "bob"])
+def test_two_parties_are_joined_and_each_display_shows_the_other(house, leaves):
+    h = house()
+    pending = placed(h, "bob", target2="alice")
+    h.advance(5)
+    assert pending.done and pending.value().endpoint == "bob"
+    bob, alice = h.bob.calls[-1].until("up"), h.alice.calls[-1].until("up")
+    assert alice.mirrors(bob)
+    assert bob.display.number == "alice" and alice.display.number == "bob"
+    (bridge,) = h.server.engine.core.bridges.values()
+    assert len(bridge.channels) == 2
+    (alice if leaves == "alice" else bob).hangup()
+    h.advance(1)
+    assert alice.state == bob.state == "ended"
+
+
+def test_the_second_party_is_busy(house):
+    h = house()
+    h.alice.answers(status=486)
+    pending = placed(h, "bob", target2="alice")
+    h.advance(5)
+    with pytest.raises(Ended) as caught:
+        pending.value()
+    assert caught.value.hangup.cause.name == "BUSY" and h.bob.calls[-1].state == "ended"
+
+
+@pytest.fixture
+def menu(house):
+    """Alice dials 610, is answered, and bob is called then."""
+    h = house(MENU, alice='context = "menu"')
+    h.bob.answers(ring=2.0)
+    call = h.alice.call("610").until("up")
+    return h, call
+
+
+def test_a_caller_who_was_answered_first_is_joined_with_whom_he_dials(menu):
+    h, call = menu
+    h.advance(5)
+    other = h.bob.calls[-1].until("up")
+    h.advance(1)
+    assert call.mirrors(other) and other.display.number == "alice"
+    other.hangup()
+    h.advance(1)
+    assert call.state == "ended"
+
+
+def test_a_leg_is_swapped_for_another_and_both_hear_each_other(house):
+    h = house(phones=("alice", "bob", "carol"))
+    call, other = h.up()
+    core = h.server.engine.core
+    (bridge,) = core.bridges.values()
+
+    async def stay(channel):
+        await channel.over()
+
+    placed(h, "carol", script=stay)
+    h.advance(3)
+    third = h.carol.calls[-1].until("up")
+    (new,) = [channel for channel in core.channels.values() if channel.endpoint == "carol"]
+    (old,) = [channel for channel in core.channels.values() if channel.endpoint == "bob"]
+    swapped = bridge.swap(old, new)
+    h.advance(2)
+    assert swapped.value() is bridge and call.mirrors(third)
+    other.hangup()
+    h.advance(1)
+    assert call.state == third.state == "up"
+    assert third.display.number == "alice"
+    third.hangup()
+    h.advance(1)
+    assert call.state == "ended"
+
+
+@pytest.mark.parametrize("next_step", ["carol", "echo"])
+def test_after_a_callee_who_was_heard_and_declined_the_next_is_heard(house, next_step):
+    steps = '[{ dial = "bob" }, { dial = "carol" }]' if next_step == "carol" else '[{ dial = "bob" }, "answer", "echo"]'
+    h = house(f"\n[context.menu.extensions]\n620 = {steps}\n", alice='context = "menu"', phones=("alice", "bob", "carol"))
+    h.bob.answers(early=True, after=2.0, status=486)
+    call = h.alice.call("620")
+    h.advance(1)
+    assert 183 in call.statuses
+    h.advance(5)
+    call.until("up")
+    if next_step == "carol":
+        assert call.mirrors(h.carol.calls[-1].until("up"))
+    else:
+        assert call.agreed
+    call.hangup()

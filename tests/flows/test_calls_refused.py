@@ -1,0 +1,139 @@
+"""What a caller hears when there is no call: refusals passed on unchanged, what is about one leg alone told by its cause. RFC 3261 16.7, 8.1.3."""
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("given", "heard"),
+    [
+        (486, 486),
+        (603, 603),
+        (480, 480),
+        (404, 404),
+        (488, 488),
+        (600, 600),
+        (500, 500),
+        (503, 500),
+        (401, 403),
+        (407, 403),
+        (420, 404),
+        (410, 410),
+    ],
+)
+def test_a_refusal_reaches_the_caller_as_it_was_but_for_what_is_about_the_leg(house, given, heard):
+    h = house()
+    h.bob.answers(after=0.1, status=given)
+    call = h.alice.call("bob").until("ended")
+    assert (call.why, call.status) == ("refused", heard)
+
+
+def test_the_reason_phrase_is_passed_on(house):
+    h = house()
+    h.bob.answers(after=0.1, status=486, reason="On the phone")
+    assert h.alice.call("bob").until("ended").reason == "On the phone"
+
+
+def test_nobody_of_that_name_is_404_and_known_but_away_is_480(house):
+    h = house()
+    assert h.alice.call("nobody").until("ended").status == 404
+    assert h.alice.call("carol").until("ended").status == 480
+
+
+def test_a_foreign_domain_is_404(house):
+    h = house()
+    assert h.alice.call(uri="sip:bob@elsewhere.org").until("ended").status == 404
+
+
+def test_a_phone_that_does_not_answer_at_all_is_408_after_timer_b(house):
+    h = house()
+    h.server.network.filter = lambda data, source, destination: destination[0] != "10.0.0.3"
+    call = h.alice.call("bob")
+    h.advance(31)
+    assert call.state == "proceeding" or call.statuses == []
+    call.until("ended")
+    assert call.status == 408
+    h.server.network.filter = None
+
+
+def test_incompatible_media_are_488(house):
+    h = house()
+    h.bob.answers(after=0.1, status=488)
+    assert h.alice.call("bob").until("ended").status == 488
+
+
+def test_a_redirection_is_passed_on_where_it_is_not_followed(house):
+    h = house(bob="follow_redirect = false")
+    h.bob.answers(after=0.1, status=302, headers=[("Contact", "<sip:carol@example.com>;q=0.5, <sip:dave@10.0.0.77>;q=0.9")])
+    call = h.alice.call("bob").until("ended")
+    assert call.status == 302
+    assert [str(contact.uri) for contact in call.final.contacts] == ["sip:dave@10.0.0.77", "sip:carol@example.com"]
+
+
+def test_a_redirection_is_followed_each_place_once(house):
+    h = house(phones=("alice", "bob", "carol"))
+    contact = h.carol.contact
+    h.bob.answers(after=0.1, status=302, headers=[("Contact", f"<{contact}>")])
+    call = h.alice.call("bob").until("up")
+    assert call.mirrors(h.carol.calls[-1])
+
+
+def test_a_redirection_that_comes_back_ends(house):
+    h = house()
+    h.bob.answers(after=0.1, status=302, headers=[("Contact", f"<{h.bob.contact}>")])
+    call = h.alice.call("bob").until("ended")
+    assert call.status == 302
+    assert len(h.bob.calls) == 1
+
+
+def test_too_many_hops_are_483(house):
+    h = house()
+    call = h.alice.call("bob", headers=[("Max-Forwards", "0")]).until("ended")
+    assert call.status == 483
+    assert not h.bob.calls
+
+
+def test_a_call_that_comes_back_in_the_same_way_is_482(house):
+    h = house()
+    h.bob.register(contacts=["<sip:bob@10.0.0.1>"], expires=3600)
+    h.advance(1)
+    h.bob.register(contacts=[f"<{h.bob.contact}>"], expires=0)
+    h.advance(1)
+    call = h.alice.call("bob").until("ended")
+    assert call.status == 482
+
+
+def test_a_required_extension_that_nobody_knows_is_420(house):
+    h = house()
+    call = h.alice.call("bob", headers=[("Require", "gruu")]).until("ended")
+    assert call.status == 420 and call.final.get("unsupported") == "gruu"
+
+
+def test_the_application_says_how_it_ends(house):
+    h = house()
+    call = h.alice.call("602").until("ended")
+    assert call.statuses[-2:] == [180, 486]
+
+
+def test_an_invite_that_accepts_no_session_description_is_406(house):
+    h = house()
+    assert h.alice.call("bob", headers=[("Accept", "text/plain")]).until("ended").status == 406
+
+
+def test_an_invite_without_a_contact_is_400(house):
+    h = house()
+    reply = h.server.request("INVITE", "bob", headers=[("Contact", "")])
+    assert (reply.status, reply.reason) == (400, "Missing Contact")
+
+
+@pytest.mark.parametrize("method", ["BYE", "UPDATE", "INFO", "PRACK"])
+def test_what_belongs_inside_a_session_and_names_none_is_481(house, method):
+    h = house()
+    assert h.server.request(method, "bob").status == 481
+
+
+def test_options_get_what_an_invite_would_get(house):
+    h = house()
+    assert h.server.request("OPTIONS", "bob").status == 200
+    assert h.server.request("OPTIONS", "600").status == 200
+    assert h.server.request("OPTIONS", "carol").status == 480
+    assert h.server.request("OPTIONS", uri="sip:bob@elsewhere.org").status == 404

@@ -1,0 +1,107 @@
+"""By which way a call's requests go: translators, streams, IPv6, a reload in between. RFC 3261 12.2.1.1, 18; RFC 5626; RFC 3581."""
+
+import pytest
+
+from pipeline.config import Document, build
+from pipeline.sip.message import Response
+
+
+def test_a_phone_behind_a_translator_is_reached_by_the_way_it_came(house):
+    h = house(phones=("alice",))
+    nat = ("203.0.113.9", 40000)
+    via = ("Via", "SIP/2.0/UDP 192.168.1.5:5060;branch=z9hG4bKnat1;rport")
+    contact = ("Contact", "<sip:bob@192.168.1.5:5060>")
+    assert h.server.request("REGISTER", "bob", from_="bob", source=nat, headers=[via, contact]).status == 200
+    h.alice.call("bob")
+    h.advance(0.2)
+    [invite] = [message for message in h.server.replies(nat) if message.is_request]
+    assert invite.uri_text == "sip:bob@192.168.1.5:5060"
+    sdp = b"v=0\r\no=- 1 1 IN IP4 192.168.1.5\r\ns=-\r\nc=IN IP4 192.168.1.5\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
+    ok = Response.to(invite, 200, "", [contact, ("Content-Type", "application/sdp")], sdp, to_tag="b")
+    h.server.send(ok.encode(), nat)
+    h.advance(0.5)
+    requests = [message for message in h.server.replies(nat) if message.is_request]
+    assert [message.method for message in requests] == ["INVITE", "ACK"]
+    h.alice.calls[-1].hangup()
+    h.advance(0.5)
+    bye = [message for message in h.server.replies(nat) if message.is_request][-1]
+    assert bye.method == "BYE"
+    h.server.send(Response.to(bye, 200).encode(), nat)
+
+
+def test_a_caller_behind_a_translator_gets_the_bye(house):
+    h = house(phones=("bob",))
+    nat = ("203.0.113.9", 40000)
+    invite = h.server.message(
+        "INVITE",
+        "bob",
+        source=nat,
+        headers=[
+            ("Via", "SIP/2.0/UDP 192.168.1.5:5060;branch=z9hG4bKnat2;rport"),
+            ("Contact", "<sip:alice@192.168.1.5:5060>"),
+            ("Content-Type", "application/sdp"),
+        ],
+        body=b"v=0\r\no=- 1 1 IN IP4 192.168.1.5\r\ns=-\r\nc=IN IP4 192.168.1.5\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n",
+    )
+    h.bob.answers(hang_up_after=1.0)
+    h.server.send(invite, nat)
+    h.advance(0.5)
+    ok = next(message for message in h.server.replies(nat) if not message.is_request and message.status == 200)
+    ack = "\r\n".join(
+        [
+            f"ACK {ok.contacts[0].uri} SIP/2.0",
+            "Via: SIP/2.0/UDP 192.168.1.5:5060;branch=z9hG4bKnat3;rport",
+            f"From: {ok.get('from')}",
+            f"To: {ok.get('to')}",
+            f"Call-ID: {ok.call_id}",
+            "CSeq: 1 ACK",
+            "Max-Forwards: 70",
+            "Content-Length: 0",
+            "",
+            "",
+        ]
+    )
+    h.server.send(ack.encode(), nat)
+    h.advance(2)
+    byes = [message for message in h.server.replies(nat) if message.is_request]
+    assert byes and byes[-1].method == "BYE" and byes[-1].uri_text == "sip:alice@192.168.1.5:5060"
+    h.server.send(Response.to(byes[-1], 200).encode(), nat)
+
+
+@pytest.mark.parametrize("one", ["UDP", "TCP"])
+@pytest.mark.parametrize("other", ["UDP", "TCP"])
+def test_each_leg_has_its_own_transport(house, one, other):
+    h = house(phones=())
+    for name, transport in (("alice", one), ("bob", other)):
+        phone = h.phones[name] = h.server.phone(name, transport=transport)
+        phone.online()
+    call, there = h.up()
+    assert call.mirrors(there)
+    there.hangup()
+    call.until("ended")
+    assert (there.invite.contacts[0].uri.params.get("transport") or "udp").upper() == other
+
+
+def test_calls_outlive_a_reload(house):
+    h = house()
+    call, other = h.up()
+    h.server.run(h.server.engine.reload(build(Document(h.server.folder / "pipeline.toml", h.server.text))))
+    h.advance(1)
+    call.hold()
+    h.advance(2)
+    assert other.held
+    call.hangup()
+    other.until("ended")
+    second = h.alice.call("bob").until("up")
+    second.hangup()
+
+
+def test_a_stream_that_breaks_is_opened_again_for_the_bye(house):
+    h = house(more={"transport": "TCP"})
+    call, other = h.up()
+    for flow in tuple(h.server.engine.flows.values()):
+        flow.close("cut")
+    h.advance(1)
+    call.hangup()
+    call.until("ended")
+    other.until("ended")

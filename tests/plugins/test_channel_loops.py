@@ -1,0 +1,67 @@
+"""plugins.channel.loops: Max-Forwards and the loop mark."""
+
+import pytest
+from pipeline.plugins.channel.loops import BEGINNING, LOOP, Loops, Trip
+
+from pipeline import Malformed, Request
+
+
+def invite(uri="sip:bob@example.com", **fields):
+    return Request.new("INVITE", uri, [(name.replace("_", "-"), value) for name, value in fields.items()])
+
+
+def fields_of(trip):
+    return {name.replace("-", "_"): value for name, value in trip.onward()}
+
+
+def test_a_call_of_our_own_has_seventy_hops_before_it():
+    assert BEGINNING.onward() == [("Max-Forwards", "70")]
+
+
+def test_each_server_takes_one_hop_away():
+    loops = Loops(b"key")
+    trip = loops.arrived(invite(Max_Forwards="12"), "alice")
+    assert fields_of(trip)["Max_Forwards"] == "11"
+    assert fields_of(loops.arrived(invite(), "alice"))["Max_Forwards"] == "69"
+    assert fields_of(loops.arrived(invite(Max_Forwards="255"), "alice"))["Max_Forwards"] == "69"
+
+
+def test_with_no_hop_left_it_may_be_answered_here_but_goes_no_further():
+    trip = Loops(b"key").arrived(invite(Max_Forwards="0"), "alice")
+    assert isinstance(trip, Trip)
+    assert trip.onward() is None
+
+
+def test_the_same_call_again_is_a_loop():
+    loops = Loops(b"key")
+    first = loops.arrived(invite(), "alice")
+    back = invite("sip:bob@EXAMPLE.com", **fields_of(first))
+    assert loops.arrived(back, "alice") is LOOP
+    assert (LOOP.technology, LOOP.code) == ("sip", 482)
+
+
+def test_another_callee_or_another_endpoint_is_a_spiral():
+    loops = Loops(b"key")
+    first = fields_of(loops.arrived(invite(), "alice"))
+    spiral = loops.arrived(invite("sip:carol@example.com", **first), "alice")
+    assert isinstance(spiral, Trip)
+    assert len(spiral.marks) == 2
+    assert isinstance(loops.arrived(invite(**first), "trunk"), Trip)
+    assert loops.arrived(invite(**fields_of(spiral)), "alice") is LOOP
+
+
+def test_a_mark_is_known_after_a_restart_and_to_nobody_else():
+    first = fields_of(Loops(b"key").arrived(invite(), "alice"))
+    assert Loops(b"key").arrived(invite(**first), "alice") is LOOP
+    assert isinstance(Loops(b"other").arrived(invite(**first), "alice"), Trip)
+    assert "bob" not in first["Sipline_Loop"]
+
+
+def test_a_field_full_of_marks_is_read_only_so_far():
+    trip = Loops(b"key").arrived(invite(Sipline_Loop=",".join(["x"] * 5000)), "alice")
+    assert len(trip.marks) == 71
+
+
+def test_a_bad_number_of_hops_is_malformed():
+    with pytest.raises(Malformed, match="Max-Forwards"):
+        Loops(b"key").arrived(invite(Max_Forwards="many"), "alice")
