@@ -10,6 +10,7 @@ from __future__ import annotations
 import random as randomness
 import re
 import tomllib
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pipeline.clock import Clock
@@ -38,6 +39,11 @@ STAGES: dict[str, list[str]] = {
     "application": ["registrar", "redirect", "options"],
     "integration": ["memory", "toml"],
 }
+CALLS: dict[str, list[str]] = {
+    "application": ["registrar", "channel", "options"],
+    "integration": ["memory", "toml", "channel", "dialplan", "media_direct", "media_local"],
+}
+"""The stages of a server that calls pass through: `sip(toml, **CALLS)`."""
 USERS = """
 [user.alice]
 password = "alice's"
@@ -267,6 +273,37 @@ class Server:
     def told(self, name: str) -> list[Event]:
         """Return the events of that name, or below it."""
         return [event for event in self.events if event.name == name or event.name.startswith(name + ".")]
+
+    def timers(self) -> Counter[str]:
+        """Count the timers of the loop by what they call: compare before and after. Phones' timers are among them."""
+        loop: Any = self.loop
+        return Counter(name_of(handle) for handle in loop._scheduled if not handle.cancelled())
+
+    def leftovers(self) -> dict[str, int]:
+        """Count what calls have left behind: empty once all have ended and 64*T1 have passed."""
+        engine: Any = self.engine
+        core = getattr(engine, "core", None)
+        found = {
+            "channels": len(core.channels) if core is not None else 0,
+            "bridges": len(core.bridges) if core is not None else 0,
+            "calls": len(core.calls) if core is not None else 0,
+            "dialogs": len(engine.dialogs),
+            "server transactions": len(engine.transactions.at_work()),
+            "merges": len(engine.transactions.merges),
+            "client transactions": len(engine.clients),
+            "lanes": len(engine.lanes),
+            "tasks of lanes": len(engine.lanes._tasks),
+            "held flows": sum(flow.held for flow in engine.flows.values() if hasattr(flow, "held")),
+            "media ports": sum(address[1] != 5060 for address in self.network.datagrams if address[0] in self.host.addresses),
+        }
+        return {name: count for name, count in found.items() if count}
+
+
+def name_of(handle: Any) -> str:
+    """Name what a timer calls."""
+    callback = handle._callback
+    callback = getattr(callback, "func", callback)
+    return f"{getattr(callback, '__module__', '')}.{getattr(callback, '__qualname__', repr(callback))}"
 
 
 async def _value(pending: Pending) -> Any:
