@@ -10,16 +10,20 @@ from __future__ import annotations
 import inspect
 from collections import Counter
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from pipeline import state
 from pipeline.client import Clients
 from pipeline.clock import Clock
+from pipeline.core import Core
 from pipeline.dialogs import Dialogs
 from pipeline.domains import Domains
 from pipeline.events import Bus
 from pipeline.generation import Generation
 from pipeline.identifiers import Identifiers
+from pipeline.listeners import Listeners
 from pipeline.passage import Claim, Drop, Packet, Passage, Reply, Wait
+from pipeline.reload import Reloads
 from pipeline.servant import Lanes
 from pipeline.sip.grammar import Malformed
 from pipeline.sip.message import Response
@@ -37,7 +41,7 @@ if TYPE_CHECKING:
     from pipeline.chain import Chain
     from pipeline.client import Asking, Outcome
     from pipeline.config.plan import Plan
-    from pipeline.dal import Layer
+    from pipeline.dal import Endpoint, Layer
     from pipeline.flow import Flow, Target
     from pipeline.network import Network
     from pipeline.passage import Verdict
@@ -80,8 +84,12 @@ class Pipeline:
         self.transactions = Transactions(self)
         self.clients = Clients(self)
         self.waiting = Waiting(self)
+        self.core = Core(self)
+        """Channels, bridges, calls."""
         self.flows: dict[str, Flow] = {}
         """Streams that are open, by id."""
+        self.sockets = Listeners()
+        """The sockets that listen; transports take theirs from here."""
         self.listeners: list[tuple[str, str, tuple[str, int]]] = []
         """(plugin, transport, bound address) of every listener."""
         self.generation = Generation(plan)
@@ -94,8 +102,11 @@ class Pipeline:
         self.draining = False
         self.overloaded = False
         self._late = False
-        self._states: dict[str, Any] = {}
-        self._names = {id(listing.plugin): listing.name for listing in self.generation.listings()}
+        self.states: dict[tuple[str, str], Any] = {}
+        """What plugins keep beyond a reload, by `state_key`."""
+        self._names: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+        self.known(self.generation)
+        self._reloads = Reloads(self)
 
     # -- life --------------------------------------------------------------------------------------------------------
 
@@ -122,35 +133,59 @@ class Pipeline:
         self.draining = True
         deadline = self.clock.now() + seconds
         # Lanes count in plain integers: an event per job would cost each of them.
-        while (len(self.lanes) or len(self.waiting)) and self.clock.now() < deadline:  # noqa: ASYNC110
+        while (len(self.lanes) or len(self.waiting) or self.core.calls) and self.clock.now() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
+        await self._reloads.stop()
         self.tell("pipeline.stopping", name=self.plan.name)
+        await self.core.stop()
         self.lanes.stop()
         for listing in reversed(self.generation.listings()):
             await self._lifecycle(listing.plugin, "stop")
         for flow in tuple(self.flows.values()):
             flow.close("the server stops")
+        self.sockets.close()
         if self._own_network:
             self.network.close()
 
+    async def reload(self, plan: Plan) -> list[str]:
+        """Go on with another reading of pipeline.toml; returns what changed, a line each.
+
+        Raises Problems, and nothing has changed, when the plan cannot take the place of the one that runs; see pipeline.reload.
+        """
+        return await self._reloads.reload(plan)
+
     async def _lifecycle(self, plugin: Any, hook: str) -> None:
-        method = getattr(plugin, hook, None)
-        if method is None or not hasattr(method, "sipline_impl"):
-            return
-        result = method(self) if inspect.signature(method).parameters else method()
+        result = self._hook(plugin, hook)
         if inspect.isawaitable(result):
             await result
 
+    def _hook(self, plugin: Any, hook: str) -> Any:
+        """Call a plugin's own implementation of a hook that each plugin meets alone; None when it has none."""
+        method = getattr(plugin, hook, None)
+        if method is None or not hasattr(method, "sipline_impl"):
+            return None
+        return method(self) if inspect.signature(method).parameters else method()
+
+    def known(self, generation: Generation) -> None:
+        """Note under which names the instances of a generation are listed."""
+        for listing in generation.listings():
+            self._names[listing.plugin] = listing.name
+
     def name_of(self, plugin: Any) -> str:
         """Return the name under which a plugin instance is listed."""
-        return self._names.get(id(plugin), type(plugin).__name__.lower())
+        return self._names.get(plugin) or type(plugin).__name__.lower()
+
+    def state_key(self, plugin: Any) -> tuple[str, str]:
+        """Return what hands state from one instance to the next: its name and its class, for another class could not read it."""
+        cls = type(plugin)
+        return self.name_of(plugin), f"{cls.__module__}.{cls.__qualname__}"
 
     def state(self, plugin: Any, factory: Callable[[], Any]) -> Any:
-        """Return what `plugin` keeps beyond a reload: made by `factory` once, handed to the instance of that name later."""
-        name = self.name_of(plugin)
-        if name not in self._states:
-            self._states[name] = factory()
-        return self._states[name]
+        """Return what `plugin` keeps beyond a reload: made by `factory` once, handed to the instance of that name and class later."""
+        key = self.state_key(plugin)
+        if key not in self.states:
+            self.states[key] = factory()
+        return self.states[key]
 
     def _watch_lag(self) -> None:
         due = self.clock.now() + LOOK
@@ -177,7 +212,7 @@ class Pipeline:
     def receive(self, data: bytes, flow: Flow) -> None:
         """Take one packet through the stages. Never raises: whatever a step does, the next packet is served."""
         packet = Packet(data, flow)
-        passage = Passage(self, packet, flow, self.loop.time())
+        passage = Passage(self, packet, flow, self.clock.now())
         generation = self.generation
         tap = self.tap
         if tap is not None:
@@ -214,9 +249,9 @@ class Pipeline:
             if tap is not None:
                 tap.came(passage)
 
-    def unframed(self, error: Malformed, flow: Flow) -> None:
-        """Answer what a stream began with and cannot be followed (RFC 3261 18.3), when enough of it can be read; trace it anyway."""
-        passage = Passage(self, Packet(b"", flow), flow, self.loop.time())
+    def unframed(self, error: Malformed, flow: Flow, data: bytes = b"") -> None:
+        """Answer what a stream began with and cannot be followed (RFC 3261 18.3), when enough of it can be read; show it in the trace anyway."""
+        passage = Passage(self, Packet(data, flow), flow, self.clock.now())
         chain = self.generation.protocol
         message: Any = error.message
         if message is not None and message.is_request and message.method != "ACK" and message.return_path is not None:
@@ -417,14 +452,14 @@ class Pipeline:
         outgoing = None
         generation = self.generation
         if generation.intercept_out.steps or self.tap is not None:
-            outgoing = Passage(self, None, flow, self.loop.time())
+            outgoing = Passage(self, None, flow, self.clock.now())
             outgoing.message, outgoing.outgoing, outgoing.cause = response, True, passage
             # What decided this answer: the step that ended the walk, with the sentence of the answer itself (a servant's comes later).
             stage, name = passage.decided[:2] if passage.decided is not None else ("protocol", "stack")
             outgoing.decided = (stage, name, reply)
             refused = self._intercept_out(response, outgoing, generation)
             if isinstance(refused, Drop):
-                self.counts["dropped.out"] += 1
+                self._not_sent(outgoing)
                 if status >= 200:
                     self.transactions.forget(passage)  # nobody answers it any more
                 return
@@ -466,7 +501,7 @@ class Pipeline:
         if generation.intercept_out.steps:
             refused = self._intercept_out(message, passage, generation)
             if isinstance(refused, Drop):
-                self.counts["dropped.out"] += 1
+                self._not_sent(passage)
                 return None
             if isinstance(refused, Exception):
                 raise refused
@@ -474,6 +509,12 @@ class Pipeline:
         if self.tap is not None:
             self.tap.went(passage, data)
         return data
+
+    def _not_sent(self, passage: Passage) -> None:
+        """Count, and show in the trace, a message that an interceptor refused to send."""
+        self.counts["dropped.out"] += 1
+        if self.tap is not None:
+            self.tap.stopped(passage, passage.message.encode())
 
     def resend(self, data: bytes, flow: Flow) -> None:
         """Send stored bytes again: retransmissions meet no hook."""
@@ -499,6 +540,9 @@ class Pipeline:
             except Exception as error:
                 self.counts["failed." + chain.names[i]] += 1
                 self.tell("step.failed", plugin=chain.names[i], stage="intercept", error=repr(error), exception=error, passage=passage)
+                if message.is_request and self.tap is not None:  # in an answer's place goes a 500
+                    passage.decided = (chain.stage, chain.names[i], error)
+                    self.tap.stopped(passage, message.encode())
                 return error
             if type(verdict) is Drop:
                 passage.decided = (chain.stage, chain.names[i], verdict)
@@ -508,10 +552,15 @@ class Pipeline:
     # -- asking others -----------------------------------------------------------------------------------------------
 
     def request(
-        self, message: Request | Callable[[Flow], Request], target: Any, on_event: Callable[[Outcome], None], cause: Passage | None = None
+        self,
+        message: Request | Callable[[Flow], Request],
+        target: Any,
+        on_event: Callable[[Outcome], None],
+        cause: Passage | None = None,
+        endpoint: Endpoint | None = None,
     ) -> Asking:
         """Send a request of our own and report what becomes of it; see `pipeline.client.Clients.request`."""
-        return self.clients.request(message, target, on_event, cause)
+        return self.clients.request(message, target, on_event, cause, endpoint)
 
     def connect(self, target: Target) -> Flow | Pending | None:
         """Return the flow that reaches `target`, or a Pending of it; None when no listed transport serves it."""
@@ -536,10 +585,7 @@ class Pipeline:
 
     def aor_of(self, uri: Any, flow: Flow | None = None) -> str | None:
         """Return the address of record "user@domain" of a sip or sips URI; None when its domain is not ours (RFC 3261 10.3)."""
-        if uri.user is None or uri.scheme not in ("sip", "sips"):
-            return None
-        domain = self.domains.of(uri.host, flow.local[0] if flow is not None else "")
-        return None if domain is None else f"{uri.user_unescaped}@{domain.id}"
+        return self.domains.aor(uri, flow.local[0] if flow is not None else "")
 
     def is_self(self, uri: Any, flow: Flow | None = None) -> bool:
         """Tell whether a URI means this server itself: our host, no user."""

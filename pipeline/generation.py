@@ -28,12 +28,23 @@ COMPILED = {
     "invite_reply": "application",
 }
 """The hooks a message meets, and the stage each belongs to: the others are called once, through pluggy."""
+SESSION = dict.fromkeys(
+    ("session_begin", "session_request", "session_response", "session_request_out", "session_response_out", "session_end"), "application"
+)
+"""The hooks that a message of a session meets; whoever owns the session walks their steps. None: an empty tuple."""
+CALLS = dict.fromkeys(("route_call", "channel_request", "media"), "integration")
+"""The hooks that every call asks: who walks them takes the first result that is not None."""
+COMPILED |= SESSION | CALLS
 
 
 class Generation:
     """The chains that a message walks, the plugins behind them, and what they offer together."""
 
-    __slots__ = ("application", "hooks", "intercept", "intercept_out", "invite_reply", "offer", "on_error", "plan", "protocol", "transport")
+    __slots__ = (
+        "application", "channel_request", "hooks", "intercept", "intercept_out", "invite_reply", "media", "offer", "on_error", "plan",
+        "protocol", "route_call", "session_begin", "session_end", "session_request", "session_request_out", "session_response",
+        "session_response_out", "transport",
+    )  # fmt: skip
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -59,6 +70,15 @@ class Generation:
     intercept_out: Chain
     application: Chain
     invite_reply: Chain
+    session_begin: Chain
+    session_request: Chain
+    session_response: Chain
+    session_request_out: Chain
+    session_response_out: Chain
+    session_end: Chain
+    route_call: Chain
+    channel_request: Chain
+    media: Chain
     offer: Offer
     on_error: dict[str, str]
 
@@ -75,5 +95,5 @@ class Generation:
         twin: Generation = object.__new__(Generation)
         for name in self.__slots__:
             value = getattr(self, name)
-            setattr(twin, name, traced(value, now) if isinstance(value, Chain) else value)
+            setattr(twin, name, traced(value, now) if isinstance(value, Chain) and name not in SESSION and name not in CALLS else value)
         return twin

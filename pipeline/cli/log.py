@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 from pipeline.cli import Failed
 
 if TYPE_CHECKING:
+    from argparse import Namespace
     from pathlib import Path
 
+    from pipeline.config.plan import Plan
     from pipeline.engine import Pipeline
     from pipeline.events import Event
 
@@ -23,6 +25,12 @@ PAUSE = 10.0
 """Seconds for which the same failure is only counted."""
 FAILURES = 1000
 """Different failures that are told apart."""
+
+
+def log_as(args: Namespace, plan: Plan) -> None:
+    """Log as the command line says, else the file. Opens the log anew, so that logrotate may have moved the former one away."""
+    file = args.log_file or plan.options.log_file
+    configure(args.log_level or plan.options.log_level, plan.document.folder / file if file else None)
 
 
 def configure(level: str, file: Path | None) -> None:
@@ -37,7 +45,10 @@ def configure(level: str, file: Path | None) -> None:
             raise Failed(f"log file {file}: {error.strerror}") from None
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    former, root.handlers[:] = root.handlers[:], [handler]
+    for each in former:
+        if isinstance(each, logging.FileHandler):
+            each.close()
     root.setLevel(level.upper())
     logging.getLogger("asyncio").setLevel("WARNING")
 

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 
 from pipeline.bind import write_address
 from pipeline.cli import Failed, first_start
+from pipeline.cli.again import Reading
 from pipeline.cli.files import plan_of
-from pipeline.cli.log import LOG, Failures, configure
+from pipeline.cli.log import LOG, Failures, log_as
 from pipeline.cli.sinks import depth_of, filter_of, sinks_of
-from pipeline.config.problems import Problems
 from pipeline.control.place import Busy, Lock
 from pipeline.control.server import Control
 from pipeline.engine import Pipeline
+from pipeline.reload import why_not
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -37,8 +38,7 @@ def run(args: Namespace) -> int:
     """Run the server."""
     filter_of(args)  # a mistake in it is told before anything starts
     plan = plan_of(args, warn=True)
-    file = args.log_file or plan.options.log_file
-    configure(args.log_level or plan.options.log_level, plan.document.folder / file if file else None)
+    log_as(args, plan)
     try:
         lock = Lock(plan.state)
     except Busy as busy:
@@ -57,8 +57,9 @@ async def _serve(plan: Plan, args: Namespace, lock: Lock) -> None:
     engine = Pipeline(plan, loop)
     Failures(engine)
     ending = asyncio.Event()
-    _signals(loop, ending, engine, args)
-    control = Control(engine, lock)
+    reading = Reading(engine, args)
+    _signals(loop, ending, reading)
+    control = Control(engine, lock, reading.again)
     unwatch = _watch(engine, args)
     try:
         try:
@@ -75,6 +76,7 @@ async def _serve(plan: Plan, args: Namespace, lock: Lock) -> None:
         LOG.info("stopping")
     finally:
         await control.close()
+        await reading.stop()
         await engine.stop(DRAIN if engine.listeners else 0.0)
         unwatch()
 
@@ -84,7 +86,7 @@ def _ready(engine: Pipeline) -> str:
     return f"ready {addresses or '(no listener)'} · {engine.plan.name} · pid {os.getpid()}"
 
 
-def _signals(loop: asyncio.AbstractEventLoop, ending: asyncio.Event, engine: Pipeline, args: Namespace) -> None:
+def _signals(loop: asyncio.AbstractEventLoop, ending: asyncio.Event, reading: Reading) -> None:
     def end() -> None:
         if ending.is_set():  # asked twice: do not wait for what hangs
             os._exit(1)
@@ -92,27 +94,8 @@ def _signals(loop: asyncio.AbstractEventLoop, ending: asyncio.Event, engine: Pip
 
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end)
-    if hasattr(engine, "reload"):
-        loop.add_signal_handler(signal.SIGHUP, lambda: _reload(loop, engine, args))
-
-
-def _reload(loop: asyncio.AbstractEventLoop, engine: Pipeline, args: Namespace) -> None:
-    """Read pipeline.toml again; a mistake in it changes nothing."""
-
-    async def reload() -> None:
-        try:
-            result = engine.reload(plan_of(args))  # type: ignore[attr-defined]
-            if asyncio.iscoroutine(result):
-                await result
-        except Problems as problems:
-            LOG.error("not reloaded:\n%s", problems)
-        except Exception:
-            LOG.exception("not reloaded")
-        else:
-            LOG.info("reloaded %s", engine.plan.document.name)
-
-    task = loop.create_task(reload(), name="reload")
-    task.add_done_callback(lambda _: None)  # the loop holds tasks weakly; this reference lives as long as the task
+    loop.add_signal_handler(signal.SIGHUP, reading.asked)
+    loop.add_signal_handler(signal.SIGUSR1, reading.reopen)
 
 
 def _watch(engine: Pipeline, args: Namespace) -> Callable[[], None]:
@@ -127,15 +110,10 @@ def _watch(engine: Pipeline, args: Namespace) -> Callable[[], None]:
 
 
 def _why_not(engine: Pipeline, error: OSError) -> str:
-    """Say in one line what could not be opened. Plugins bind in the order of their option: the first one missing is to blame."""
-    reason = error.strerror or str(error)
+    """Say in one line what could not be opened."""
     for listing in engine.plan.stages["transport"]:
-        wanted = getattr(listing.plugin, "bind", ())
         bound = sum(1 for name, _, _ in engine.listeners if name == listing.name)
-        if bound < len(wanted):
-            written = "bind" in listing.written
-            place = engine.plan.document.place("plugin", listing.name, "bind", bound) if written else listing.place
-            if not engine.key:
-                break
-            return f"{place}: {listing.name} cannot listen on {wanted[bound]}: {reason}"
+        if bound < len(getattr(listing.plugin, "bind", ())) and engine.key:
+            place, text = why_not(engine.plan, engine.listeners, error, listing)
+            return f"{place}: {text}"
     return f"cannot start: {error}"
