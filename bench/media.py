@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import multiprocessing
 import os
 import selectors
@@ -25,6 +26,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from pipeline.cli.run import MIDDLE, OLD, YOUNG
 from pipeline.config import Document, build
 from pipeline.engine import Pipeline
 
@@ -66,6 +68,7 @@ def description(port, payload):
 def phones(calls, seconds, pipe, core, mode):
     """Send from `calls` sockets, spread over each 20 ms; note when each packet comes back."""
     pin(core)
+    gc.disable()  # what it notes has no cycles
     socks = []
     for _ in range(calls):
         sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -159,6 +162,9 @@ class Leg:
 async def serve(mode, ports, seconds, pipe):
     engine = Pipeline(build(Document(Path(tempfile.mkdtemp()) / "pipeline.toml", TOML)), asyncio.get_running_loop())
     await engine.start()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG, MIDDLE, OLD)  # as `sipline run` does
     channels = [engine.core.channel("bench", "in", Leg()) for _ in ports]
     terminals = []
     if mode in ("echo", "play"):

@@ -6,6 +6,7 @@ Rule: the meaning is pluggy's by construction. Whatever is more than plain calls
 
 from __future__ import annotations
 
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from pipeline.sip.grammar import Malformed
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 
     from pipeline.passage import Passage
 
-Step = "Callable[[Any, Any], Any]"
+Step = "Callable[..., Any]"
 
-# pluggy lets an implementation take fewer of a hook's two arguments, in any order.
+# pluggy lets an implementation take fewer of a hook's arguments, in any order. Nearly all hooks have two.
 FIT: dict[tuple[int, ...], Callable[[Callable[..., Any]], Callable[[Any, Any], Any]]] = {
     (0, 1): lambda f: f,
     (1, 0): lambda f: lambda a, b: f(b, a),
@@ -34,26 +35,40 @@ class Chain:
 
     __slots__ = ("names", "stage", "steps")
 
-    def __init__(self, stage: str, steps: tuple[Callable[[Any, Any], Any], ...], names: tuple[str, ...]) -> None:
+    def __init__(self, stage: str, steps: tuple[Callable[..., Any], ...], names: tuple[str, ...]) -> None:
         self.stage = stage
         self.steps = steps
         self.names = names
 
 
 def compile_hook(hook: HookCaller, stage: str) -> Chain:
-    """Return the hook's implementations in the order in which pluggy calls them, each taking both arguments."""
+    """Return the hook's implementations in the order in which pluggy calls them, each taking all of its arguments."""
     impls = hook.get_hookimpls()
     spec = hook.spec
     if spec is None:
         raise LookupError(f"the hook {hook.name!r} has no specification")
-    first, second = spec.argnames
+    arguments = spec.argnames
     if any(i.wrapper or i.hookwrapper or i.kwargnames for i in impls):
         names = "+".join(i.plugin_name for i in reversed(impls))
-        return Chain(stage, (lambda a, b: hook(**{first: a, second: b}),), (names,))
-    place = {first: 0, second: 1}
+        return Chain(stage, (lambda *given: hook(**dict(zip(arguments, given, strict=True))),), (names,))
     ordered = list(reversed(impls))
-    steps = tuple(FIT[tuple(place[n] for n in i.argnames)](i.function) for i in ordered)
+    steps = tuple(_fit(i.function, tuple(arguments.index(n) for n in i.argnames), len(arguments)) for i in ordered)
     return Chain(stage, steps, tuple(i.plugin_name for i in ordered))
+
+
+def _fit(function: Callable[..., Any], places: tuple[int, ...], count: int) -> Callable[..., Any]:
+    """Return `function` as one that takes all `count` arguments; it wants those at `places`, in this order."""
+    if places == tuple(range(count)):
+        return function
+    if count == 2:
+        return FIT[places](function)
+    if len(places) > 1:
+        pick = itemgetter(*places)
+        return lambda *given: function(*pick(given))
+    if places:
+        place = places[0]
+        return lambda *given: function(given[place])
+    return lambda *_: function()
 
 
 def traced(chain: Chain, now: Callable[[], float]) -> Chain:

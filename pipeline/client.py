@@ -26,8 +26,9 @@ from pipeline.sip.uri import Uri
 from pipeline.stages.timetable import Timetable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    from pipeline.dal import Endpoint
     from pipeline.engine import Pipeline
     from pipeline.sip.message import Message, Response
     from pipeline.sip.timers import Action
@@ -93,8 +94,13 @@ class Asking:
         targets: deque[Any],
         on_event: Callable[[Outcome], None],
         cause: Passage | None,
+        endpoint: Endpoint | None = None,
     ) -> None:
         self._clients = clients
+        self.endpoint = endpoint
+        """Whom it is for: interceptors and the credentials hook read it from the passage."""
+        self.cancel_headers: tuple[tuple[str, str], ...] = ()
+        """What the CANCEL says besides (a Reason, RFC 3326)."""
         self._make = message
         self._targets = targets
         self._on_event = on_event
@@ -107,26 +113,27 @@ class Asking:
 
     # -- what the owner may do ---------------------------------------------------------------------------------------
 
-    def cancel(self) -> None:
-        """Want no answer any more: CANCEL an INVITE, now or upon its first 1xx; try no further target."""
+    def cancel(self, headers: Iterable[tuple[str, str]] = ()) -> None:
+        """Want no answer any more: CANCEL an INVITE (with these fields), now or upon its first 1xx; try no further target."""
         self.cancelled = True
+        self.cancel_headers = tuple(headers)
         self._targets.clear()
         if self.branch is not None and isinstance(self.branch.machine, InviteClient):
             self._clients.run(self.branch, self.branch.machine.cancel())
 
-    def acknowledge(self, response: Response, ack: Request) -> None:
-        """Send the ACK of a 2xx (RFC 3261 13.2.2.4) and keep it: when that 2xx is repeated, it is sent again."""
+    def acknowledge(self, response: Response, ack: Request, target: Any = None) -> None:
+        """Send the ACK of a 2xx (RFC 3261 13.2.2.4) and keep it: when that 2xx is repeated, it is sent again.
+
+        It goes where its Route or Request-URI says, which need not be where the INVITE went: `target` as for `Pipeline.request`;
+        None: by the flow of the INVITE.
+        """
         branch = self.branch
         if branch is None:
             raise RuntimeError("there is no INVITE to acknowledge")
-        engine = self._clients.engine
-        passage = Passage(engine, None, branch.flow, engine.clock.now())
-        passage.cause = branch.passage
-        if "via" not in ack:
-            ack.prepend("via", self._clients.via(branch.flow), by="stack")
-        data = engine.send(ack, passage)
-        if data is not None:
-            branch.acks[response.to.tag] = (data, branch.flow)
+        if target is None:
+            target = branch.flow
+        targets = deque(target) if isinstance(target, list | tuple) else deque([target])
+        Acknowledging(self._clients, ack, targets, branch, response.to.tag).go_on()
 
     # -- one target after the other ----------------------------------------------------------------------------------
 
@@ -197,9 +204,10 @@ class Asking:
         """Send `message` by `flow` in a transaction of its own."""
         clients = self._clients
         engine = clients.engine
-        sent = Request.new(message.method, message.uri_text, [("Via", clients.via(flow)), *message.items()], message.body)
-        passage = Passage(engine, None, flow, engine.clock.now())
+        sent = with_via(message, clients.via(flow))
+        passage = Passage(engine, None, flow, engine.loop.time())
         passage.cause = self._cause
+        passage.endpoint = self.endpoint
         machine = (InviteClient if message.method == "INVITE" else NonInviteClient)(engine.transactions.timers, flow.reliable)
         branch = self.branch = Branch(self, sent, passage, machine)
         try:
@@ -294,6 +302,42 @@ class Asking:
         self._on_event(outcome)
 
 
+class Acknowledging(Asking):
+    """The ACK of a 2xx on its way: a request that gets no answer and has no transaction (RFC 3261 13.2.2.4)."""
+
+    def __init__(self, clients: Clients, ack: Request, targets: deque[Any], invite: Branch, tag: str) -> None:
+        super().__init__(clients, ack, targets, _nothing, invite.passage, invite.asking.endpoint)
+        self._invite = invite
+        self._tag = tag
+
+    def send(self, message: Request, flow: Flow) -> None:
+        """Send it, and leave it with the INVITE for whenever the 2xx comes again."""
+        engine = self._clients.engine
+        passage = Passage(engine, None, flow, engine.loop.time())
+        passage.cause = self._invite.passage
+        passage.endpoint = self.endpoint
+        try:
+            data = engine.send(with_via(message, self._clients.via(flow)), passage)
+        except Exception as error:
+            engine.tell("send.failed", flow=flow.id, error=str(error))
+            self._failed(TransportError(str(error)))
+            return
+        if data is not None:
+            self._invite.acks[self._tag] = (data, flow)
+
+
+def _nothing(outcome: Outcome) -> None:
+    """Nobody asked: a repeated 2xx tries again."""
+
+
+def with_via(message: Request, via: str) -> Request:
+    """Return a copy of a request of ours with this Via on top. Hot: one that nobody has edited is not taken apart for it."""
+    if message.edits is not None:
+        return Request.new(message.method, message.uri_text, [("Via", via), *message.items()], message.body)
+    start, _, rest = message.head.partition("\r\n")
+    return Request(message.method, message.uri_text, f"{start}\r\nVia: {via}\r\n{rest}", message.body)
+
+
 class Clients:
     """The client transactions of a pipeline."""
 
@@ -306,19 +350,25 @@ class Clients:
         return len(self._branches)
 
     def request(
-        self, message: Request | Callable[[Flow], Request], target: Any, on_event: Callable[[Outcome], None], cause: Passage | None = None
+        self,
+        message: Request | Callable[[Flow], Request],
+        target: Any,
+        on_event: Callable[[Outcome], None],
+        cause: Passage | None = None,
+        endpoint: Endpoint | None = None,
     ) -> Asking:
         """Send a request and tell `on_event` what becomes of it: Provisional, then one Final, TransportError or Timeout.
 
         `target` is a Flow, a Target, a URI, or a list of them to be tried in order; None: where Route and Request-URI say. The
-        message may be a function of the flow, where its Contact depends on the way it goes; it carries no Via of ours.
+        message may be a function of the flow, where its Contact depends on the way it goes; it carries no Via of ours. `endpoint` is whom
+        it is for. Events may come before this returns: what goes wrong at once is told at once.
         """
         if target is None:
             if callable(message):
                 raise TypeError("a message made for a flow needs a target")
             target = next_hop(message)
         targets = deque(target) if isinstance(target, list | tuple) else deque([target])
-        asking = Asking(self, message, targets, on_event, cause)
+        asking = Asking(self, message, targets, on_event, cause, endpoint)
         asking.go_on()
         return asking
 
@@ -376,6 +426,8 @@ class Clients:
         engine = self.engine
         if what == "CANCEL":
             cancel = cancel_for(branch.message)
+            for name, value in branch.asking.cancel_headers:
+                cancel.add(name, value, by="stack")
             passage = Passage(engine, None, branch.flow, engine.clock.now())
             passage.cause, passage.made_by_stack = branch.passage, True
             data = engine.prepare(cancel, passage)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 Item = TypeVar("Item")
 
@@ -80,6 +80,10 @@ class Fifo(Generic[Item]):
 
     def __len__(self) -> int:
         return len(self._items)
+
+    def __iter__(self) -> Iterator[Item]:
+        """Give what is under way, the oldest first."""
+        return iter(self._items)
 
     def add(self, item: Item) -> None:
         """`fn(item)` in `seconds` from now."""

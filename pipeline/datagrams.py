@@ -1,6 +1,6 @@
 """UDP sockets: the hottest code of the server. RFC 3261 18, RFC 3581 4 (an answer leaves from where the request came to).
 
-Rule: one wake-up of the loop drains the socket (bounded), and one datagram costs one system call each way and two Python calls:
+Rule: one wake-up of the loop drains the socket (bounded), and under load a look now and then does it. One datagram costs one system call each way and two Python calls:
 within a tenth of a bare blocking loop, where asyncio's DatagramProtocol costs twice that and more (bench/udp.py). Under a
 wildcard bind recvmsg tells which of our addresses the datagram was sent to (IP_PKTINFO), and sendmsg sets the one to answer
 from; that costs about a third more.
@@ -24,9 +24,12 @@ if TYPE_CHECKING:
 
 DRAIN = range(64)
 """Datagrams per wake-up: at 50 us each the loop is held for 3 ms, then timers and streams have their turn."""
-LONELY = 4
-"""Wake-ups with one datagram each, after which the next one does not look for a second: to find nothing costs 2 us, as much as to read.
-Whatever waits wakes the loop again at once (it is level-triggered)."""
+WAKES, BUSY = 32, 0.016
+"""So many wake-ups within so many seconds (2,000 a second) and the socket is looked at every NAP seconds instead, until a look finds
+less than two datagrams: what network drivers do under load (Linux's NAPI). A wake-up of the loop costs 10 us, as much as a third of a
+REGISTER; a look in its turn reads all that has come."""
+NAP = 0.001
+"""Seconds; asyncio rounds it up to its next millisecond. A thousandth of what RFC 3261 takes for a round trip (T1, 0.5 s)."""
 LARGEST = 65535
 WAITING = 1000
 """Datagrams that wait for a full send buffer. SIP over UDP retransmits, so what comes on top is dropped and counted."""
@@ -46,7 +49,7 @@ PKTINFO6 = struct.Struct("=16si")
 class Datagrams:
     """A UDP socket bound to one address; gives each datagram to `on_datagram(data, source, local)`."""
 
-    __slots__ = ("_lonely", "_loop", "_on_datagram", "_queue", "_sendto", "_sock", "closed", "errors", "local", "unsent")
+    __slots__ = ("_look", "_loop", "_on_datagram", "_queue", "_sendto", "_since", "_sock", "_wakes", "closed", "errors", "local", "unsent")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, on_datagram: OnDatagram) -> None:
         self.local: Address = host_port(sock.getsockname())
@@ -55,33 +58,56 @@ class Datagrams:
         """Errors reported on receiving (an ICMP message about something sent earlier): harmless, counted."""
         self.unsent = 0
         """Datagrams dropped because the send buffer and the queue behind it were full."""
-        self._lonely = 0
         self._loop = loop
+        self._wakes = 0
+        self._since = 0.0
+        self._look: asyncio.Handle | None = None
+        """While the socket is looked at instead of waking us."""
         self._sock = sock
         self._sendto = sock.sendto
         self._on_datagram = on_datagram
         self._queue: deque[tuple[bytes, Address, Address | None]] = deque()
-        loop.add_reader(sock.fileno(), self._drain)
+        loop.add_reader(sock.fileno(), self._woken)
 
-    def _drain(self) -> None:
+    def _woken(self) -> None:
+        self._drain()
+        self._wakes += 1
+        if self._wakes >= WAKES:
+            now = self._loop.time()
+            if now - self._since < BUSY and not self.closed:
+                self._loop.remove_reader(self._sock.fileno())
+                self._look = self._loop.call_later(NAP, self._looked)
+            self._wakes, self._since = 0, now
+
+    def _looked(self) -> None:
+        if self.closed:
+            return
+        found = self._drain()
+        if self.closed:
+            return
+        if found >= len(DRAIN):  # there is more
+            self._look = self._loop.call_soon(self._looked)
+        elif found > 1:
+            self._look = self._loop.call_later(NAP, self._looked)
+        else:
+            self._look = None
+            self._since = self._loop.time()
+            self._loop.add_reader(self._sock.fileno(), self._woken)
+
+    def _drain(self) -> int:
         recvfrom, on_datagram, local = self._sock.recvfrom, self._on_datagram, self.local
-        lonely = self._lonely
         for count in DRAIN:
             try:
                 data, source = recvfrom(LARGEST)
             except BlockingIOError:
-                self._lonely = lonely + 1 if count == 1 else 0
-                return
+                return count
             except OSError:
                 if self.closed:  # by on_datagram
-                    return
+                    return 0
                 self.errors += 1
                 continue
             on_datagram(data, source, local)
-            if lonely > LONELY:
-                self._lonely = lonely + 1 if lonely < 4 * LONELY else 0  # look again from time to time: it may be busier now
-                return
-        self._lonely = 0
+        return len(DRAIN)
 
     def send(self, data: bytes, destination: Address, local: Address | None = None) -> OSError | None:
         """Send one datagram. What the kernel refuses is returned, never raised: no peer may stop the server by where it is."""
@@ -145,6 +171,8 @@ class Datagrams:
             self._writable()
         self.closed = True
         self._queue.clear()
+        if self._look is not None:
+            self._look.cancel()
         self._loop.remove_reader(self._sock.fileno())
         self._loop.remove_writer(self._sock.fileno())
         self._sock.close()
@@ -155,19 +183,20 @@ class Datagrams6(Datagrams):
 
     __slots__ = ()
 
-    def _drain(self) -> None:
+    def _drain(self) -> int:
         recvfrom, on_datagram, local = self._sock.recvfrom, self._on_datagram, self.local
-        for _ in DRAIN:
+        for count in DRAIN:
             try:
                 data, source = recvfrom(LARGEST)
             except BlockingIOError:
-                return
+                return count
             except OSError:
                 if self.closed:
-                    return
+                    return 0
                 self.errors += 1
                 continue
             on_datagram(data, source[:2] if not source[3] else host_port(source), local)
+        return len(DRAIN)
 
 
 class WildcardDatagrams(Datagrams):
@@ -185,16 +214,16 @@ class WildcardDatagrams(Datagrams):
         self._leaving: dict[str, list[tuple[int, int, bytes]]] = {}  # local host -> what to tell sendmsg
         super().__init__(loop, sock, on_datagram)
 
-    def _drain(self) -> None:
+    def _drain(self) -> int:
         recvmsg, on_datagram, arrived, six = self._sock.recvmsg, self._on_datagram, self._arrived, self._six
-        for _ in DRAIN:
+        for count in DRAIN:
             try:
                 data, control, _flags, source = recvmsg(LARGEST, 64)
             except BlockingIOError:
-                return
+                return count
             except OSError:
                 if self.closed:
-                    return
+                    return 0
                 self.errors += 1
                 continue
             information = control[0][2] if control else b""
@@ -202,6 +231,7 @@ class WildcardDatagrams(Datagrams):
             if six:
                 source = source[:2] if not source[3] else host_port(source)
             on_datagram(data, source, local)
+        return len(DRAIN)
 
     def _arrived_at(self, information: bytes) -> Address:
         if len(information) == PKTINFO4.size:

@@ -40,10 +40,12 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 @hookspec
 def listen(engine: Pipeline) -> None:
-    """Open the listeners. Called once at start, for every transport, in list order.
+    """Open the listeners. Called once at start, for every transport, in list order; at a reload on the new instance, before the swap.
 
-    Raise OSError when an address cannot be bound: the start ends with one clear line. Whatever arrives goes to
-    `engine.receive(data, flow)`; a listener is announced with `engine.listening(flow_kind, local, advertised)`.
+    Take each socket from `engine.sockets.take(self, host, port, open)`: at a reload it gives the one that is open already. Raise OSError
+    when an address cannot be bound: the start, or the reload, ends with one clear line. Whatever arrives goes to
+    `engine.receive(data, flow)`; a listener is announced with `engine.listening(self, transport, local, advertised)`. The engine closes
+    what nobody listens with any more.
     """
 
 
@@ -183,7 +185,13 @@ def media(need: str, channels: tuple[Channel, ...]) -> Sound | Relay | Mixer | N
 
 @hookspec
 def start(engine: Pipeline) -> Any:
-    """Called once, before the listeners open. May be `async def`."""
+    """Called once, before the listeners open. May be `async def`.
+
+    At a reload each plugin has a new instance, which starts beside the old one while that serves; what is to last is kept in
+    `engine.state(self, factory)` and taken over here. Whoever does so may be started once more: when the reload failed after a successor
+    had started, so that he takes his state back. Raising refuses the start, or the reload, which then has changed nothing. A class names
+    the options that cannot change while the server runs in `fixed`.
+    """
 
 
 @hookspec
@@ -196,7 +204,11 @@ def check(file: Checked) -> None:
 
 @hookspec
 def stop(engine: Pipeline) -> Any:
-    """Called once, after the listeners have closed and work has drained. May be `async def`."""
+    """Called once, when the work has drained: at the end of the server, or of the plugin when a reload takes it out of the file.
+
+    At a reload also on an instance that is replaced, but not when it keeps something in `engine.state`: that goes on with its successor,
+    whose `stop` ends it one day. May be `async def`.
+    """
 
 
 FAMILIES: dict[str, frozenset[str]] = {

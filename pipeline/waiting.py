@@ -15,6 +15,7 @@ from pipeline.pending import Pending
 
 if TYPE_CHECKING:
     from pipeline.chain import Chain
+    from pipeline.config.plan import Plan
     from pipeline.engine import Pipeline
     from pipeline.generation import Generation
     from pipeline.passage import Passage, Wait
@@ -45,12 +46,31 @@ class Waiting:
         self.orders: dict[str, deque[tuple[Passage, Generation]]] = {}
         """Call-ID of a passage that waits -> the passages of that call that came behind it."""
         self._deadlines: Fifo[Waiter] = Fifo(engine.clock, engine.plan.options.wait_seconds, self._late)
+        self._former: list[Fifo[Waiter]] = []
+        """Deadlines of former plans that have not all come yet."""
         self._count = 0
         self._queued = 0
         """Passages in all of `orders`."""
 
     def __len__(self) -> int:
         return self._count
+
+    def configure(self) -> None:
+        """Take the deadline of a plan that has just been taken; what waits already keeps its own."""
+        options = self._engine.plan.options
+        if options.wait_seconds != self._deadlines.seconds:
+            self._former.append(self._deadlines)
+            self._former = [queue for queue in self._former if len(queue)]
+            self._deadlines = Fifo(self._engine.clock, options.wait_seconds, self._late)
+
+    def walks(self, plan: Plan) -> bool:
+        """Tell whether any passage waits in the chains of a former plan."""
+        if not self._count:
+            return False
+        waiters = (waiter for queue in (self._deadlines, *self._former) for waiter in queue)
+        return any(waiter.open and waiter.generation.plan is plan for waiter in waiters) or any(
+            generation.plan is plan for queue in self.orders.values() for _, generation in queue
+        )
 
     def begin(self, passage: Passage, wait: Wait, chain: Chain, at: int, generation: Generation) -> None:
         """Let a passage wait; refuse it with 503 beyond the limits."""
@@ -84,17 +104,25 @@ class Waiting:
         wait.pending.then(lambda pending: self._done(waiter, pending))
 
     def behind(self, passage: Passage, generation: Generation) -> bool:
-        """Queue a passage behind one of the same Call-ID that waits. A CANCEL or a response does not wait: it may end the wait."""
+        """Queue a passage behind one of the same Call-ID that waits. A CANCEL or a response does not wait: it may end the wait.
+
+        An INVITE begins its transaction here, so that its caller hears 100, its retransmissions end there and a CANCEL finds it.
+        """
         message: Any = passage.message
         queue = self.orders.get(message.call_id)
         if queue is None or not message.is_request or message.method == "CANCEL":
             return False
         options = self._engine.plan.options
-        if len(queue) < options.waiting_per_source and self._queued < options.waiting:
-            queue.append((passage, generation))
-            self._queued += 1
-        else:
+        if len(queue) >= options.waiting_per_source or self._queued >= options.waiting:
             self._engine.counts["refused.waiting"] += 1
+            return True
+        if message.method == "INVITE":
+            refusal = self._engine.transactions.begin(passage)
+            if refusal is not None:
+                self._engine.respond(passage, refusal)
+                return True
+        queue.append((passage, generation))
+        self._queued += 1
         return True
 
     def _late(self, waiter: Waiter) -> None:
@@ -126,9 +154,12 @@ class Waiting:
         while queue:
             passage, generation = queue.popleft()
             self._queued -= 1
-            # Its own retransmission may have stood before it in the queue, and have been served.
             request: Any = passage.message
-            if self._engine.transactions.match(request, passage) is not None:
+            if passage.transaction is not None:
+                if not passage.transaction.open:  # cancelled meanwhile
+                    continue
+            # Its own retransmission may have stood before it in the queue, and have been served.
+            elif self._engine.transactions.match(request, passage) is not None:
                 continue
             self._engine.walk(passage, generation.intercept, 0, generation)
             again = self.orders.get(waiter.call_id)

@@ -1,5 +1,7 @@
 """A compiled chain means what pluggy means: same result, same calls in the same order, for any set of implementations."""
 
+import itertools
+
 import pluggy
 import pytest
 from hypothesis import given
@@ -132,3 +134,21 @@ def test_the_traced_twin_notes_what_was_raised():
     with pytest.raises(ValueError):
         walk(twin.steps, "m", passage)
     assert isinstance(passage.spans[0][2], ValueError)
+
+
+class Wide:
+    @hookspec(firstresult=True)
+    def begin(self, session, message, passage): ...
+
+
+@pytest.mark.parametrize("size", [0, 1, 2, 3])
+def test_a_hook_of_three_arguments_gives_each_implementation_those_it_asks_for(size):
+    for args in itertools.permutations(("session", "message", "passage"), size):
+        space = {}
+        exec(f"def begin(self{''.join(f', {name}' for name in args)}):\n return ({''.join(f'{name},' for name in args)})", space)
+        plugin = type("Plugin", (), {"begin": hookimpl(space["begin"])})()
+        manager = pluggy.PluginManager("sipline")
+        manager.add_hookspecs(Wide)
+        manager.register(plugin)
+        (step,) = compile_hook(manager.hook.begin, "application").steps
+        assert step("S", "M", "P") == manager.hook.begin(session="S", message="M", passage="P") == tuple(name[0].upper() for name in args)

@@ -115,3 +115,39 @@ def test_a_retransmission_meanwhile_does_not_end_the_request_that_waits(sip, wri
     server.replies()
     plugin_of(server, "waiter").pendings[0].resolve(None)
     assert [reply.status for reply in server.replies()] == [200]
+
+
+def test_a_cancel_of_an_invite_that_is_queued_behind_another_message_of_its_call_ends_it(sip, write, plugin_of):
+    server = start(sip, write)
+    call = [("Call-ID", "one")]
+    server.send(server.message("OPTIONS", headers=call))
+    invite = server.message("INVITE", "bob", headers=call, cseq=2)
+    server.send(invite)
+    server.send(invite)
+    server.replies()
+    waiter = plugin_of(server, "waiter")
+    assert len(waiter.pendings) == 1
+    server.send(invite.replace(b"INVITE", b"CANCEL"))
+    assert sorted((reply.status, reply.cseq.method) for reply in server.replies() if reply.status >= 200) == [
+        (200, "CANCEL"),
+        (487, "INVITE"),
+    ]
+    waiter.pendings[0].resolve(None)
+    finals = [reply for reply in server.replies() if reply.status >= 200 and reply.cseq.method == "INVITE"]
+    assert {reply.status for reply in finals} == {487}
+    assert len(waiter.pendings) == 1  # nobody was asked about it any more
+    assert len(server.engine.waiting) == server.engine.waiting._queued == 0
+
+
+def test_an_invite_that_is_queued_gets_100_and_then_its_answer(sip, write, plugin_of):
+    server = start(sip, write)
+    call = [("Call-ID", "one")]
+    server.send(server.message("OPTIONS", headers=call))
+    server.send(server.message("INVITE", "bob", headers=call, cseq=2))
+    server.advance(0.5)
+    assert [reply.status for reply in server.replies()] == [100]
+    waiter = plugin_of(server, "waiter")
+    waiter.pendings[0].resolve(None)
+    server.replies()
+    waiter.pendings[1].resolve(None)
+    assert [(reply.status, reply.cseq.method) for reply in server.replies()] == [(100, "INVITE"), (200, "OPTIONS"), (480, "INVITE")]

@@ -7,7 +7,7 @@ import os
 
 VIEWS = ("lines", "stages", "full")
 VIEWS_HELP = "lines (default), stages (with the walk and what decided), full (with the message)"
-SHOWN = ("contacts", "endpoints", "transactions", "servants", "hooks", "domains", "stats")
+SHOWN = ("contacts", "endpoints", "transactions", "servants", "channels", "bridges", "calls", "cdr", "hooks", "domains", "stats")
 STAGES = ("transport", "protocol", "intercept", "application", "integration")
 
 
@@ -32,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--log-file", metavar="FILE", help="instead of [pipeline] log_file")
 
     command("check", "tell every mistake in the configuration, and what would be better")
+    command("reload", "have the running server read the configuration again; a mistake in it changes nothing")
     command("graph", "draw the pipeline as it is wired")
     plugins = command("plugins", "list every plugin that can be listed, and its options")
     plugins.add_argument("name", nargs="*", help="only these")
@@ -41,6 +42,18 @@ def parser() -> argparse.ArgumentParser:
     show = command("show", "ask the running server")
     show.add_argument("what", choices=SHOWN, metavar="WHAT", help=", ".join(SHOWN))
     show.add_argument("--json", action="store_true", help="as JSON: a list, of `stats` an object")
+
+    originate = command("originate", "call somebody, and connect him with another party or with an extension")
+    originate.add_argument("target", help="who is called first, as the dialplan names him: a user, an address")
+    second = originate.add_mutually_exclusive_group(required=True)
+    second.add_argument("--to", metavar="TARGET", help="who is called when the first has answered")
+    second.add_argument("--extension", metavar="EXT[@CONTEXT]", help="what is done when the first has answered, as if he had dialled it")
+    originate.add_argument("--caller", metavar='"NAME <NUMBER>"',
+                           help="what the first one's display shows (default: whom he will be connected to)")  # fmt: skip
+    originate.add_argument("--timeout", type=float, default=60.0, metavar="SECONDS", help="how long each may ring (default: 60)")
+    originate.add_argument("--json", action="store_true", help="the channels as JSON")
+    hangup = command("hangup", "end a channel, a call or a bridge")
+    hangup.add_argument("id", help='an id or a name that `sipline show channels` shows, or the beginning of one; "all"')
 
     trace = command("trace", "show every message of the running server")
     views = trace.add_mutually_exclusive_group()

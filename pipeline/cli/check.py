@@ -1,23 +1,70 @@
-"""`sipline check`: every mistake in pipeline.toml; or ok, what probably was not meant, and what would be better."""
+"""`sipline check`: every mistake in pipeline.toml; or ok, what probably was not meant, and what would be better.
+
+What the file refers to and does not hold may be in another store: the running server is asked, else the stores themselves.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.cli.files import plan_of
+from pipeline.config.problems import Problem, Problems
 
 if TYPE_CHECKING:
     from argparse import Namespace
+
+    from pipeline.config.plan import Plan
 
 
 def run(args: Namespace) -> int:
     """Check; Problems is printed by main, with status 2."""
     plan = plan_of(args)
+    if plan.references:
+        _references(plan)
     for warning in plan.warnings:
         print(f"warning: {warning}")
     for hint in plan.hints:
         print(f"hint: {hint}")
-    for reference in plan.references:
-        print(f"note: {plan.document.place(*reference.keys)}: {reference.message} in this file; another backend may hold it")
     print(f"{plan.document.name}: ok")
     return 0
+
+
+def _references(plan: Plan) -> None:
+    """Raise Problems for what no store holds; a store that cannot be asked is noted."""
+    from pipeline.cli import Failed  # noqa: PLC0415  # most files refer to nothing elsewhere
+
+    try:
+        rows = _held(plan)
+    except Failed as failed:
+        for reference in plan.references:
+            print(f"note: {plan.document.place(*reference.keys)}: {reference.message} in this file; the stores cannot be asked: {failed}")
+        return
+    there = {(row["type"], row["id"]) for row in rows if row["there"]}
+    missing = [reference for reference in plan.references if (reference.type, reference.id) not in there]
+    if missing:
+        hint = "no store holds it either: write it here, add it (`sipline user add`), or remove the reference"
+        raise Problems([Problem(plan.document.place(*each.keys), each.message, hint) for each in missing])
+
+
+def _held(plan: Plan) -> list[dict[str, Any]]:
+    from pipeline.cli import Failed  # noqa: PLC0415
+    from pipeline.cli.client import Client  # noqa: PLC0415
+
+    asked = [(reference.type, reference.id) for reference in plan.references]
+    client = Client.perhaps(plan.state) if plan.state.is_dir() else None
+    if client is not None:
+        try:
+            return client.rows("held", objects=asked)
+        finally:
+            client.close()
+    if not plan.state.is_dir():  # never started: asking would make the stores
+        return []
+    from pipeline.cli.offline import offline  # noqa: PLC0415
+    from pipeline.control.held import held  # noqa: PLC0415
+    from pipeline.dal import StorageError  # noqa: PLC0415
+
+    try:
+        rows: list[dict[str, Any]] = offline(plan, lambda engine: held(engine, asked))
+    except (StorageError, OSError) as error:
+        raise Failed(str(error)) from None
+    return rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pipeline.cli.client import Client
@@ -17,6 +18,10 @@ EMPTY = {
     "endpoints": "no endpoints: add one with `sipline user add NAME`",
     "transactions": "no transactions at work",
     "servants": "no servant at work",
+    "channels": "no channels",
+    "bridges": "no bridges",
+    "calls": "no calls",
+    "cdr": "no call in the last day, or [dal] names no backend for cdr",
 }
 
 
@@ -29,12 +34,22 @@ def run(args: Namespace) -> int:
         if args.what == "contacts" and not args.json:
             for row in rows:
                 row["expires"] = f"{row['expires']} s"
+        elif not args.json:
+            rows = [_short(row) for row in rows]
         show_table(rows, empty=EMPTY.get(args.what, "nothing"), as_json=args.json)
     elif args.json:
         print(json.dumps(rows[0], indent=1, ensure_ascii=False))
     else:
         _stats(rows[0])
     return 0
+
+
+def _short(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row as a line of a table: what is nested is for JSON alone, times are of this place."""
+    short = {name: value for name, value in row.items() if not isinstance(value, dict)}
+    if "begun" in short:
+        short["begun"] = datetime.fromtimestamp(short["begun"], UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return short
 
 
 def _stats(stats: dict[str, Any]) -> None:

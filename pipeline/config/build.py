@@ -10,11 +10,13 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config.binds import check_listeners
+from pipeline.config.checked import check_plugins
 from pipeline.config.discover import Finder
 from pipeline.config.objects import read_objects
 from pipeline.config.options import PipelineOptions
 from pipeline.config.plan import Listing, Plan
-from pipeline.config.problems import Report, nearest
+from pipeline.config.problems import Report
+from pipeline.config.problems import known as suggest
 from pipeline.config.read import read
 from pipeline.config.references import check_hashes, check_read, check_references
 from pipeline.config.schema import options_of
@@ -57,6 +59,7 @@ def build(document: Document) -> Plan:
         dal = data.get("dal")
         check_needs(report, classes, places, mapping, set(dal) if isinstance(dal, dict) else set())
     objects = read_objects(report, data, served)
+    check_plugins(report, objects, plugins, places, listings["integration"])
     references = check_references(report, objects, classes=classes, values=values, mapping=mapping, stores=stores) if complete else []
     check_hashes(report, objects)
     report.stop()
@@ -76,6 +79,7 @@ def build(document: Document) -> Plan:
                 written=frozenset(values[name]),
                 document=document,
                 keys=keys,
+                digest=classes[name].digest,
             )
             for name, keys in names.items()
         ]
@@ -103,7 +107,7 @@ def _unknown_tables(report: Report, data: dict[str, Any]) -> None:
         if name in known:
             continue
         if isinstance(value, dict | list) and not (isinstance(value, list) and not all(isinstance(item, dict) for item in value)):
-            report.error((name,), f"unknown table [{name}]", nearest(name, known, "[{}]"), key=True)
+            report.error((name,), f"unknown table [{name}]", suggest(name, known, "[{}]", "the tables are"), key=True)
         else:
             hint = "write it under [pipeline]" if name in options_of(PipelineOptions) else "keys stand under a table, such as [pipeline]"
             report.error((name,), f"'{name}' stands outside any table", hint, key=True)

@@ -33,6 +33,8 @@ class Found(NamedTuple):
     kind: str
     source: str
     version: str
+    digest: str = ""
+    """Of the file that it was read from: what tells a reload that the file has changed."""
 
 
 class Missing(Exception):  # noqa: N818 (a sentence for the user, not a fault of the program)
@@ -121,7 +123,14 @@ class Finder:
             return self._builtin(kind)
         if kind in self.points:
             return self._installed(kind, self.points[kind])
-        raise Missing(f"unknown plugin '{name}'", nearest(name, self.names()))
+        raise Missing(f"unknown plugin '{name}'", nearest(name, self.names()) or self._loadable(name))
+
+    def _loadable(self, name: str) -> str:
+        """Say how a plugin is loaded from a file; from the one that looks like it, if there is one below this folder."""
+        places = ("", "plugins.d", "plugins", "examples")
+        file = next((Path(place, f"{name}.py") for place in places if (self.folder / place / f"{name}.py").is_file()), None)
+        load = f'write [plugin.{name}] with load = "{file or f"plugins.d/{name}.py"}:{camel_case(name)}"'
+        return load if file else f"`sipline plugins` lists what there is; a plugin in a file is loaded: {load}"
 
     def _used(self, name: str, kind: str) -> Found:
         other = self.tables.get(kind)
@@ -166,7 +175,8 @@ class Finder:
         path = self.folder / file
         if path not in self._modules:
             self._modules[path] = self._run(name, path, file)
-        return Found(_class(self._modules[path], class_name, file, "load"), name, file, "")
+        module = self._modules[path]
+        return Found(_class(module, class_name, file, "load"), name, file, "", module.__dict__["__digest__"])
 
     def _run(self, name: str, path: Path, file: str) -> types.ModuleType:
         try:
@@ -176,6 +186,7 @@ class Finder:
             raise Missing(f"{file}: {error.strerror or error}", near or f"paths start from {self.folder}", "load") from None
         module = types.ModuleType(f"sipline_file_{path.stem}")
         module.__file__ = str(path)
+        module.__dict__["__digest__"] = f"{hash(source):x}"
         sys.modules[module.__name__] = module  # attrs and typing look a class's module up there
         try:
             # compiled here and not imported: a cached .pyc is trusted by its second, and a reload can be faster

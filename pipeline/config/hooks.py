@@ -102,7 +102,7 @@ def _faults(impl: Implementation, family: str) -> Iterator[tuple[str, str]]:
             near = nearest(argument, [other for other in allowed if other not in taken])
             yield f"takes '{argument}' in {impl.hook}()", near or f"{impl.hook}() may take {listed(allowed)}"
     asynchronous = inspect.iscoroutinefunction(impl.function) or inspect.isasyncgenfunction(impl.function)
-    if family and asynchronous:
+    if asynchronous and impl.hook not in hookspecs.WAITING:
         yield (
             f"implements {impl.hook}() as async def",
             "stage hooks are plain functions: what must wait is the job of a Claim, or a Wait",

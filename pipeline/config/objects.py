@@ -11,12 +11,14 @@ import ipaddress
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config.plan import Reference
-from pipeline.config.problems import listed, nearest
+from pipeline.config.problems import known, listed, nearest
 from pipeline.config.read import dotted
 from pipeline.config.schema import MISSING, check_value, make, misspelt, options_of
 from pipeline.config.stored import file_types
 from pipeline.config.values import shown
 from pipeline.dal.objects import ALGORITHMS, TYPES
+from pipeline.sip.address import Address
+from pipeline.sip.grammar import Malformed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -127,14 +129,16 @@ def _long_form(objects: Objects, kind: str, name: str, table: dict[str, Any]) ->
         if key in options:
             _put(objects, values, options[key], value, (*keys, key))
         else:
-            report.error((*keys, key), f"{dotted(*keys)} has no key '{key}'", nearest(key, options), key=True)
+            report.error((*keys, key), f"{dotted(*keys)} has no key '{key}'", known(key, options), key=True)
     for option in options.values():
         if option.required and option.name not in table and not misspelt(option.name, table, options):
             report.error(keys, f"{dotted(*keys)} needs '{option.name}'", f"{option.name} is {option.help}" if option.help else "")
     if kind == "endpoint" and "auth" not in table and not misspelt("auth", table, options):
         hint = f'write auth = ["{name}"], or auth = [] to let it in without a password'
         report.error(keys, f"{dotted(*keys)} does not say 'auth'", hint)
-    if kind == "auth" and not any(near in table for near in ("password", "password_digest")):
+    if kind == "auth" and _empty(table):
+        _password_empty(objects, keys, "")
+    elif kind == "auth" and not any(near in table for near in ("password", "password_digest")):
         _password_missing(objects, table, keys, "")
     ident = objects.aor_id(name, keys, key=True) if kind == "aor" else name
     objects.add(kind, ident, values, keys, fine=report.count == before)
@@ -145,6 +149,15 @@ def _password_missing(objects: Objects, table: dict[str, Any], keys: Keys, inste
         return
     hint = f'write password_digest = ["MD5:…"] or password = "…"{instead}'
     objects.report.error(keys, f"{dotted(*keys)} has no password", hint)
+
+
+def _empty(table: Mapping[str, Any]) -> bool:
+    return table.get("password") == "" and "password_digest" not in table
+
+
+def _password_empty(objects: Objects, keys: Keys, instead: str) -> None:
+    hint = f'write password = "…" or password_digest = ["MD5:…"]{instead}'
+    objects.report.error((*keys, "password"), f"{dotted(*keys)} has an empty password: anybody could guess it", hint)
 
 
 def _put(objects: Objects, values: dict[str, Any], option: Option, value: Any, keys: Keys) -> None:
@@ -167,6 +180,8 @@ def _put(objects: Objects, values: dict[str, Any], option: Option, value: Any, k
             objects.refers.append(Reference(option.refers, ident, place, text))
     if option.name == "match" and keys[0] == "identify":
         _networks(objects.report, value, keys)
+    elif option.name == "contact" or (option.name == "outbound_proxy" and value):
+        _addresses(objects.report, value, keys)
     values[option.name] = value
 
 
@@ -178,6 +193,21 @@ def _networks(report: Report, value: tuple[str, ...], keys: Keys) -> None:
             report.error((*keys, position), f"'{text}' is no address and no network", 'such as "192.0.2.7" or "192.0.2.0/24"')
     if not value:
         report.error(keys, "match is empty: it identifies nobody", 'such as "192.0.2.7" or "192.0.2.0/24"')
+
+
+def _addresses(report: Report, value: tuple[str, ...] | str, keys: Keys) -> None:
+    """Check what requests are sent to: each a URI, or an address with parameters."""
+    for position, text in enumerate((value,) if isinstance(value, str) else value):
+        place = keys if isinstance(value, str) else (*keys, position)
+        try:
+            address = Address.parse(text if "<" in text else f"<{text}>", str(keys[-1]))
+            if address.uri.scheme in ("sip", "sips"):
+                _ = address.q
+                continue
+            why = f"'{text}' is no sip or sips URI"
+        except Malformed as error:
+            why = f"'{text}': {error.why}"
+        report.error(place, why, 'such as "sip:gw@192.0.2.7" or "<sip:gw@192.0.2.7;transport=tcp>"')
 
 
 def _digests(report: Report, value: Any, keys: Keys) -> dict[str, str] | None:
@@ -227,7 +257,7 @@ def _user(objects: Objects, name: str, table: dict[str, Any], keys_of: dict[str,
             text = f"'{key}' of {dotted(*keys)} could be of {listed(kinds, 'or')}"
             report.error((*keys, key), text, f"write it in {long_forms}", key=True)
         else:
-            report.error((*keys, key), f"{dotted(*keys)} has no key '{key}'", nearest(key, keys_of), key=True)
+            report.error((*keys, key), f"{dotted(*keys)} has no key '{key}'", known(key, keys_of), key=True)
     aor = objects.aor_id(name, keys, key=True)
     objects.own_aors.add(aor)
     endpoint = {"auth": (name,), "aors": (aor,), **parts["endpoint"]}
@@ -248,6 +278,10 @@ def _own_auth(objects: Objects, keys: Keys, table: dict[str, Any], part: dict[st
     """Make the user's own auth, when the table has a password for one."""
     report, name = objects.report, str(keys[1])
     written = [key for key in table if key in options_of(TYPES["auth"])]
+    if name in named and _empty(table):
+        _password_empty(objects, keys, ", or auth = [] to let it in without one")
+        objects.places.setdefault("auth", {}).setdefault(name, keys)
+        return
     has_password = "password" in table or "password_digest" in table
     if name not in named:
         if written:

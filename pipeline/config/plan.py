@@ -43,6 +43,8 @@ class Listing:
     """The options that the file sets."""
     document: Document = attrs.field(repr=False)
     keys: tuple[str | int, ...]
+    digest: str = ""
+    """Of the file that its class was read from."""
 
     @property
     def version(self) -> str:

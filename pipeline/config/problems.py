@@ -6,6 +6,7 @@ line that is shown has its secrets masked.
 
 from __future__ import annotations
 
+import textwrap
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
@@ -16,9 +17,10 @@ if TYPE_CHECKING:
 
     from pipeline.config.read import Document
 
-__all__ = ["Place", "Problem", "Problems", "Report", "listed", "nearest"]
+__all__ = ["Place", "Problem", "Problems", "Report", "known", "listed", "nearest"]
 
 _WIDTH = 150  # longer source lines are cut around the caret
+_LISTED = 120  # longer lists of names go on in another line
 
 
 @attrs.frozen
@@ -129,6 +131,12 @@ def nearest(word: str, names: Iterable[str], form: str = "'{}'", cutoff: float =
     by_lower = {name.lower(): name for name in names}
     close = get_close_matches(word.lower(), by_lower, n=1, cutoff=cutoff)
     return f"did you mean {form.format(by_lower[close[0]])}?" if close else ""
+
+
+def known(word: str, names: Iterable[str], form: str = "'{}'", what: str = "its keys are") -> str:
+    """Suggest the name that was probably meant; where none is like it, list them all."""
+    names = list(names)
+    return nearest(word, names, form) or textwrap.fill(f"{what} {listed(names)}", _LISTED)
 
 
 def listed(words: Iterable[str], last: str = "and") -> str:

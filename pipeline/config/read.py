@@ -262,6 +262,17 @@ def _reworded(what: str, text: str, column: int) -> tuple[str, str, int, int]:
         return "a list is not closed", "a ']' or a ',' is missing before this", column, 1
     if what.startswith("Unterminated string") or "Illegal character '\\n'" in what:
         return "a text is not closed", 'its closing quote is missing (texts over several lines stand in """)', column, 1
+    if what.startswith("Invalid initial character for a key part"):
+        key = text.partition("=")[0].strip()
+        write = f'write "{key}"' if key and '"' not in key and "\\" not in key else ""
+        return "a key with other signs than letters, digits, '_' and '-' stands in quotes", write, column, 1
+    if what.startswith("Unescaped '\\' in a string"):
+        return (
+            "a backslash begins no escape here",
+            "a text with backslashes, such as a regular expression, stands in single quotes",
+            column,
+            1,
+        )
     return what[:1].lower() + what[1:], "", column, 1
 
 

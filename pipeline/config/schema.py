@@ -15,8 +15,9 @@ from weakref import WeakKeyDictionary
 
 import attrs
 
+from pipeline.bind import binds
 from pipeline.config.limits import choices, limits
-from pipeline.config.problems import Report, nearest
+from pipeline.config.problems import Report, known, nearest
 from pipeline.config.read import dotted
 from pipeline.config.values import Fault, convert, shown, words
 
@@ -129,7 +130,7 @@ def check_table(
                 values[name] = value
         elif name not in reserved:
             header = dotted(*keys) if keys[0] != "stage" else "[[stage]]"
-            report.error((*keys, name), f"{header} has no key '{name}'", nearest(name, [*options, *reserved]), key=True)
+            report.error((*keys, name), f"{header} has no key '{name}'", known(name, [*options, *reserved]), key=True)
     return values
 
 
@@ -165,8 +166,17 @@ def _wrong_type(report: Report, option: Option, fault: Fault, keys: tuple[str | 
     for key in fault.keys:
         subject = f"item {key + 1} of {subject}" if isinstance(key, int) else f"{subject}.{key}"
     value = "" if option.secret else f", not {shown(fault.value)}"
-    write = f"write {option.name} = {fault.write}" if fault.write and not option.secret else fault.hint
+    meant = _port(option, fault) or fault.write
+    write = f"write {option.name} = {meant}" if meant and not option.secret else fault.hint
     report.error((*keys, *fault.keys), f"{subject} must be {fault.must}{value}", write)
+
+
+def _port(option: Option, fault: Fault) -> str:
+    """Write what a bare port means where addresses to listen on are wanted."""
+    if option.attribute.validator is not binds or fault.keys:
+        return ""
+    port = fault.value if isinstance(fault.value, int) else int(fault.value) if str(fault.value).isdecimal() else -1
+    return f'["0.0.0.0:{port}"]' if 0 <= port <= 65535 else ""
 
 
 def _refused(report: Report, option: Option, value: Any, error: Exception, keys: tuple[str | int, ...]) -> None:

@@ -7,6 +7,7 @@ Rule: a backend is a plugin listed in the integration stage that implements `sto
 A type that [dal] does not map is stored by default
 - as the file can hold it (domain, endpoint, auth, aor, identify): by every listed backend that can, the read-only ones first
   (the file itself), then those that keep, then those that do not;
+- not at all when the type is stored on demand only (cdr);
 - otherwise (contact ...): by the first writable backend that can, in the order of the list.
 """
 
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.config.discover import builtins
 from pipeline.config.hooks import hooks_of
-from pipeline.config.problems import listed, nearest
+from pipeline.config.problems import known, listed, nearest
 from pipeline.config.schema import misspelt
 from pipeline.config.stages import shown_name
 from pipeline.config.values import shown
@@ -53,7 +54,7 @@ class Store:
 
     def can(self, kind: str) -> bool:
         """Whether it can store this type."""
-        return self.stores is None or kind in self.stores
+        return self.stores is None or kind in self.stores or (self.is_file and kind in file_types())
 
 
 def read_dal(
@@ -73,16 +74,18 @@ def read_dal(
     mapping: dict[str, Mapping] = {}
     for kind, value in table.items():
         if kind not in TYPES:
-            report.error(("dal", kind), f"[dal] maps an unknown type '{kind}'", nearest(kind, TYPES), key=True)
+            report.error(("dal", kind), f"[dal] maps an unknown type '{kind}'", known(kind, TYPES, what="the types are"), key=True)
         elif (mapped := reader.mapping(kind, value)) is not None:
             mapping[kind] = mapped
     for kind in TYPES:
         if kind not in table and (backends := _default(kind, list(stores.values()))):
-            mapping[kind] = Mapping(backends, "commit")
+            mapping[kind] = Mapping(backends, TYPES[kind].durability)
     return mapping, stores
 
 
 def _default(kind: str, stores: list[Store]) -> tuple[str, ...]:
+    if TYPES[kind].on_demand:
+        return ()
     able = [store for store in stores if store.can(kind)]
     if kind in file_types():
         able.sort(key=lambda store: (store.writable, not store.keeps))
@@ -105,7 +108,7 @@ class _Reader:
         keys: Keys = ("dal", kind)
         at = keys
         backends: Any = value
-        durability: Any = "commit"
+        durability: Any = TYPES[kind].durability
         if isinstance(value, dict):
             for key in value:
                 if key not in ("backends", "durability"):

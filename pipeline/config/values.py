@@ -94,7 +94,8 @@ def _list(value: Any, kind: Any, container: Any, arguments: tuple[Any, ...]) -> 
     inner = arguments[0] if arguments else Any
     if not isinstance(value, list):
         single = convert(value, inner)
-        return Fault((), words(kind), value, write="" if isinstance(single, Fault) else f"[{shown(value)}]")
+        item = single.write if isinstance(single, Fault) and not isinstance(value, dict) else shown(value)
+        return Fault((), words(kind), value, write=f"[{item}]" if item and not isinstance(value, dict) else "")
     items = []
     for position, item in enumerate(value):
         result = convert(item, inner)

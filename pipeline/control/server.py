@@ -3,6 +3,10 @@
     {"do": "show", "what": "contacts"}                            -> {"row": {...}} ..., {"end": true}
     {"do": "users.add", "users": [...]}                           -> {"row": {"name": ..., "error": ...}} ..., {"end": true}
     {"do": "users.remove", "name": "alice"}, {"do": "users.list"} -> the same
+    {"do": "reload"}                                              -> {"row": {"change": ...}} ... | {"row": {"problems": ...}}, {"end"}
+    {"do": "originate", "target": "alice", "to": "bob"}           -> {"row": {...}} of each channel when both have answered
+    {"do": "hangup", "id": "3f2a"}                                -> {"row": {...}} of each channel that was ended
+    {"do": "held", "objects": [["aor", "a@b"], ...]}              -> {"row": {"type": ..., "id": ..., "there": true}} ..., {"end": true}
     {"do": "trace", "depth": ..., "filter": {...}, "data": ...}   -> {"record": {...}} | {"gap": n}, until the client goes
     anything else, and whatever goes wrong                        -> {"error": "a sentence"}
 
@@ -17,13 +21,15 @@ import contextlib
 import json
 from typing import TYPE_CHECKING, Any
 
-from pipeline.control import accounts, shows
+from pipeline.config.problems import Problems
+from pipeline.control import accounts, calls, shows
+from pipeline.control.held import held
 from pipeline.dal import StorageError
 from pipeline.trace import Filter, Viewer, watch
 from pipeline.trace.record import DEPTHS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from pipeline.control.place import Lock
     from pipeline.engine import Pipeline
@@ -39,9 +45,10 @@ UNREAD = 1 << 22
 class Control:
     """The control socket of a running pipeline."""
 
-    def __init__(self, engine: Pipeline, lock: Lock) -> None:
+    def __init__(self, engine: Pipeline, lock: Lock, reload: Callable[[], Awaitable[list[str]]] | None = None) -> None:
         self._engine = engine
         self._lock = lock
+        self._reload = reload
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.lag = shows.Lag(engine.clock)
@@ -89,6 +96,14 @@ class Control:
                 await self._trace(asked, reader, writer)
             elif what == "show":
                 await self._rows(await shows.show(self._engine, str(asked.get("what")), self.lag), writer)
+            elif what == "reload" and self._reload is not None:
+                await self._rows(await self._reloaded(self._reload), writer)
+            elif what == "originate":
+                await self._rows(await calls.originate(self._engine, asked), writer)
+            elif what == "hangup":
+                await self._rows(calls.hangup(self._engine, str(asked.get("id"))), writer)
+            elif what == "held":
+                await self._rows(await held(self._engine, [(str(kind), str(ident)) for kind, ident in asked.get("objects") or []]), writer)
             elif what == "users.add":
                 await self._rows(await accounts.add(self._engine, asked.get("users") or []), writer)
             elif what == "users.remove":
@@ -97,7 +112,7 @@ class Control:
                 await self._rows(await accounts.listed(self._engine), writer)
             else:
                 _write(writer, {"error": f"there is no question {what!r}"})
-        except (accounts.Refused, StorageError, LookupError, ValueError, TypeError) as error:
+        except (accounts.Refused, calls.NotPlaced, StorageError, LookupError, ValueError, TypeError) as error:
             _write(writer, {"error": str(error)})
         await writer.drain()
 
@@ -108,6 +123,13 @@ class Control:
                 await writer.drain()
                 await asyncio.sleep(0)
         _write(writer, {"end": True})
+
+    @staticmethod
+    async def _reloaded(reload: Callable[[], Awaitable[list[str]]]) -> list[dict[str, Any]]:
+        try:
+            return [{"change": line} for line in await reload()]
+        except Problems as problems:
+            return [{"problems": str(problems)}]
 
     async def _trace(self, asked: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         depth = str(asked.get("depth", "lines"))

@@ -6,12 +6,14 @@ Rule: rows are made while they are written, so that 100,000 contacts do not hold
 from __future__ import annotations
 
 import os
+from bisect import bisect_left
 from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import hookspecs
 from pipeline.bind import write_address
+from pipeline.control import calls
 from pipeline.generation import COMPILED
 from pipeline.pending import finished
 
@@ -23,10 +25,12 @@ if TYPE_CHECKING:
     from pipeline.engine import Pipeline
 
 Row = dict[str, Any]
-BEAT = 0.1
+BEAT = 0.05
 """Seconds between two looks at how late the loop runs."""
-LOOKS = 600
+LOOKS = 1200
 """Looks that are remembered: a minute."""
+STEPS = (0.5, 1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 50.0, 70.0, 100.0, 200.0, 500.0, 1000.0, float("inf"))
+"""Upper ends of the histogram's steps, in milliseconds."""
 
 
 class Lag:
@@ -35,6 +39,7 @@ class Lag:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._late: deque[float] = deque(maxlen=LOOKS)
+        self._since_start = [0] * len(STEPS)
         self._handle: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -42,7 +47,9 @@ class Lag:
         self._handle = self._clock.call_later(BEAT, self._look, self._clock.now() + BEAT)
 
     def _look(self, due: float) -> None:
-        self._late.append(max(0.0, self._clock.now() - due))
+        late = max(0.0, self._clock.now() - due)
+        self._late.append(late)
+        self._since_start[bisect_left(STEPS, late * 1e3)] += 1
         self.start()
 
     def stop(self) -> None:
@@ -51,12 +58,13 @@ class Lag:
             self._handle.cancel()
 
     def row(self) -> Row:
-        """Return the last, the worst and the usual of the last minute, in milliseconds."""
+        """Return the last, the worst and the usual of the last minute, in milliseconds; since the start, how many looks were how late."""
         late = sorted(self._late) or [0.0]
         return {
             "now_ms": round((self._late[-1] if self._late else 0.0) * 1e3, 2),
             "p99_ms": round(late[int(len(late) * 0.99)] * 1e3, 2),
             "worst_ms": round(late[-1] * 1e3, 2),
+            "looks_by_ms": {f"{step:g}": count for step, count in zip(STEPS, self._since_start, strict=True) if count},
         }
 
 
@@ -164,6 +172,10 @@ TABLES: dict[str, Callable[[Pipeline], Awaitable[Iterable[Row]]]] = {
     "endpoints": endpoints,
     "transactions": transactions,
     "servants": servants,
+    "channels": calls.channels,
+    "bridges": calls.bridges,
+    "calls": calls.calls,
+    "cdr": calls.cdr,
     "hooks": hooks,
     "domains": domains,
 }
@@ -194,6 +206,7 @@ async def stats(engine: Pipeline, lag: Lag) -> Row:
         "kernel_drops": sum(counters.get("kernel_drops", 0) for counters in plugins.values() if isinstance(counters, dict)),
         "transactions": {"at_work": at_work, "completed": len(engine.transactions) - at_work, "client": len(engine.clients)},
         "dialogs": len(engine.dialogs),
+        "core": {name: len(getattr(engine.core, name)) for name in ("channels", "bridges", "calls", "tasks")},
         "flows": len(engine.flows),
         "waiting": len(engine.waiting),
         "lanes": {"busy": len(engine.lanes), "backlog": engine.lanes.backlog, "done": engine.lanes.done},

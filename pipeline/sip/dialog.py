@@ -175,13 +175,13 @@ class Dialog:
         """Look at the order of a request (12.2.2): 0, or the status that refuses it (500). Raises Malformed for a Contact out of order.
 
         ACK and CANCEL carry the number of their INVITE and are in order by definition. The same number again, from another request, is
-        out of order too: what merely repeats a request never comes here.
+        let by: only a lower one is out of order by the letter, and what merely repeats a request never comes here.
         """
         method = request.method
         if method in ("ACK", "CANCEL"):
             return 0
         number = request.cseq.number
-        if number <= self.remote_cseq:
+        if number < self.remote_cseq:
             return 500
         if method in TARGET_REFRESH:
             _target(request)

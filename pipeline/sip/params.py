@@ -47,7 +47,7 @@ def _careful(text: str, header: str) -> Params:
         if found is None:
             raise bad(header, _fault(text[place:]))
         name = found[1].lower()
-        if name in params:
+        if name in params and params[name] != found[2]:  # said twice alike it is clear what is meant; some write the tag of To so
             raise bad(header, "the same parameter twice")
         params[name] = found[2]
         place = found.end()

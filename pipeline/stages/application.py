@@ -66,23 +66,34 @@ class Offer:
 
 
 def check(offer: Offer, message: Request, passage: Passage) -> Verdict | None:
-    """Refuse what no application could serve; None when they may look at it. Raises Malformed for a bad Request-URI."""
+    """Refuse what no application could serve; None when they may look at it. Raises Malformed for a bad Request-URI.
+
+    A refusal changes nothing, so it is stateless (RFC 3261 8.2.7): strangers leave nothing behind. Not so that of one who has proved himself:
+    his retransmission would be taken for a replay and challenged.
+    """
     method = message.method
     if method not in offer.methods:
         return _not_offered(offer, message, passage)
     uri = message.uri
     if uri.scheme not in offer.schemes:
-        return Reply(416, because=f"no listed plugin serves {uri.scheme}: URIs")
+        return Reply(416, because=f"no listed plugin serves {uri.scheme}: URIs", stateless=not passage.identity)
     if method != "CANCEL" and "require" in message:
         unsupported = [tag for tag in message.require if tag.lower() not in offer.extensions]
         if unsupported:
             return Reply(
-                420, headers=(("Unsupported", ", ".join(unsupported)),), because=f"Require: nobody supports {', '.join(unsupported)}"
+                420,
+                headers=(("Unsupported", ", ".join(unsupported)),),
+                because=f"Require: nobody supports {', '.join(unsupported)}",
+                stateless=not passage.identity,
             )
     if passage.identified is False and not (method == "OPTIONS" and passage.pipeline.is_self(uri, passage.flow)):
-        return Reply(403, because="identify: no endpoint fits this request and none is named for anonymous ones")
+        because = "identify: no endpoint fits this request and none is named for anonymous ones"
+        return Reply(403, because=because, stateless=not passage.identity)
     if message.body:
-        return _body(offer, message)
+        refusal = _body(offer, message)
+        if refusal is not None:
+            refusal.stateless = not passage.identity
+        return refusal
     return None
 
 
@@ -102,7 +113,8 @@ def _body(offer: Offer, message: Request) -> Reply | None:
 
 
 def _not_offered(offer: Offer, message: Request, passage: Passage) -> Verdict | None:
-    refusal = Reply(501, headers=(("Allow", offer.allow),), because=f"no listed plugin declares the method {message.method}")
+    because = f"no listed plugin declares the method {message.method}"
+    refusal = Reply(501, headers=(("Allow", offer.allow),), because=because, stateless=not passage.identity)
     if message.method not in SIP_METHODS:
         return refusal
     # A method of the standard, to a user nobody here is called: 404 is the nearer truth, whoever may be listed tomorrow.
@@ -115,7 +127,7 @@ def _not_offered(offer: Offer, message: Request, passage: Passage) -> Verdict | 
     missing = unknown(passage, uri)
     if isinstance(missing, Pending):
         return refusal
-    return Reply(404, because="nobody of that name") if missing else refusal
+    return Reply(404, because="nobody of that name", stateless=not passage.identity) if missing else refusal
 
 
 def unknown(passage: Passage, uri: Any) -> bool | Pending:

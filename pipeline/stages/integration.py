@@ -13,11 +13,17 @@ if TYPE_CHECKING:
 
 def build(engine: Pipeline) -> Layer:
     """Return the layer over every listed backend, by the names that `[dal]` uses."""
-    backends: dict[str, Backend] = {}
+    return Layer(engine.plan.dal, backends(engine))
+
+
+def backends(engine: Pipeline) -> dict[str, Backend]:
+    """Return the backends of the listed plugins, by their names."""
+    found: dict[str, Backend] = {}
     for listing in engine.plan.stages["integration"]:
         store = getattr(listing.plugin, "store", None)
         if store is not None and hasattr(store, "sipline_impl"):
             backend = store(engine)
-            backend.name = listing.name
-            backends[listing.name] = backend
-    return Layer(engine.plan.dal, backends)
+            if backend is not None:
+                backend.name = listing.name
+                found[listing.name] = backend
+    return found

@@ -36,7 +36,9 @@ COMPLETED_OCTETS = 1024
 class ServerTransaction:
     """One request that has begun to be served: its machine, its timers, who owns it."""
 
-    __slots__ = ("cancelled_by", "final", "flow", "key", "machine", "merge", "on_event", "passage", "reliable", "sent", "table", "tag", "timers")
+    __slots__ = (
+        "cancelled_by", "final", "flow", "key", "machine", "merge", "on_event", "passage", "reliable", "sent", "table", "tag", "timers",
+    )  # fmt: skip
 
     def __init__(self, table: Transactions, passage: Passage, key: str, merge: int) -> None:
         self.table = table
@@ -91,7 +93,7 @@ class ServerTransaction:
             self.release()
 
     def again(self) -> None:
-        """Send the last answer again: repeating a 2xx to an INVITE, or a reliable 1xx, is its owner's work (RFC 3261 13.3.1.4, RFC 3262 3)."""
+        """Send the last answer again: repeating a 2xx to an INVITE, or a reliable 1xx, is its owner's work (13.3.1.4, RFC 3262 3)."""
         self.table.engine.resend(self.sent, self.flow)
 
     def release(self) -> None:
@@ -340,3 +342,5 @@ class Transactions:
         ):
             self.engine.counts["claims.over"] += 1
             self.engine.respond(transaction.passage, Reply(500, because="claim_seconds: no servant gave a final answer in time"))
+            if transaction.on_event is not None:
+                transaction.on_event("timeout")

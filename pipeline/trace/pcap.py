@@ -37,7 +37,7 @@ class Pcap:
     def show(self, record: Record) -> None:
         """Write one message as one packet."""
         data: bytes = record.get("data", b"")
-        if not data or record["kind"] == "ended":
+        if not data or record["kind"] in ("ended", "not sent"):
             return
         peer, local = record["peer"], record["local"]
         source, target = (peer, local) if record["kind"] == "received" else (local, peer)

@@ -5,6 +5,8 @@
     message (masked, see mask.py)                                                               depth "full"
     data (the bytes themselves)                                                                 for a capture only
 
+kind is received, sent, sent again (a retransmission), not sent (an interceptor refused it), ended (of one that waited: how).
+
 Rule: nothing here runs on the hot path, and nothing here raises for what came from the network.
 """
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from pipeline.sip.address import Address
     from pipeline.sip.message import Message
 
-CAME, WENT, AGAIN, LATER = "received", "sent", "sent again", "ended"
+CAME, WENT, AGAIN, LATER, HELD = "received", "sent", "sent again", "ended", "not sent"
 
 Seen = tuple[str, float, float, "Passage | None", bytes, "Flow"]
 """As the tap notes it: kind, when it came or went, when that was done, passage, bytes, flow."""
@@ -71,7 +73,7 @@ class Scribe:
         if passage is not None:
             if kind is CAME:
                 record["us"] = round((done - at) * 1e6, 1)
-            elif kind is WENT and passage.cause is not None and message is not None and not message.is_request:
+            elif kind in (WENT, HELD) and passage.cause is not None and message is not None and not message.is_request:
                 record["us"] = round((at - passage.cause.arrived) * 1e6, 1)  # from the request's arrival: what its sender waited here
             if passage.made_by_stack:
                 record["by"] = "stack"
@@ -83,7 +85,7 @@ class Scribe:
                 if message is not None and message.edits:
                     record["edits"] = [list(edit) for edit in message.edits]
                 cause = passage.cause
-                if kind is WENT and cause is not None and message is not None and message.is_request:
+                if kind in (WENT, HELD) and cause is not None and message is not None and message.is_request:
                     record["cause"] = cause.message.get("call-id") or ""
         if depth == "full" and kind is not LATER:
             record["message"] = masked(raw)
@@ -182,7 +184,7 @@ def _steps(kind: str, passage: Passage) -> list[Record]:
     spans = list(passage.spans or ())
     begin = shown(passage) if kind is LATER else 0
     cause = passage.cause
-    if kind is WENT and cause is not None and cause.spans and (mark := shown(cause)):
+    if kind in (WENT, HELD) and cause is not None and cause.spans and (mark := shown(cause)):
         spans = cause.spans[mark:] + spans
     found = [
         {"stage": stage, "plugin": plugin, "verdict": verdict_words(verdict), "us": round(seconds * 1e6, 1), **_error(verdict)}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PEER, WHAT, WHO, VERDICT = 26, 34, 46, 26
 """Columns. A line is 132 wide, the width of a VT100's other mode: longer parts are cut, but for what decided."""
 
-ARROWS = {"received": "→", "sent": "←", "sent again": "↺", "ended": "┄"}
+ARROWS = {"received": "→", "sent": "←", "sent again": "↺", "not sent": "⊘", "ended": "┄"}
 BY_CLASS = {1: "dim", 2: "green", 3: "blue", 4: "yellow", 5: "bold red", 6: "bold red"}
 LEAD = " " * 13
 

@@ -13,7 +13,7 @@ import attrs
 
 from pipeline.passage import Drop, Wait
 from pipeline.trace.filter import Filter
-from pipeline.trace.record import AGAIN, CAME, LATER, WENT, Record, Scribe, Seen, shown
+from pipeline.trace.record import AGAIN, CAME, HELD, LATER, WENT, Record, Scribe, Seen, shown
 
 if TYPE_CHECKING:
     import asyncio
@@ -97,6 +97,14 @@ class Tap:
             self._lost += 1
         now = self._now()
         ring.append((WENT, now, now, passage, data, passage.flow))
+
+    def stopped(self, passage: Passage, data: bytes) -> None:
+        """Note a message that an interceptor refused to send."""
+        ring = self._ring
+        if len(ring) == self._limit:
+            self._lost += 1
+        now = self._now()
+        ring.append((HELD, now, now, passage, data, passage.flow))
 
     def again(self, data: bytes, flow: Flow) -> None:
         """Note bytes that were sent before."""

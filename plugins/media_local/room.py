@@ -111,23 +111,21 @@ class Room:
     def host_for(self, channel: Channel, peer: str = "") -> str:
         """Return our address for the media of a channel whose peer described itself as being at `peer`; raises Unavailable.
 
-        A peer that has not said anything yet is where its signalling is: the driver sets the variable `media_address` to our address there.
+        A peer that has not said anything yet is where its signalling is (the leg's `peer_host`, for drivers that know).
         """
-        toward = peer or channel.variables.get("media_address", "")
-        six = ":" in toward
-        fitting = [host for host in self.bind if (":" in host) == six]
+        toward = peer if literal(peer) else getattr(channel.leg, "peer_host", "")
+        toward = toward if literal(toward) else ""
+        fitting = [host for host in self.bind if (":" in host) == (":" in toward)]
         if fitting:
             return fitting[0]
-        if not peer and literal(toward):
-            return toward
         try:
-            if peer and literal(peer):
-                return self.network.local_for((peer, 9))
+            if toward:
+                return self.network.local_for((toward, 9))
             for _, _, local in self.engine.listeners:
                 if local[0] not in {"0.0.0.0", "::"}:  # noqa: S104  (compared with)
                     return local[0]
             return self.network.local_for((NOWHERE, 9))
         except OSError as error:
-            if not peer:
+            if not toward:
                 return "127.0.0.1"  # a machine without a network talks to itself
-            raise Unavailable(f"there is no way to {peer}: {error}") from error
+            raise Unavailable(f"there is no way to {toward}: {error}") from error

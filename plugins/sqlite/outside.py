@@ -103,7 +103,7 @@ class Outside:
         if changed or self._again:
             database = self._database
             self._again = False
-            self._touched = {(change.kind, change.owner) for change in (*database.writing, *database.waiting)}
+            self._touched = {(change.kind, change.owner) for change in database.under_way}
             database.loop.run_in_executor(self._thread, self._compare).add_done_callback(self._compared)
         else:
             self._timer = self._database.clock.call_later(INTERVAL, self._look)

@@ -21,6 +21,7 @@ class Sqlite:
     """Objects in an SQLite file that other programs may open meanwhile; contacts survive a restart, a crash and kill -9."""
 
     stage: ClassVar[str] = "integration"
+    fixed: ClassVar[tuple[str, ...]] = ("path", "cache", "timeout")
 
     path: str = option(default="sipline.db", help="the database file; relative to the state directory")
     gather: float = option(
@@ -34,14 +35,16 @@ class Sqlite:
 
     @hookimpl
     def store(self, engine: Pipeline) -> Backend:
-        """Return the database; it is the engine's, so that a reload keeps it open (a changed option needs a restart)."""
+        """Return the database; it is the engine's, so that a reload keeps it open."""
         database: Database = engine.state(self, lambda: self._make(engine))
         return database
 
     @hookimpl
     def start(self, engine: Pipeline) -> None:
         """Begin to notice what other processes change."""
-        engine.state(self, lambda: self._make(engine)).start()
+        database: Database = engine.state(self, lambda: self._make(engine))
+        database.tune(self.gather, self.backlog)
+        database.start()
 
     @hookimpl
     async def stop(self, engine: Pipeline) -> None:

@@ -47,9 +47,11 @@ class Stack:
 
     @hookimpl
     def start(self, engine: Pipeline) -> None:
-        """Give the timers to the transactions."""
-        engine.transactions.configure(Timers(self.t1, self.t2, self.t4), self.completed)
-        self._transactions = engine.transactions
+        """Give the timers to the transactions, which outlive a reload."""
+        self._transactions = engine.state(self, lambda: engine.transactions)
+        now = self._transactions.timers
+        if (now.t1, now.t2, now.t4, self._transactions.limit) != (self.t1, self.t2, self.t4, self.completed):
+            self._transactions.configure(Timers(self.t1, self.t2, self.t4), self.completed)
         self._dialogs = engine.dialogs
 
     @hookimpl

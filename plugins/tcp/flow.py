@@ -14,18 +14,21 @@ if TYPE_CHECKING:
     from pipeline.flow import Address
     from pipeline.network import Stream
 
-    from .tcp import Tcp
+    from .tcp import Connections
+
+SHOWN = 4096
+"""Octets of a stream that cannot be followed which the trace shows: the start line and fields of any honest message."""
 
 
 class TcpFlow(Flow):
     """The way to the peer at the other end of one connection."""
 
     __slots__ = (
+        "_among",
         "_engine",
         "_framer",
         "_holds",
         "_id",
-        "_owner",
         "_stream",
         "_tell",
         "heard",
@@ -39,11 +42,11 @@ class TcpFlow(Flow):
     transport = "TCP"
     reliable = True
 
-    def __init__(self, owner: Tcp, engine: Pipeline, stream: Stream) -> None:
-        self._owner = owner
+    def __init__(self, connections: Connections, engine: Pipeline, stream: Stream) -> None:
+        self._among = connections
         self._engine = engine
         self._stream = stream
-        self._framer = Framer(owner.limits)
+        self._framer = Framer(connections.owner.limits)
         self._id = "flow:" + engine.identifiers.instance + engine.token(5)
         self._holds = 0
         self._tell: list[Callable[[Flow, str], None]] = []
@@ -63,12 +66,12 @@ class TcpFlow(Flow):
     @property
     def listener(self) -> str:
         """The name of the plugin instance."""
-        return self._owner.name
+        return self._among.owner.name
 
     @property
     def advertised(self) -> Address:
         """Our address in Via and Contact: that of the listener, for others cannot connect to an outgoing connection's port."""
-        return self._owner.advertised or self._owner.listening_at(self.local)
+        return self._among.owner.advertised or self._among.owner.listening_at(self.local)
 
     @property
     def closed(self) -> bool:
@@ -133,11 +136,11 @@ class TcpFlow(Flow):
 
     def _broken(self, error: Malformed) -> None:
         """The stream cannot be followed: say why (the head that we have can often be answered), then close."""
-        self._engine.unframed(error, self)
+        self._engine.unframed(error, self, self._framer.rest(SHOWN))
         self._stream.close(f"the stream cannot be followed: {error.reason}")
 
     def _closed(self, reason: str) -> None:
-        self._owner.gone(self)
+        self._among.owner.gone(self)
         for tell in self._tell:
             tell(self, reason)
         self._tell.clear()

@@ -21,10 +21,24 @@ if TYPE_CHECKING:
     from pipeline import Target
     from pipeline.engine import Pipeline
     from pipeline.flow import Address
+    from pipeline.listeners import Bound
     from pipeline.network import Listener, Stream
 
 LOOK = 4.0
 """Seconds between two looks at one connection's idleness: an eighth of the shortest default limit."""
+
+
+class Connections:
+    """The connections that are open, by flow id and by peer. They outlive a reload; the instance that serves them now is their owner."""
+
+    __slots__ = ("by_peer", "closed", "flows", "opening", "owner")
+
+    def __init__(self) -> None:
+        self.flows: dict[str, TcpFlow] = {}
+        self.by_peer: dict[Address, TcpFlow] = {}
+        self.opening: dict[Address, Pending] = {}
+        self.closed = 0
+        self.owner: Tcp
 
 
 @plugin
@@ -33,6 +47,7 @@ class Tcp:
 
     stage: ClassVar[str] = "transport"
     listens: ClassVar[str] = "tcp"
+    fixed: ClassVar[tuple[str, ...]] = ("backlog", "write_bytes")
 
     bind: list[str] = option(
         factory=lambda: ["0.0.0.0:5060"],
@@ -75,33 +90,48 @@ class Tcp:
     limits: Limits = attrs.field(init=False, factory=Limits)
     _engine: Any = attrs.field(init=False, default=None)
     _listeners: list[Listener] = attrs.field(init=False, factory=list)
-    _flows: dict[str, TcpFlow] = attrs.field(init=False, factory=dict)
-    _by_peer: dict[Address, TcpFlow] = attrs.field(init=False, factory=dict)
-    _opening: dict[Address, Pending] = attrs.field(init=False, factory=dict)
+    _open: Any = attrs.field(init=False, default=None)
     _looks: Any = attrs.field(init=False, default=None)
-    _closed: int = attrs.field(init=False, default=0)
+
+    @hookimpl
+    def start(self, engine: Pipeline) -> None:
+        """Take over the connections that are open."""
+        self._engine = engine
+        self.name = engine.name_of(self)
+        self.limits = Limits(head=self.head_bytes, body=self.body_bytes)
+        if self._looks is not None:
+            self._looks.clear()
+        self._looks = Fifo(engine.clock, min(LOOK, self.first_request / 8), self._look, grain=0.25)
+        self._open = engine.state(self, Connections)
+        self._open.owner = self
+        for flow in self._open.flows.values():
+            self._looks.add(flow)
 
     @hookimpl
     def listen(self, engine: Pipeline) -> None:
         """Bind every address."""
-        self._engine = engine
-        self.name = engine.name_of(self)
-        self.limits = Limits(head=self.head_bytes, body=self.body_bytes)
-        self._looks = Fifo(engine.clock, min(LOOK, self.first_request / 8), self._look, grain=0.25)
         for text in self.bind:
             host, port = parse_bind(text)
-            listener = engine.network.listen(host, port, self._accepted, backlog=self.backlog, write_limit=self.write_bytes)
+            listener = engine.sockets.take(self, host, port, self._bind).socket
             self._listeners.append(listener)
             self.advertised = parse_advertised(self.advertise, listener.local[1])
             engine.listening(self, "TCP", listener.local, self.advertised)
 
-    def _accepted(self, stream: Stream) -> None:
-        self._flow(stream)
+    def _bind(self, bound: Bound) -> Listener:
+        def accepted(stream: Stream) -> None:
+            if bound.owner is None:
+                stream.reset("nobody listens here")
+            else:
+                bound.owner._flow(stream)
+
+        _, host, port, _ = bound.key
+        listener: Listener = self._engine.network.listen(host, port, accepted, backlog=self.backlog, write_limit=self.write_bytes)
+        return listener
 
     def _flow(self, stream: Stream) -> TcpFlow:
-        flow = TcpFlow(self, self._engine, stream)
-        self._flows[flow.id] = flow
-        self._by_peer[flow.peer] = flow
+        flow = TcpFlow(self._open, self._engine, stream)
+        self._open.flows[flow.id] = flow
+        self._open.by_peer[flow.peer] = flow
         self._engine.flows[flow.id] = flow
         self._looks.add(flow)
         return flow
@@ -112,23 +142,23 @@ class Tcp:
         if target.transport != "TCP":
             return None
         peer = (target.host, target.port)
-        known = self._by_peer.get(peer)
+        known: TcpFlow | None = self._open.by_peer.get(peer)
         if known is not None and not known.closed:
             return known
-        opening = self._opening.get(peer)
+        opening: Pending | None = self._open.opening.get(peer)
         if opening is not None:
             return opening
         made: Pending = Pending()
-        self._opening[peer] = made
+        self._open.opening[peer] = made
 
         def connected(pending: Pending) -> None:
-            del self._opening[peer]
+            del self._open.opening[peer]
             try:
                 stream = pending.value()
             except OSError as error:
                 made.fail(error)
                 return
-            flow = self._flow(stream)
+            flow = self._open.owner._flow(stream)
             flow.proved()
             made.resolve(flow)
 
@@ -148,13 +178,13 @@ class Tcp:
 
     def gone(self, flow: TcpFlow) -> None:
         """Forget a closed connection."""
-        self._flows.pop(flow.id, None)
+        self._open.flows.pop(flow.id, None)
         self._engine.flows.pop(flow.id, None)
-        if self._by_peer.get(flow.peer) is flow:
-            del self._by_peer[flow.peer]
+        if self._open.by_peer.get(flow.peer) is flow:
+            del self._open.by_peer[flow.peer]
 
     def _look(self, flow: TcpFlow) -> None:
-        if flow.closed:
+        if flow.closed or self._open.owner is not self:  # since a reload another looks
             return
         now = self._engine.clock.now()
         silent = now - flow.heard
@@ -168,18 +198,16 @@ class Tcp:
             self._looks.add(flow)
 
     def _close(self, flow: TcpFlow, reason: str) -> None:
-        self._closed += 1
+        self._open.closed += 1
         flow.close(reason)
 
     def stats(self) -> dict[str, int]:
         """Return the counters that `sipline show stats` shows."""
-        return {"connections": len(self._flows), "closed_idle": self._closed}
+        return {"connections": len(self._open.flows), "closed_idle": self._open.closed}
 
     @hookimpl
     def stop(self) -> None:
-        """Close the listeners and the connections."""
-        for listener in self._listeners:
-            listener.close()
-        self._listeners.clear()
-        for flow in tuple(self._flows.values()):
-            flow.close("the server stops")
+        """Close the connections."""
+        if self._open is not None:
+            for flow in tuple(self._open.flows.values()):
+                flow.close("the server stops" if self._engine.draining else f"{self.name} is no longer listed")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pipeline import Target
     from pipeline.engine import Pipeline
     from pipeline.flow import Address
+    from pipeline.listeners import Bound
     from pipeline.network import Endpoint
 
 WILDCARDS = ("0.0.0.0", "::")  # noqa: S104  # compared with, not bound to
@@ -68,6 +69,7 @@ class Udp:
 
     stage: ClassVar[str] = "transport"
     listens: ClassVar[str] = "udp"
+    fixed: ClassVar[tuple[str, ...]] = ("receive_buffer", "send_buffer")
 
     bind: list[str] = option(
         factory=lambda: ["0.0.0.0:5060"],
@@ -101,20 +103,23 @@ class Udp:
         self.name = engine.name_of(self)
         for text in self.bind:
             host, port = parse_bind(text)
-            endpoint = self._open(engine, host, port)
+            endpoint = engine.sockets.take(self, host, port, self._open).socket
             self._endpoints.append(endpoint)
             self.advertised = parse_advertised(self.advertise, endpoint.local[1])
             engine.listening(self, "UDP", endpoint.local, self.advertised)
 
-    def _open(self, engine: Pipeline, host: str, port: int) -> Endpoint:
-        receive = engine.receive
-        place: list[Endpoint] = []
+    def _open(self, bound: Bound) -> Endpoint:
+        receive = self._engine.receive
 
         def came(data: bytes, source: Address, local: Address) -> None:
-            receive(data, UdpFlow(self, place[0], source, local))
+            owner = bound.owner
+            if owner is not None:
+                receive(data, UdpFlow(owner, bound.socket, source, local))
 
-        endpoint = engine.network.datagram(host, port, came, receive_buffer=self.receive_buffer, send_buffer=self.send_buffer)
-        place.append(endpoint)
+        _, host, port, _ = bound.key
+        endpoint: Endpoint = self._engine.network.datagram(
+            host, port, came, receive_buffer=self.receive_buffer, send_buffer=self.send_buffer
+        )
         return endpoint
 
     @hookimpl
@@ -144,10 +149,3 @@ class Udp:
     def stats(self) -> dict[str, int]:
         """Return the counters that `sipline show stats` shows."""
         return {"kernel_drops": self.drops(), "unsent": sum(getattr(endpoint, "unsent", 0) for endpoint in self._endpoints)}
-
-    @hookimpl
-    def stop(self) -> None:
-        """Close the sockets."""
-        for endpoint in self._endpoints:
-            endpoint.close()
-        self._endpoints.clear()

@@ -54,7 +54,7 @@ def test_the_graph_has_stages_plugins_changed_options_hooks_and_stores(sipline):
         "transport",
         "udp 0.1.0 · pipeline.toml:6",
         'bind = ["127.0.0.1:0"]',
-        "listen() connect() stop()",
+        "listen() connect()",
         "contact → sqlite commit",
         "(nothing listed)",
     ):
@@ -98,3 +98,60 @@ def test_plugins_needs_no_right_file_and_names_what_there_is(sipline):
 def test_a_command_that_does_not_exist_is_the_command_lines_mistake(sipline):
     assert sipline("dance")[0] == 2
     assert sipline()[0] == 2
+
+
+def told(sipline, more):
+    sipline.toml.write_text(sipline.toml.read_text() + more)
+    status, _, err = sipline("check")
+    assert status == 2
+    return err
+
+
+def test_a_port_alone_is_told_as_the_address_it_probably_means(sipline):
+    sipline.toml.write_text(sipline.toml.read_text().replace('["127.0.0.1:0"]', "5460"))
+    assert 'bind must be a list, not 5460\n    bind = 5460\n           ^^^^\n  write bind = ["0.0.0.0:5460"]\n' in told(sipline, "")
+
+
+def test_an_unknown_key_that_is_like_none_is_told_with_all_there_are(sipline):
+    err = told(sipline, "zzzzzz = 1\n[foo]\n[dal]\nblurb = []\n")
+    assert "its keys are bind, advertise, receive_buffer, send_buffer, use, load and on_error" in err
+    assert "the tables are pipeline, stage, plugin, dal, user, endpoint" in err
+    assert "the types are endpoint, auth" in err
+
+
+def test_an_empty_password_is_told_as_what_it_is(sipline):
+    err = told(sipline, '[user.alice]\npassword = ""\n[auth.x]\npassword = ""\n')
+    assert "[user.alice] has an empty password: anybody could guess it" in err
+    assert "or auth = [] to let it in without one" in err
+    assert "[auth.x] has an empty password" in err and "2 problems found" in err
+
+
+REFERS = '[identify.gate]\nendpoint = "dave"\nmatch = ["192.0.2.1"]\n'
+NOWHERE = "[identify.gate] refers to endpoint 'dave', which does not exist"
+
+
+def test_what_no_store_holds_is_a_mistake(sipline):
+    assert NOWHERE in told(sipline, REFERS)
+    assert not (sipline.folder / ".sipline").exists()  # asking makes nothing
+    sipline("user", "add", "erin", "--password", "x")
+    err = told(sipline, "")
+    assert NOWHERE in err and "no store holds it either" in err
+
+
+def test_what_another_store_holds_is_right_with_and_without_a_server(sipline, serve):
+    sipline("user", "add", "dave", "--password", "x")
+    sipline.toml.write_text(sipline.toml.read_text() + REFERS)
+    status, out, err = sipline("check")
+    assert (status, err) == (0, "") and out.endswith("pipeline.toml: ok\n") and "note" not in out
+    serve()
+    assert sipline("check")[0] == 0
+    sipline("user", "remove", "dave")
+    assert sipline("check")[0] == 2
+
+
+def test_what_the_running_server_has_of_the_former_file_does_not_count(sipline, serve):
+    before = sipline.toml.read_text()
+    sipline.toml.write_text(before + '[user.dave]\npassword = "x"\n')
+    serve()
+    sipline.toml.write_text(before + REFERS)
+    assert NOWHERE in sipline("check")[2]

@@ -62,3 +62,11 @@ def test_a_disabled_plugin_keeps_its_options(sipline):
     assert status == 0 and "options is disabled in application" in out
     assert "options is not listed" in sipline("disable", "options")[1]
     assert 'plugins = ["registrar"]' in sipline.toml.read_text()
+
+
+def test_a_plugin_in_a_file_that_is_not_loaded_yet_is_told_with_its_load_line(sipline):
+    (sipline.folder / "plugins.d").mkdir()
+    (sipline.folder / "plugins.d" / "greylist.py").write_text("")
+    assert 'write [plugin.greylist] with load = "plugins.d/greylist.py:Greylist"' in sipline("enable", "greylist")[2]
+    err = sipline("enable", "nosuch")[2]
+    assert "unknown plugin 'nosuch'" in err and "`sipline plugins` lists what there is" in err and "plugins.d/nosuch.py:Nosuch" in err

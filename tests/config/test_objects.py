@@ -131,3 +131,26 @@ def test_keys_that_stand_under_no_name_are_told(problems):
     assert problems('[identify]\nendpoint = "alice"') == [
         'pipeline.toml:28:1: its keys stand under a name: write [identify.NAME]\n    endpoint = "alice"\n    ^^^^^^^^'
     ]
+
+
+def test_what_calls_need_is_said_of_the_user_himself(plan):
+    found = plan(
+        '[user.bob]\npassword = "x"\ncontext = "sales"\ncaller_id = "Bob <200>"\nmedia = "media_local"\ncodecs = ["PCMA"]\nmax_calls = 2\n'
+        'contact = ["sip:bob@10.0.0.7", "<sip:bob@10.0.0.8;transport=tcp>;q=0.5"]'
+    )
+    bob = by_kind(found, "endpoint")["bob"]
+    assert (bob.context, bob.caller_id, bob.media, bob.codecs, bob.max_calls) == ("sales", "Bob <200>", "media_local", ("PCMA",), 2)
+    assert by_kind(found, "aor")["bob@example.com"].contact == ("sip:bob@10.0.0.7", "<sip:bob@10.0.0.8;transport=tcp>;q=0.5")
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ('contact = ["tel:+1555"]', "'tel:+1555' is no sip or sips URI"),
+        ('contact = ["sip:ok@h", "bob"]', "'bob': it must begin with a scheme such as 'sip:'"),
+        ('contact = ["<sip:bob@h>;q=2"]', "'<sip:bob@h>;q=2': it must be 0 to 1 with at most three decimals"),
+        ('outbound_proxy = "proxy.example.net"', "'proxy.example.net': it must begin with a scheme such as 'sip:'"),
+    ],
+)
+def test_where_requests_are_sent_to_must_be_a_uri(problems, line, text):
+    assert text in "".join(problems(f'[user.bob]\npassword = "x"\n{line}'))

@@ -47,7 +47,7 @@ def test_a_value_becomes_what_the_option_is_annotated_with(value, kind, result):
         ("yes", bool, "true or false", "true"),
         (0, bool, "true or false", "false"),
         ("a", tuple[str, ...], "a list", '["a"]'),
-        (5, list[str], "a list", ""),
+        (5, list[str], "a list", '["5"]'),
         (["a"], dict[str, str], "a table", ""),
         ("green", Literal["red", "blue"], "one of 'red' or 'blue'", ""),
         ("green", Colour, "one of 'red' or 'blue'", ""),

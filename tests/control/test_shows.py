@@ -2,7 +2,7 @@
 
 import json
 
-from pipeline.control.shows import Lag
+from pipeline.control.shows import BEAT, LOOKS, Lag
 from pipeline.dal import Contact
 
 
@@ -43,7 +43,7 @@ def test_stats_name_listeners_lag_memory_and_plugins_and_no_secret(running):
     async def test(server):
         (row,) = await server.rows(do="show", what="stats")
         assert row["server"]["listeners"][0].startswith("udp 127.0.0.1:")
-        assert row["loop_lag"].keys() == {"now_ms", "p99_ms", "worst_ms"}
+        assert row["loop_lag"].keys() == {"now_ms", "p99_ms", "worst_ms", "looks_by_ms"}
         assert row["memory"]["resident_kb"] > 1000
         assert row["plugins"]["udp"]["kernel_drops"] == row["kernel_drops"] == 0
         assert row["plugins"]["memory"]["contact"] == 0
@@ -86,7 +86,7 @@ def test_a_transaction_at_work_is_shown(running):
         (row,) = await server.rows(do="show", what="transactions")
         assert (row["role"], row["method"], row["state"], row["peer"]) == ("server", "INVITE", "Completed", "127.0.0.9:5060")
 
-    running(test)
+    running(test, running.toml.replace('"application"\nplugins = []', '"application"\nplugins = ["redirect"]'))
 
 
 def test_lag_tells_the_worst_of_the_last_minute():
@@ -102,9 +102,14 @@ def test_lag_tells_the_worst_of_the_last_minute():
 
     clock = Late()
     lag = Lag(clock)
-    assert lag.row() == {"now_ms": 0.0, "p99_ms": 0.0, "worst_ms": 0.0}
+    assert lag.row() == {"now_ms": 0.0, "p99_ms": 0.0, "worst_ms": 0.0, "looks_by_ms": {}}
     lag.start()
-    for late in (0.0, 0.05, 0.001):
-        clock.time += 0.1 + late
+    for late in (0.0, 0.04, 0.00099):
+        clock.time += BEAT + late
         clock.due()
-    assert lag.row() == {"now_ms": 1.0, "p99_ms": 50.0, "worst_ms": 50.0}
+    assert lag.row() == {"now_ms": 0.99, "p99_ms": 40.0, "worst_ms": 40.0, "looks_by_ms": {"0.5": 1, "1": 1, "50": 1}}
+    for _ in range(LOOKS):
+        clock.time += BEAT
+        clock.due()
+    row = lag.row()
+    assert row["worst_ms"] < 0.01 and row["looks_by_ms"] == {"0.5": LOOKS + 1, "1": 1, "50": 1}  # the histogram forgets nothing

@@ -409,8 +409,8 @@ async def test_a_commit_that_fails_takes_back_what_was_built_upon_it_but_nothing
     await dal.change("contact", AOR, [contact("old")])
     store.Faulty.plan = {"COMMIT": [0, "before", "raise"]}
     first = dal.change("contact", AOR, [contact("1")], ["old"])
-    await asyncio.sleep(database.gather)
-    assert database.writing
+    await asyncio.sleep(database._batches.gather)
+    assert database.under_way
     second = dal.change("contact", AOR, [contact("2")])  # sees the first, goes with the next batch
     bobs = dal.change("contact", "bob@x", [contact("b", "bob@x")])
     first.then(lambda _: store.Faulty.plan.clear())

@@ -177,3 +177,38 @@ def test_every_hold_on_a_connection_is_given_back(server):
     server.advance(40)
     (flow,) = server.engine.flows.values()
     assert flow._holds == 0
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        (
+            b"OPTIONS sip:example.com SIP/2.0\r\nCall-ID: x\r\n\r\nwhat follows",
+            b"OPTIONS sip:example.com SIP/2.0\r\nCall-ID: x\r\n\r\nwhat follows",
+        ),
+        (b"\rnonsense", b"\rnonsense"),
+        (b"X-Long: " + b"x" * 70_000, (b"X-Long: " + b"x" * 70_000)[:4096]),
+    ],
+)
+def test_the_trace_shows_the_octets_that_could_not_be_framed_and_not_all_of_many(sip, sent, shown):
+    from pipeline.trace import Viewer, watch
+
+    kept = []
+
+    class Sink:
+        def show(self, record):
+            kept.append(record)
+
+        def flush(self):
+            pass
+
+        gap = close = lambda self, *_: None
+
+    server = sip()
+    server.network.chunks = False
+    stop = watch(server.engine, Viewer(Sink(), data=True))
+    Client(server).send(sent)
+    server.advance(0.2)
+    received = [record["data"] for record in kept if record["kind"] == "received"]
+    assert received == [shown]
+    stop()

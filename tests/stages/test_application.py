@@ -82,3 +82,25 @@ def test_headers_in_a_request_uri_are_400(server):
 @pytest.mark.parametrize("host", ["example.com", "EXAMPLE.COM", "example.com.", "example.com:5070", "10.0.0.1", "10.0.0.1:5060"])
 def test_a_domain_is_ours_whatever_its_case_dot_and_port_and_so_is_the_bound_address(server, host):
     assert server.request("INVITE", uri=f"sip:bob@{host}").status == 480
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"headers": [("Require", "nothing")]},
+        {"headers": [("Content-Type", "application/none")], "body": b"x"},
+        {"headers": [("Content-Encoding", "gzip"), ("Content-Type", "application/sdp")], "body": b"x"},
+        {"body": b"x"},
+        {"uri": "mailto:bob@example.com"},
+    ],
+)
+@pytest.mark.parametrize("method", ["OPTIONS", "INVITE", "REGISTER", "NOSUCH"])
+def test_what_is_refused_to_a_stranger_leaves_nothing_behind(server, method, more):
+    request = server.message(method, **more)
+    server.send(request)
+    (first,) = server.replies()
+    assert 400 <= first.status < 600
+    assert len(server.engine.transactions) == 0 and not server.engine.transactions.merges
+    server.send(request)
+    _, again = server.replies()
+    assert again.encode() == first.encode()  # a retransmission is answered afresh and alike

@@ -1,5 +1,7 @@
 """What a shown message must not tell."""
 
+import time
+
 import pytest
 
 from pipeline.trace.mask import masked
@@ -62,3 +64,53 @@ def test_a_message_that_is_no_message_does_not_leak_either():
 
 def test_a_port_is_no_password():
     assert "192.0.2.1:5060" in shown("Contact: <sip:192.0.2.1:5060>, <sip:bob@192.0.2.1:5060>")
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("Contact: <sip:a:b@x>, <sips:c:d:e@y>;p", "Contact: <sip:a:***@x>, <sips:c:***@y>;p"),
+        ("X: sip:a;b:c@d", "X: sip:a;b:c@d"),  # the colon stands in a parameter: as it is
+        ("X: sip:a:@d", "X: sip:a:@d"),
+        ("X: sip:a:b c@d", "X: sip:a:b c@d"),
+        ("X: sip:;sip:a:b@c", "X: sip:;sip:a:***@c"),
+    ],
+)
+def test_a_password_is_what_stands_between_the_users_colon_and_the_at(line, expected):
+    assert masked(line.encode()) == expected
+
+
+def cost(data):
+    best = 1e9
+    for _ in range(3):
+        begin = time.process_time()
+        masked(data)
+        best = min(best, time.process_time() - begin)
+    return max(best, 1e-4)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        b"sip:a:",
+        b"sip:a:b",
+        b"sip:",
+        b"sips:aaaa",
+        b"sip:a:@",
+        b"@sip:a:b",
+        b"response=",
+        b"response ",
+        b'response="\\',
+        b"inline:",
+        b"\r\n ",
+        b"\r\n\t",
+        b"a=crypto:",
+        b" \t",
+        b"\r\n",
+    ],
+)
+@pytest.mark.parametrize("head", [b"X: ", b"Authorization: Digest ", b"Authentication-Info: ", b"\r\n\r\na=crypto:1 "])
+def test_a_hostile_line_costs_no_more_than_its_length(piece, head):
+    """Four times the octets may take ten times as long; what looks at each of them from each other takes sixteen times."""
+    small, large = head + piece * (30_000 // len(piece)), head + piece * (120_000 // len(piece))
+    assert cost(large) < 10 * max(cost(small), 1e-3)

@@ -3,6 +3,8 @@
 import pytest
 
 from pipeline.chain import Chain
+from pipeline.flow import Target
+from pipeline.sip.message import Request
 from pipeline.trace import Viewer, begin, end
 from pipeline.trace.tap import RING, Tap
 
@@ -255,3 +257,44 @@ def test_a_filter_is_a_viewers_own(sip, watched):
     everything.seen()
     assert len(everything.records) == 2 and some.records == []
     assert isinstance(server.engine.tap.viewers[0], Viewer)
+
+
+REFUSES = """
+    @plugin
+    class Probe:
+        fails: bool = option(False, help="raise instead")
+
+        @hookimpl
+        def intercept_out(self, message, passage):
+            if message.get("call-id").startswith("call"):
+                if self.fails:
+                    raise RuntimeError("broken")
+                return Drop("fails: nothing leaves on Sundays")
+    """
+
+
+def test_an_answer_that_an_interceptor_refused_is_shown_as_not_sent_with_plugin_and_reason(sip, write, watched):
+    server = sip(write("probe", REFUSES), intercept=["probe"])
+    kept = watched(server)
+    server.send(server.message("OPTIONS", "bob"))
+    assert server.replies() == []
+    came, held = kept.seen()
+    assert (came["kind"], held["kind"], held["status"]) == ("received", "not sent", 200)
+    decided = held["decided"]
+    assert (decided["stage"], decided["plugin"], decided["verdict"]) == ("intercept", "probe", "Drop")
+    assert decided["because"] == "nothing leaves on Sundays" and decided["what"] == "probe.fails (default)"
+    assert "pipeline.toml:" in decided["place"]
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_request_that_an_interceptor_refused_is_shown_as_not_sent(sip, write, watched, fails):
+    server = sip(write("probe", REFUSES, f"fails = {str(fails).lower()}"), intercept=["probe"])
+    kept = watched(server)
+    outcomes = []
+    request = Request.new("MESSAGE", "sip:bob@10.0.0.9", [("From", "<sip:a@b>;tag=1"), ("To", "<sip:bob@c>"), ("Call-ID", "call-1"), ("CSeq", "1 MESSAGE")])  # fmt: skip
+    server.engine.request(request, Target("10.0.0.9", 5060, "UDP"), outcomes.append)
+    server.advance(0.1)
+    (held,) = kept.seen()
+    assert (held["kind"], held["method"], held["decided"]["plugin"]) == ("not sent", "MESSAGE", "probe")
+    assert held["decided"]["verdict"] == ("failed: RuntimeError" if fails else "Drop")
+    assert len(outcomes) == 1

@@ -128,3 +128,12 @@ def test_two_servers_with_one_seed_say_the_same(desk, tmp_path):
         at.advance(0.5)
         heard.append([packet[:6] for packet in phone.packets])
     assert heard[0] == heard[1]
+
+
+def test_an_offer_is_of_the_family_in_which_the_peer_is_called(desk):
+    at = desk()
+    channel = at.channel()
+    channel.leg.peer_host = "fd00::9"
+    assert b"c=IN IP6 fd00::1" in at.media("sound", channel).offer()
+    channel.leg.peer_host = "phone.example.com"
+    assert b"c=IN IP4 10.0.0.1" in at.media("sound", channel).offer()
