@@ -15,6 +15,7 @@ from pipeline.flow import Flow, Target
 from pipeline.passage import Passage
 from pipeline.pending import Pending
 from pipeline.sip import digest
+from pipeline.sip.dialog import Dialog, credentials_of
 from pipeline.sip.grammar import Malformed
 from pipeline.sip.hop_by_hop import ack_for, cancel_for
 from pipeline.sip.matching import client_key
@@ -84,6 +85,20 @@ class Branch:
         """To tag of a 2xx -> the ACK that was sent for it."""
 
 
+class Answered:
+    """What is left of a transaction that has its final answer: the ACK to repeat with it, and by which way; "" after a non-INVITE.
+
+    It stands in the Branch's place until Timer D or K ends (RFC 3261 17.1.1.2, 17.1.2.2), so that what the branch held can go: a call
+    makes ninety objects, and without this all would live for 32 s more.
+    """
+
+    __slots__ = ("data", "flow")
+
+    def __init__(self, data: bytes, flow: Flow) -> None:
+        self.data = data
+        self.flow = flow
+
+
 class Asking:
     """A request of ours and what becomes of it: what `Pipeline.request` returns."""
 
@@ -134,6 +149,32 @@ class Asking:
             target = branch.flow
         targets = deque(target) if isinstance(target, list | tuple) else deque([target])
         Acknowledging(self._clients, ack, targets, branch, response.to.tag).go_on()
+
+    def leave(self) -> None:
+        """Part from the owner, who has nothing more to say: a 2xx that comes now is acknowledged and released here (13.2.2.4, 9.1).
+
+        What he holds can go with him; the transaction goes on for up to 64*T1.
+        """
+        self._on_event = self._late
+        self._make = _made
+        self._cause = None
+        branch = self.branch
+        if branch is not None and self._clients.engine.tap is None:
+            sent = branch.message
+            branch.message = Request(sent.method, sent.uri_text, sent.head, b"")  # without what was parsed of it
+            branch.passage = Passage(self._clients.engine, None, branch.flow, branch.passage.arrived)
+
+    def _late(self, outcome: Outcome) -> None:
+        branch = self.branch
+        if not isinstance(outcome, Final) or branch is None or not 200 <= outcome.response.status < 300:
+            return
+        try:
+            dialog = Dialog.from_response(branch.message, outcome.response)
+            number = branch.message.cseq.number
+            self.acknowledge(outcome.response, dialog.ack(number, credentials_of(branch.message)), [dialog.hop, branch.flow])
+            self._clients.request(dialog.request("BYE"), [dialog.hop, branch.flow], _nothing, branch.passage, self.endpoint)
+        except Malformed as error:
+            self._clients.engine.tell("send.failed", flow=branch.flow.id, error=error.reason)
 
     # -- one target after the other ----------------------------------------------------------------------------------
 
@@ -244,6 +285,7 @@ class Asking:
         elif self.over:
             pass
         elif event == "timeout":
+            self._clients.engine.tell("transaction.timeout", key=branch.key, passage=branch.passage)
             self._failed(Timeout())
         else:
             self._failed(TransportError(f"the flow to {branch.flow.peer[0]} failed"))
@@ -326,6 +368,10 @@ class Acknowledging(Asking):
             self._invite.acks[self._tag] = (data, flow)
 
 
+def _made(flow: Flow) -> Request:
+    raise RuntimeError("nobody asks any more")
+
+
 def _nothing(outcome: Outcome) -> None:
     """Nobody asked: a repeated 2xx tries again."""
 
@@ -343,11 +389,15 @@ class Clients:
 
     def __init__(self, engine: Pipeline) -> None:
         self.engine = engine
-        self._branches: dict[str, Branch] = {}
+        self._branches: dict[str, Branch | Answered] = {}
         self._timetable = Timetable(engine.clock, self._fire)
 
     def __len__(self) -> int:
         return len(self._branches)
+
+    def at_work(self) -> list[Branch]:
+        """Return the transactions that are not completed."""
+        return [each for each in self._branches.values() if not isinstance(each, Answered)]
 
     def request(
         self,
@@ -390,19 +440,26 @@ class Clients:
             self.engine.counts["dropped.response"] += 1
             passage.decided = ("protocol", "stack", "a response to nothing that was asked")
             return
+        if isinstance(branch, Answered):
+            passage.decided = ("protocol", "stack", "a repeated answer")
+            if branch.data and response.status >= 300:  # type: ignore[attr-defined]
+                self.engine.resend(branch.data, branch.flow)
+            return
         passage.transaction = branch
         passage.cause = branch.passage
         status = response.status  # type: ignore[attr-defined]
         if 200 <= status < 300 and (stored := branch.acks.get(response.to.tag)) is not None:
             self.engine.resend(*stored)
             return
-        self.run(branch, branch.machine.response(status), response)  # type: ignore[arg-type]
+        self.run(branch, branch.machine.response(status), response, again=True)  # type: ignore[arg-type]
 
-    def run(self, branch: Branch, actions: tuple[Action, ...], response: Response | None = None) -> None:
-        """Carry out what a machine says."""
+    def run(self, branch: Branch, actions: tuple[Action, ...], response: Response | None = None, *, again: bool = False) -> None:
+        """Carry out what a machine says; `again`: what it sends was sent before, and the tap has not seen that yet."""
         for action in actions:
             if isinstance(action, Send):
                 self._send(branch, action.data)
+                if again and self.engine.tap is not None:
+                    self.engine.tap.again(action.data, branch.flow)
             elif isinstance(action, Start):
                 branch.timers[action.name] = self._timetable.start(branch.key, action.name, action.seconds)
             elif isinstance(action, Stop):
@@ -414,6 +471,10 @@ class Clients:
             elif self._branches.pop(branch.key, None) is not None:  # End
                 branch.timers.clear()
                 branch.flow.release()
+        machine = branch.machine
+        if machine.state == "Completed" and self._branches.get(branch.key) is branch:
+            kept = machine.kept if isinstance(machine, InviteClient) else None
+            self._branches[branch.key] = Answered(b"" if kept is None else kept.data, branch.flow)
 
     def _send(self, branch: Branch, data: bytes) -> None:
         try:
@@ -448,9 +509,13 @@ class Clients:
 
     def _fire(self, key: str, name: str, serial: int) -> None:
         branch = self._branches.get(key)
-        if branch is not None and branch.timers.get(name) == serial:
+        if isinstance(branch, Answered):
+            if name in ("D", "K"):
+                del self._branches[key]
+                branch.flow.release()
+        elif branch is not None and branch.timers.get(name) == serial:
             del branch.timers[name]
-            self.run(branch, branch.machine.fire(name))
+            self.run(branch, branch.machine.fire(name), again=True)
 
 
 __all__ = ["Asking", "Clients", "Final", "Provisional", "Timeout", "TransportError"]

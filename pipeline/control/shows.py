@@ -134,8 +134,7 @@ async def transactions(engine: Pipeline) -> Iterator[Row]:
         }
 
     servers = [row("server", each) for each in engine.transactions.at_work()]
-    branches = getattr(engine.clients, "_branches", {})
-    return iter(servers + [row("client", each) for each in branches.values()])
+    return iter(servers + [row("client", each) for each in engine.clients.at_work()])
 
 
 async def servants(engine: Pipeline) -> Iterator[Row]:

@@ -37,7 +37,7 @@ class ServerTransaction:
     """One request that has begun to be served: its machine, its timers, who owns it."""
 
     __slots__ = (
-        "cancelled_by", "final", "flow", "key", "machine", "merge", "on_event", "passage", "reliable", "sent", "table", "tag", "timers",
+        "cancelled_by", "final", "flow", "held", "key", "machine", "merge", "on_event", "passage", "reliable", "sent", "table", "tag", "timers",
     )  # fmt: skip
 
     def __init__(self, table: Transactions, passage: Passage, key: str, merge: int) -> None:
@@ -46,6 +46,8 @@ class ServerTransaction:
         self.key = key
         self.merge = merge
         self.flow: Flow = passage.flow
+        self.held: Flow | None = None
+        """The flow it came by, while it is kept open."""
         self.reliable = passage.flow.reliable
         self.tag = table.engine.identifiers.token()
         self.machine: InviteServer | NonInviteServer | None = None
@@ -88,6 +90,9 @@ class ServerTransaction:
             self.table.run(self, machine.start())
         actions = machine.respond(status, data)
         self.table.run(self, actions, first=True)
+        if 200 <= status < 300 and isinstance(machine, InviteServer):
+            # What is left for 64*T1 absorbs retransmissions (RFC 6026): it needs neither the request nor its owner, who repeats the 2xx.
+            self.passage = self.on_event = None
         if self.final and isinstance(machine, NonInviteServer) and not machine.ended:
             self.table.complete(self.key, self.merge, data, self.reliable)
             self.release()
@@ -98,9 +103,10 @@ class ServerTransaction:
 
     def release(self) -> None:
         """Let go of the request and of the flow it came by."""
-        if self.passage is not None:
-            self.passage.flow.release()
-            self.passage = None
+        self.passage = None
+        if self.held is not None:
+            self.held.release()
+            self.held = None
 
 
 class Transactions:
@@ -177,6 +183,7 @@ class Transactions:
         passage.merge = merge
         transaction = passage.transaction = ServerTransaction(self, passage, key, merge)
         self.servers[key] = transaction
+        transaction.held = transaction.flow
         transaction.flow.hold()
         if request.method == "INVITE":
             transaction.machine = InviteServer(self.timers, transaction.reliable)
@@ -302,7 +309,7 @@ class Transactions:
     def _told(self, transaction: ServerTransaction, event: str) -> None:
         if event == "timeout":
             self.engine.counts["transactions.timeout"] += 1
-            self.engine.tell("transaction.timeout", key=transaction.key)
+            self.engine.tell("transaction.timeout", key=transaction.key, passage=transaction.passage)
             transaction.final = True
         if transaction.on_event is not None:
             transaction.on_event(event)

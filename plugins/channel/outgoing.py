@@ -241,8 +241,8 @@ class Outgoing(Session):
     def _describe(self, fork: Fork, response: Response, meaning: Meaning, description: bytes, reliable: bool) -> None:
         media = self.channel.media
         if meaning is Meaning.OFFER and media is not None:
-            self.offered = self.remote = description
-            self.ledger.offered(description)
+            self.remote = description
+            description = self.offered = self.ledger.offered(description)
             obtain(lambda: media.answer(description), partial(self._prack, fork, response), self._failed)
             if self.state == EARLY:
                 self.channel.told_early()
@@ -334,8 +334,8 @@ class Outgoing(Session):
         self.state = UP
         if meaning is Meaning.OFFER and media is not None:
             self.state = ANSWERED
-            self.offered = self.remote = description
-            self.ledger.offered(description)
+            self.remote = description
+            description = self.offered = self.ledger.offered(description)
             self._tell_up(response)
             if self.told_end:
                 return
@@ -468,6 +468,12 @@ class Outgoing(Session):
         """It has come to nothing."""
         self.release()
         self.ended(hangup)
+
+    def release(self) -> None:
+        """Let go of everything; another 2xx to the INVITE, should one come, is the stack's to end."""
+        super().release()
+        if self.asking is not None:
+            self.asking.leave()
 
     def released(self, hangup: Hangup) -> None:
         """The peer sent a BYE: no answer is needed any more, but its 2xx still gets its ACK."""
