@@ -41,7 +41,9 @@ class Reading:
                 plan = await asyncio.to_thread(plan_of, self._args)
                 lines = await self._engine.reload(plan)
             except BaseException:
-                TYPES.clear()
+                # What an installed module has registered stays: it is imported once, and would not register it again.
+                for kind in [kind for kind, cls in TYPES.items() if kind not in types and cls.__module__.startswith("sipline_file_")]:
+                    del TYPES[kind]
                 TYPES.update(types)
                 sys.modules.update(modules)
                 raise

@@ -84,12 +84,13 @@ An `[endpoint.NAME]` must say `auth`, if only `auth = []`: then nobody is asked 
 
 def render(names: Iterable[str] | None = None) -> str:
     """Render the whole reference; `names`: the plugins, those that come with Sipline unless said."""
-    quoted = [f"`{kind}`" for kind in file_types()]
+    plugins = _plugins(builtins() if names is None else names)  # first: they bring types of their own
+    quoted = [f"`{kind}`" for kind in _kinds()]
     parts = [
         _HEAD,
         f"## [pipeline]\n\n{options_table(PipelineOptions)}",
         _PLUGINS.format(stages=", ".join(f"`{stage}`" for stage in stages()), closed=", ".join(sorted(FAIL_CLOSED))),
-        *_plugins(builtins() if names is None else names),
+        *plugins,
         _DAL.format(durabilities=", ".join(f"`{name}`" for name in DURABILITIES), file_types=", ".join(quoted)),
         _USER + "\n".join(_user_rows()) + "\n" + _USER_TAIL,
         *_types(),
@@ -112,6 +113,7 @@ def _type(option: Option) -> str:
     return option.type_words + (f", in {_UNITS.get(option.unit, option.unit)}" if option.unit else "")
 
 
+OTHERS = ("identify", "domain")
 _UNITS = {"s": "seconds", "ms": "milliseconds"}
 
 
@@ -164,8 +166,12 @@ def _user_rows() -> list[str]:
 
 
 def _types() -> list[str]:
-    order = [*USER_TYPES, *(kind for kind in file_types() if kind not in USER_TYPES)]
-    return [f"## [{kind}.NAME]\n\n{_about(TYPES[kind])}\n\n{options_table(TYPES[kind])}" for kind in order]
+    return [f"## [{kind}.NAME]\n\n{_about(TYPES[kind])}\n\n{options_table(TYPES[kind])}" for kind in _kinds()]
+
+
+def _kinds() -> list[str]:
+    """The types that have tables in the file: ours, then those of plugins by name, whichever was imported first."""
+    return [*USER_TYPES, *OTHERS, *sorted(kind for kind in file_types() if kind not in (*USER_TYPES, *OTHERS))]
 
 
 if __name__ == "__main__":
