@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import os
 
-VIEWS = ("lines", "stages", "full")
-VIEWS_HELP = "lines (default), stages (with the walk and what decided), full (with the message)"
+VIEWS = ("lines", "stages", "full", "ladder")
+VIEWS_HELP = (
+    "lines (default), stages (with the walk and what decided), full (with the message), ladder (calls, as arrows between the parties)"
+)
 SHOWN = ("contacts", "endpoints", "transactions", "servants", "channels", "bridges", "calls", "cdr", "hooks", "domains", "stats")
 STAGES = ("transport", "protocol", "intercept", "application", "integration")
 
@@ -72,8 +74,13 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _filters(parser: argparse.ArgumentParser) -> None:
-    """What to show; kinds are and-ed, repetitions of one are or-ed."""
-    parser.add_argument("--method", action="append", metavar="METHOD", help="only this method and its answers; all filters may be repeated")
+    """What to show; kinds are and-ed, repetitions of one are or-ed. A ladder shows the calls whole that have such a message."""
+    parser.add_argument(
+        "--method",
+        action="append",
+        metavar="METHOD",
+        help="only this method and its answers; all filters may be repeated; of ladders, the calls with such a message",
+    )
     parser.add_argument("--user", action="append", metavar="USER", help="only what names this user: From, To, Request-URI, digest user")
     parser.add_argument("--address", action="append", metavar="ADDRESS", help="only this address, network or host:port")
     parser.add_argument("--call-id", action="append", metavar="TEXT", help="only Call-IDs that begin so")

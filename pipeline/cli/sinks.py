@@ -20,9 +20,10 @@ def sinks_of(args: Namespace, view: str | None) -> list[Sink]:
     if view is not None:
         from rich.console import Console  # noqa: PLC0415
 
+        from pipeline.trace.ladder import Ladder  # noqa: PLC0415
         from pipeline.trace.screen import Screen  # noqa: PLC0415
 
-        sinks.append(Screen(Console(), view))
+        sinks.append(Ladder(Console()) if view == "ladder" else Screen(Console(), view))
     try:
         if args.jsonl:
             from pipeline.trace.jsonl import JsonLines  # noqa: PLC0415
@@ -38,8 +39,8 @@ def sinks_of(args: Namespace, view: str | None) -> list[Sink]:
 
 
 def depth_of(args: Namespace, view: str | None) -> str:
-    """Return how deep records must be for all sinks: a file of JSON lines has the walk, and the message when the view has."""
-    return "full" if view == "full" else "stages" if args.jsonl or view == "stages" else "lines"
+    """Return how deep records must be for all sinks: a file of JSON lines has the walk, and the message or the calls when the view has."""
+    return view if view in ("full", "ladder") else "stages" if args.jsonl or view == "stages" else "lines"
 
 
 def filter_of(args: Namespace) -> Filter:

@@ -29,13 +29,16 @@ def run(args: Namespace) -> int:
                 continue
             record = answer.get("record")
             for sink in sinks:
-                if record is None:
+                if "turn" in answer:
+                    pass
+                elif record is None:
                     sink.gap(answer["gap"])
                 else:
                     if isinstance(record.get("data"), str):
                         record["data"] = base64.b64decode(record["data"])
                     sink.show(record)
-                sink.flush()
+                if view != "ladder" or record is None:  # ladders are drawn turn by turn
+                    sink.flush()
         print("the server has gone", file=sys.stderr)
     except KeyboardInterrupt:
         return 0

@@ -7,7 +7,7 @@
     {"do": "originate", "target": "alice", "to": "bob"}           -> {"row": {...}} of each channel when both have answered
     {"do": "hangup", "id": "3f2a"}                                -> {"row": {...}} of each channel that was ended
     {"do": "held", "objects": [["aor", "a@b"], ...]}              -> {"row": {"type": ..., "id": ..., "there": true}} ..., {"end": true}
-    {"do": "trace", "depth": ..., "filter": {...}, "data": ...}   -> {"record": {...}} | {"gap": n}, until the client goes
+    {"do": "trace", "depth": ..., "filter": {...}, "data": ...}   -> {"record": {...}} | {"gap": n} | {"turn": true}, until he goes
     anything else, and whatever goes wrong                        -> {"error": "a sentence"}
 
 Rule: a question never holds the loop for long: rows are written in handfuls, and a viewer that does not read misses records.
@@ -135,7 +135,7 @@ class Control:
         depth = str(asked.get("depth", "lines"))
         if depth not in DEPTHS:
             raise ValueError(f"depth is one of {', '.join(DEPTHS)}, not {depth!r}")
-        viewer = Viewer(Distant(writer), Filter.of(asked.get("filter") or {}), depth, bool(asked.get("data")))
+        viewer = Viewer(Distant(writer, turns=depth == "ladder"), Filter.of(asked.get("filter") or {}), depth, bool(asked.get("data")))
         stop = watch(self._engine, viewer)
         try:
             _write(writer, {"watching": self._engine.plan.name})
@@ -147,16 +147,20 @@ class Control:
 class Distant:
     """A viewer at the other end of the control socket."""
 
-    def __init__(self, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, writer: asyncio.StreamWriter, *, turns: bool = False) -> None:
         self._writer = writer
         self._missed = 0
+        self._turns = turns
+        """Whether it wants to know when a turn is over: what belongs together is drawn together then."""
+        self._open = False
 
     def show(self, record: Record) -> None:
         """Send one record, or count it when the client does not read."""
         if self._writer.transport.get_write_buffer_size() > UNREAD or self._writer.is_closing():
             self._missed += 1
             return
-        self.flush()
+        self._tell()
+        self._open = self._turns
         if "data" in record:
             record = {**record, "data": base64.b64encode(record["data"]).decode()}
         _write(self._writer, {"record": record})
@@ -166,6 +170,13 @@ class Distant:
         self._missed += count
 
     def flush(self) -> None:
+        """Tell what is missing, and that the turn is over."""
+        self._tell()
+        if self._open and not self._writer.is_closing():
+            self._open = False
+            _write(self._writer, {"turn": True})
+
+    def _tell(self) -> None:
         """Tell what is missing, when there is room again."""
         if self._missed and self._writer.transport.get_write_buffer_size() <= UNREAD and not self._writer.is_closing():
             _write(self._writer, {"gap": self._missed})

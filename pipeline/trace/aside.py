@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 WAITING = 2000
 """Records that wait to be drawn: a terminal draws some 3,000 lines a second, and older ones are of no use to who watches."""
 
+TURN = "turn"
+"""In the queue: the turn is over."""
+
 
 class Aside:
     """Passes records on to sinks in a thread."""
@@ -27,7 +30,8 @@ class Aside:
         self._sinks = tuple(sinks)
         self._limit = limit
         self._missed = 0
-        self._queue: queue.SimpleQueue[Record | int | None] = queue.SimpleQueue()
+        self._drawn = True
+        self._queue: queue.SimpleQueue[Record | int | str | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="trace", daemon=True)
         self._thread.start()
 
@@ -40,16 +44,20 @@ class Aside:
             self._queue.put(self._missed)
             self._missed = 0
         self._queue.put(record)
+        self._drawn = False
 
     def gap(self, count: int) -> None:
         """Count what was missed before it came here."""
         self._missed += count
 
     def flush(self) -> None:
-        """Say what is missing also when nothing comes behind it."""
+        """Say what is missing also when nothing comes behind it; have drawn what sinks draw turn by turn."""
         if self._missed and self._queue.empty():
             self._queue.put(self._missed)
             self._missed = 0
+        if not self._drawn:
+            self._queue.put(TURN)
+            self._drawn = True
 
     def close(self) -> None:
         """Draw what waits (for two seconds at most: the terminal may be stopped), then end."""
@@ -62,10 +70,10 @@ class Aside:
                 with contextlib.suppress(OSError, ValueError):  # the reader of a pipe went away, the disk is full
                     if isinstance(item, int):
                         sink.gap(item)
+                    elif isinstance(item, str):
+                        sink.flush()
                     else:
                         sink.show(item)
-                        if self._queue.empty():
-                            sink.flush()
         for sink in self._sinks:
             with contextlib.suppress(OSError, ValueError):
                 sink.close()

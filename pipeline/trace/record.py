@@ -5,7 +5,10 @@
     message (masked, see mask.py)                                                               depth "full"
     data (the bytes themselves)                                                                 for a capture only
 
-kind is received, sent, sent again (a retransmission), not sent (an interceptor refused it), ended (of one that waited: how).
+    call channel party, again within refresh sdp session                                        depth "ladder" (the walk too)
+
+kind is received, sent, sent again (a retransmission), not sent (an interceptor refused it), ended (of one that waited: how). At depth
+"ladder" there are records of another kind between them: event, with what the core told of the call (calls.py).
 
 Rule: nothing here runs on the hot path, and nothing here raises for what came from the network.
 """
@@ -29,12 +32,14 @@ if TYPE_CHECKING:
     from pipeline.sip.message import Message
 
 CAME, WENT, AGAIN, LATER, HELD = "received", "sent", "sent again", "ended", "not sent"
+TOLD = "event"
+"""Something that the bus told: in the place of the flow stands the Event."""
 
 Seen = tuple[str, float, float, "Passage | None", bytes, "Flow"]
 """As the tap notes it: kind, when it came or went, when that was done, passage, bytes, flow."""
 Record = dict[str, Any]
 
-DEPTHS = ("lines", "stages", "full")
+DEPTHS = ("lines", "stages", "full", "ladder")
 
 
 class Scribe:
@@ -43,6 +48,11 @@ class Scribe:
     def __init__(self, engine: Pipeline) -> None:
         self._engine = engine
         self._places = Places(engine.generation.plan)
+
+    def time(self, at: float) -> float:
+        """Return the UTC seconds of a moment of the monotonic clock."""
+        clock = self._engine.clock
+        return clock.time() - (clock.now() - at)
 
     def message_of(self, seen: Seen) -> Message | None:
         """Return the message of what was seen, read anew where nobody has; None when it cannot be read at all."""
@@ -60,9 +70,8 @@ class Scribe:
         kind, at, done, passage, raw, flow = seen
         if not raw and message is not None:  # what a stream began with and could not be followed
             raw = message.raw or b""
-        clock = self._engine.clock
         record: Record = {
-            "time": clock.time() - (clock.now() - at),
+            "time": self.time(at),
             "kind": kind,
             "transport": flow.transport,
             "local": write_address(flow.local[:2]),

@@ -7,19 +7,21 @@ at most, so that tracing slows the server by a known share; what the ring then l
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import attrs
 
 from pipeline.passage import Drop, Wait
+from pipeline.trace.calls import Calls
 from pipeline.trace.filter import Filter
-from pipeline.trace.record import AGAIN, CAME, HELD, LATER, WENT, Record, Scribe, Seen, shown
+from pipeline.trace.record import AGAIN, CAME, HELD, LATER, TOLD, WENT, Record, Scribe, Seen, shown
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
     from pipeline.engine import Pipeline
+    from pipeline.events import Event
     from pipeline.flow import Flow
     from pipeline.passage import Passage
 
@@ -56,7 +58,7 @@ class Viewer:
     sink: Sink
     filter: Filter = attrs.field(factory=Filter)
     depth: str = "lines"
-    """"lines", "stages" (the walk too) or "full" (the message too)."""
+    """"lines", "stages" (the walk too), "full" (the message too) or "ladder" (the walk, and what became of the calls)."""
     data: bool = False
     """Whether the record carries the bytes themselves, unmasked: a capture needs them."""
     missed: int = 0
@@ -77,6 +79,8 @@ class Tap:
         self._backlog: deque[Seen] = deque()
         self._unsettled: dict[int, tuple[Passage, Any, float]] = {}
         self._scribe = Scribe(engine)
+        self._calls: Calls | None = None
+        """While somebody looks at ladders."""
         self._handle: asyncio.TimerHandle | None = None
         self._beat()
 
@@ -114,7 +118,33 @@ class Tap:
         now = self._now()
         ring.append((AGAIN, now, now, None, data, flow))
 
+    def told(self, event: Event) -> None:
+        """Note what the bus told of a call."""
+        ring = self._ring
+        if len(ring) == self._limit:
+            self._lost += 1
+        now = self._now()
+        ring.append((TOLD, now, now, None, b"", cast("Flow", event)))
+
     # -- behind it ---------------------------------------------------------------------------------------------------
+
+    def add(self, viewer: Viewer) -> None:
+        """Tell a viewer from now on."""
+        self.viewers.append(viewer)
+        if viewer.depth == "ladder":
+            if self._calls is None:
+                self._calls = Calls(self._engine, self._scribe, self.told)
+            self._calls.viewers.append(viewer)
+
+    def remove(self, viewer: Viewer) -> None:
+        """Tell it no more."""
+        self.viewers.remove(viewer)
+        calls = self._calls
+        if calls is not None and viewer in calls.viewers:
+            calls.viewers.remove(viewer)
+            if not calls.viewers:
+                self._calls = None
+                calls.close()
 
     def _beat(self) -> None:
         self._handle = self._engine.clock.call_later(BEAT, self._turn)
@@ -133,6 +163,8 @@ class Tap:
             if deadline is not None and now() > deadline:
                 break
         self._settle()
+        if self._calls is not None:
+            self._calls.settle(final=budget is None and self._handle is None)
         for viewer in self.viewers:
             viewer.sink.flush()
 
@@ -152,10 +184,17 @@ class Tap:
                 viewer.sink.gap(lost)
 
     def _tell(self, seen: Seen) -> None:
+        calls = self._calls
+        if seen[0] is TOLD:
+            if calls is not None:
+                calls.told(seen)
+            return
         passage = seen[3]
         message = self._scribe.message_of(seen)
+        if calls is not None:
+            calls.met(seen, message)
         for viewer in self.viewers:
-            if viewer.filter.matches(seen, message):
+            if viewer.depth != "ladder" and viewer.filter.matches(seen, message):
                 viewer.sink.show(self._scribe.describe(seen, message, viewer.depth, data=viewer.data))
         if passage is None:
             return
@@ -183,6 +222,9 @@ class Tap:
             self._handle.cancel()
             self._handle = None
         self.pump()
+        if self._calls is not None:
+            self._calls.close()
+            self._calls = None
 
 
 def _order(seen: Seen) -> tuple[float, bool]:
@@ -219,13 +261,13 @@ def end(engine: Pipeline) -> None:
 def watch(engine: Pipeline, viewer: Viewer) -> Callable[[], None]:
     """Show everything to `viewer` from now on; returns the way to stop. Tracing is on while anybody watches."""
     tap = begin(engine)
-    tap.viewers.append(viewer)
+    tap.add(viewer)
 
     def stop() -> None:
         if viewer in tap.viewers:
             if tap.viewers == [viewer]:
                 end(engine)
-            tap.viewers.remove(viewer)
+            tap.remove(viewer)
             viewer.sink.close()
 
     return stop
