@@ -1,8 +1,9 @@
 """CPU per transaction of Sipline, beside every peer that is installed, at equal rates in one run. `make bench`.
 
-    make bench                          REGISTER, REGISTER with digest, OPTIONS at 4,000/s and at the maximum
+    make bench                          REGISTER, REGISTER with digest, OPTIONS at 4,000/s and calls at 400/s; each at the maximum, too
     make bench ARGS="--quick"           4,000/s only, 3 s each
     make bench ARGS="--only options --max"
+    make bench ARGS="--only invite_b2bua --seconds 600 --rounds 1 --alone --rate 700"     ten minutes of calls; then the memory, when all is quiet
     make bench ARGS="--store sqlite"    contacts in sqlite with durability "commit"
 
 The load generator and the way of measuring are those of ../shared/load (SIPp on one core, the server on the other, CPU read from
@@ -23,8 +24,19 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 LOAD = HERE.parent.parent / "shared" / "load"
-WORK = ("register_noauth", "register_digest", "options")
-KAMAILIO = {"register_noauth": "a_registrar", "register_digest": "b_digest", "options": "a_registrar"}
+CALLS = ("invite_b2bua", "invite_ring")
+WORK = ("register_noauth", "register_digest", "options", "invite_b2bua")
+KAMAILIO = {
+    "register_noauth": "a_registrar",
+    "register_digest": "b_digest",
+    "options": "a_registrar",
+    "invite_b2bua": "c_proxy",  # 13 messages each way; Kamailio is a stateful proxy here, Sipline a B2BUA
+    "invite_ring": "c_proxy",
+}
+RATE = {"invite_b2bua": 400.0, "invite_ring": 400.0}
+"""Calls a second, where 4,000 would be more than anybody asks."""
+QUIET = 40
+"""Seconds until the last completed transaction is forgotten (Timer J)."""
 
 PLAN = """
 [pipeline]
@@ -42,7 +54,7 @@ name = "intercept"
 plugins = {intercept}
 [[stage]]
 name = "application"
-plugins = ["registrar", "options"]
+plugins = {application}
 [[stage]]
 name = "integration"
 plugins = {integration}
@@ -50,6 +62,11 @@ plugins = {integration}
 bind = ["127.0.0.1:47160"]
 [dal]
 contact = {contact}
+"""
+CALLED = ', "channel", "dialplan", "media_direct"'
+DIALPLAN = """
+[context.default]
+users = true
 """
 
 
@@ -60,10 +77,12 @@ def sipline(scenario, users, store):
         path = pathlib.Path(folder) / "pipeline.toml"
         text = PLAN.format(
             intercept='["identify", "auth"]' if "digest" in scenario or "auth" in scenario.replace("noauth", "") else "[]",
-            integration='["toml", "memory"]' if store == "memory" else '["toml", "sqlite"]',
+            application='["registrar", "channel", "options"]' if scenario in CALLS else '["registrar", "options"]',
+            integration=f'["toml", "{store}"{CALLED if scenario in CALLS else ""}]',
             contact='["memory"]' if store == "memory" else '{ backends = ["sqlite"], durability = "commit" }',
         )
         text += "".join(f'[user.u{i:06d}]\npassword = "p{i:06d}"\nmax_contacts = 1\n' for i in range(users))
+        text += DIALPLAN if scenario in CALLS else ""
         path.write_text(text)
         process = subprocess.Popen(
             ["taskset", "-c", "0", sys.executable, "-m", "pipeline", "-c", str(path), "run"],
@@ -122,7 +141,7 @@ def micros(figures):
 def main():
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("--only", default=",".join(WORK))
-    ask.add_argument("--rate", type=float, default=4000)
+    ask.add_argument("--rate", type=float, default=0, help="transactions (calls) a second; default 4000, of calls 400")
     ask.add_argument("--seconds", type=float, default=5)
     ask.add_argument("--rounds", type=int, default=2)
     ask.add_argument("--quick", action="store_true", help="one round of 3 s, no maximum")
@@ -145,7 +164,9 @@ def main():
     )
     print(f"{'work':18}{'rate':>9}" + "".join(f"{peer:>12}" for peer in peers) + "   ratio")
     for work in args.only.split(","):
-        rates = [("fixed", args.rate)] + ([("max", 0)] if args.max or not args.quick else [])
+        fixed = args.rate or RATE.get(work, 4000.0)
+        low, high = (100, 5000) if work in CALLS else (4000, 60000)
+        rates = [("fixed", fixed)] + ([("max", 0)] if args.max or not args.quick else [])
         for kind, rate in rates:
             found = {peer: [] for peer in peers}
             for _ in range(args.rounds if kind == "fixed" else 1):
@@ -153,8 +174,11 @@ def main():
                     with start(work) as pid:
                         if kind == "fixed":
                             found[peer].append(load("run", pid, work, "--rate", rate, "--duration", args.seconds))
+                            if args.seconds >= 60:
+                                time.sleep(QUIET)
+                                found[peer][-1]["rss_kib"] = load("mem", pid, work)["rss_kib"]
                         else:
-                            found[peer].append(load("max", pid, work, "--lo", 4000, "--hi", 60000, "--probe", 3, "--precision", 0.1))
+                            found[peer].append(load("max", pid, work, "--lo", low, "--hi", high, "--probe", 3, "--precision", 0.1))
             best = {peer: min(figures, key=lambda f: f.get("norm_us_cpu_per_tx") or 1e9) for peer, figures in found.items()}
             label = f"{rate:.0f}/s" if kind == "fixed" else "maximum"
             ratio = ""

@@ -281,13 +281,9 @@ def answering(offered: str, wanted: str) -> str:
 
 
 def mirror(one: bytes, other: bytes, *, addresses: bool = True) -> bool:
-    """Tell whether `one`, as its maker sees it, and `other`, as the far end got it, speak of the same streams."""
-    mine, his = streams(one), streams(other)
-    if len(mine) != len(his):
-        return False
-    for a, b in zip(mine, his, strict=True):
-        if a.kind != b.kind or a.alive != b.alive:
-            return False
-        if a.alive and (a.direction != b.direction or (addresses and (a.address, a.port) != (b.address, b.port))):
-            return False
-    return True
+    """Tell whether `one`, as its maker sees it, and `other`, as the far end got it, speak of the same living streams."""
+    mine, his = ([stream for stream in streams(each) if stream.alive] for each in (one, other))
+    return len(mine) == len(his) and all(
+        (a.kind, a.direction) == (b.kind, b.direction) and (not addresses or (a.address, a.port) == (b.address, b.port))
+        for a, b in zip(mine, his, strict=True)
+    )

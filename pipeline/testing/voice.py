@@ -141,11 +141,11 @@ class Voice:
         if self._sending is None:
             self._sending = self._loop.call_soon(self._frame)
 
-    def send_other(self, index: int, data: bytes) -> None:
-        """Send a datagram to the peer's stream of that index, from our port for it."""
-        theirs = streams(self._call.exchange.remote)
-        if len(theirs) > index and theirs[index].alive:
-            self._others[0].send(data, (theirs[index].address, theirs[index].port))
+    def send_other(self, kind: str, data: bytes) -> None:
+        """Send a datagram to the peer's stream of that kind (video, image), from our port for it."""
+        for stream in streams(self._call.exchange.remote):
+            if stream.kind == kind and stream.alive:
+                self._others[0].send(data, (stream.address, stream.port))
 
     def _frame(self) -> None:
         self._sending = None

@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -23,7 +24,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 SIPLINE = shlex.split(os.environ.get("SIPLINE_PROGRAM", "")) or [sys.executable, "-m", "pipeline"]
 READY = re.compile(r"^ready\b", re.MULTILINE)
-FINDERS = {"sipp": "sip-tester", "sipsak": "sipsak", "baresip": "baresip", "ip": "iproute2"}
+FINDERS = {"sipp": "sip-tester", "sipsak": "sipsak", "baresip": "baresip", "ip": "iproute2", "rtpengine": "rtpengine-daemon"}
 
 
 def pytest_collection_modifyitems(items):
@@ -247,6 +248,65 @@ def tools():
     for function in (until, end, free_port, missing, udp, ask, request_of):
         setattr(Tools, function.__name__, staticmethod(function))
     return Tools
+
+
+@pytest.fixture
+def rtpengine(program, tmp_path):
+    """Run rtpengine on loopback, unprivileged, without its kernel module; give the port of its ng commands and the folder it records to."""
+
+    class Running:
+        port = free_port()
+        recordings = Path(tempfile.mkdtemp(prefix="recorded"))  # not tmp_path: others than its owner do not come in there
+
+    lowered = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.getuid() == 0 else {}
+    if lowered:
+        shutil.chown(Running.recordings, "nobody", "nogroup")
+    log = tmp_path / "rtpengine.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen(
+            [
+                program("rtpengine"),
+                "--config-file=none",
+                "--foreground",
+                "--log-stderr",
+                "--log-level=6",
+                "--table=-1",
+                "--interface=127.0.0.1",
+                f"--listen-ng=127.0.0.1:{Running.port}",
+                "--port-min=34000",
+                "--port-max=34999",
+                "--num-threads=2",
+                f"--recording-dir={Running.recordings}",
+                "--recording-method=pcap",
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+            cwd="/",
+            **lowered,
+        )
+    try:
+        with udp() as asking:
+            asking.settimeout(0.2)
+
+            def answers():
+                asking.sendto(b"1 d7:command4:pinge", ("127.0.0.1", Running.port))
+                with contextlib.suppress(OSError):
+                    return b"pong" in asking.recv(2000)
+                return process.poll() is not None
+
+            until(lambda: f"a pong of rtpengine, which wrote:\n{log.read_text(errors='replace')}", answers, 15)
+            assert process.poll() is None, log.read_text(errors="replace")
+        yield Running
+    finally:
+        end(process)
+        shutil.rmtree(Running.recordings, ignore_errors=True)
+
+
+@pytest.fixture
+def ng_port(rtpengine):
+    """The port of its ng commands."""
+    return rtpengine.port
 
 
 @contextlib.contextmanager

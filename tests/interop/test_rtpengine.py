@@ -1,12 +1,10 @@
-"""The real rtpengine (Debian's, in user space) and our ng commands: what it makes of descriptions, and whether packets pass."""
+"""The real rtpengine (Debian's, in user space) and our ng commands: what it makes of descriptions, and whether packets pass.
+
+Calls of phones through it: calls/test_rtpengine_call.py.
+"""
 
 import asyncio
-import contextlib
-import os
-import shutil
 import socket
-import subprocess
-import time
 
 import pytest
 
@@ -53,64 +51,6 @@ rtcp_mux = true
 SUITE = "AES_CM_128_HMAC_SHA1_80"
 
 
-@pytest.fixture
-def ng_port(tmp_path):
-    """Run rtpengine on loopback, unprivileged, without its kernel module; give the port of its ng commands."""
-    program = shutil.which("rtpengine")
-    if program is None:
-        reason = "rtpengine is not installed (Debian: rtpengine-daemon)"
-        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    log = (tmp_path / "rtpengine.log").open("wb")
-    lowered = {"user": "nobody", "group": "nogroup", "extra_groups": []} if os.getuid() == 0 else {}
-    process = subprocess.Popen(
-        [
-            program,
-            "--config-file=none",
-            "--foreground",
-            "--log-stderr",
-            "--log-level=6",
-            "--table=-1",
-            "--interface=127.0.0.1",
-            f"--listen-ng=127.0.0.1:{port}",
-            "--port-min=34000",
-            "--port-max=34999",
-            "--num-threads=2",
-        ],
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=log,
-        cwd="/",
-        **lowered,
-    )
-    try:
-        _answers(port, process, tmp_path / "rtpengine.log")
-        yield port
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        log.close()
-
-
-def _answers(port, process, log):
-    """Wait until it answers a ping."""
-    deadline = time.monotonic() + 15
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-        asking.settimeout(0.2)
-        while time.monotonic() < deadline and process.poll() is None:
-            asking.sendto(b"1 d7:command4:pinge", ("127.0.0.1", port))
-            with contextlib.suppress(OSError):
-                if b"pong" in asking.recv(2000):
-                    return
-    pytest.fail(f"rtpengine does not answer:\n{log.read_text(errors='replace')}")
-
-
 class Leg:
     """A far side that answers what is put to it."""
 
@@ -147,6 +87,12 @@ class Phone:
         return (
             f"v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {port or self.port} {protocol} 0 101\r\n"
             f"a=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n{more}"
+        ).encode()
+
+    def fax(self):
+        return (
+            f"v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=image {self.port} udptl t38\r\n"
+            "a=T38FaxVersion:0\r\na=T38FaxUdpEC:t38UDPRedundancy\r\n"
         ).encode()
 
     def send(self, description, number=1):
@@ -286,6 +232,35 @@ def test_fax_and_video_pass_through(ng_port, tmp_path):
             ("image", "udptl", True),
         ]
         assert found.media[2].attribute("T38FaxVersion") == "0"
+        relay.close()
+
+    running(ng_port, tmp_path, test)
+
+
+@pytest.mark.parametrize("who", ["caller", "callee"])
+def test_a_change_to_fax_and_back_to_sound(ng_port, tmp_path, who):
+    async def test(relay_of, plugin):
+        alice, bob, fax, machine = Phone(), Phone(), Phone(), Phone()
+        relay, caller, callee = relay_of(offered=alice.describe())
+        await finished(callee.offer())
+        await finished(callee.accept(bob.describe()))
+        await finished(caller.answer(alice.describe()))
+        caller.channel.leg.offered = None
+        caller.channel.agreed = callee.channel.agreed = True
+        one, two, mine, his = (caller, callee, alice, bob) if who == "caller" else (callee, caller, bob, alice)
+        two.channel.leg.answers = [machine.fax(), his.describe()]
+        answer = await finished(one.answer(fax.fax()))
+        offer = two.channel.leg.put[0]
+        assert [(media.kind, media.attribute("T38FaxUdpEC")) for media in sdp.parse(offer).media] == [("image", "t38UDPRedundancy")]
+        for sender, description, hearer in ((fax, answer, machine), (machine, offer, fax)):
+            where = sdp.parse(description).media[0]
+            sender.socket.sendto(b"a page", (where.address, where.port))
+            assert await heard(hearer) == b"a page"
+        answer = await finished(one.answer(mine.describe(more="a=sendrecv\r\n")))
+        sent = mine.send(answer, 7)
+        assert (await heard(his))[12:] == sent[12:]
+        sent = his.send(two.channel.leg.put[1], 8)
+        assert (await heard(mine))[12:] == sent[12:]
         relay.close()
 
     running(ng_port, tmp_path, test)

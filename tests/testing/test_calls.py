@@ -270,7 +270,7 @@ def test_video_flows_beside_audio(pair):
     other = wire.bob.calls[0]
     assert call.mirrors(other)
     assert call.local.count(b"m=video") == 1
-    call.voice.send_other(1, b"a picture")
+    call.voice.send_other("video", b"a picture")
     wire.loop.advance(0.1)
     assert list(other.voice.extra.values()) == [1]
 

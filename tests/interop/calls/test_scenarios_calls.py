@@ -22,6 +22,7 @@ NOT_OURS = {
     "b2bua/refer": "REFER is another issue",
     "b2bua/refer-blind-local": "REFER is another issue",
     "b2bua/refer-disallowed": "REFER is another issue",
+    "b2bua/update": "its UPDATE without a body is a session refresh, and those end in the house, per leg",
     "b2bua/redirect-302": "181 and Diversion for a 302 are another issue",
 }
 LEGAL = {
