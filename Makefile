@@ -27,8 +27,9 @@ fix: $(STAMP)            ## what ruff can mend by itself
 bench: $(STAMP)          ## CPU per message, beside every peer that is installed
 	$(BIN)/python bench/run.py $(ARGS)
 
-docs: $(STAMP)           ## write docs/reference.md anew from the options themselves
+docs: $(STAMP)           ## write docs/reference.md and the tables of docs/database.md anew from the options themselves
 	$(BIN)/python -m pipeline.config.reference > docs/reference.md
+	$(BIN)/python -m pipeline.plugins.sqlite.page docs/database.md
 
 $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Sipline needs Python 3.11 or newer, this is " + sys.version.split()[0] + ": make PYTHON=python3.12" if sys.version_info < (3, 11) else 0)'
