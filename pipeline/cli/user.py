@@ -161,7 +161,8 @@ def _remove(args: Namespace, do: Online | Offline) -> int:
 
 def _import(args: Namespace, do: Online | Offline) -> int:
     tally = Tally()
-    gc.set_threshold(50_000, 20, 100)  # what a batch is made of has no cycles: looking for some at every 700 objects costs a third of the time
+    # What a batch is made of has no cycles: looking for some at every 700 objects costs a third of the time.
+    gc.set_threshold(50_000, 20, 100)
     try:
         with sys.stdin if args.file == "-" else open(args.file, encoding="utf-8-sig", newline="") as file:  # noqa: PTH123
             for row in do.add(_batches(file, do.domains(), tally, do.batch)):

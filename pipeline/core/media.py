@@ -56,6 +56,9 @@ class Terminal(Protocol):
     def reject(self, hangup: Hangup) -> None:
         """Learn that the peer refused what `offer` gave: what was agreed before stands."""
 
+    def withdraw(self) -> None:
+        """Learn that the peer no longer waits for the answer to its offer: what was agreed before stands, on every side."""
+
     def early(self, answer: bytes) -> bool:
         """Take a description that the peer sent before it answered the call; True: there is something to be heard."""
 

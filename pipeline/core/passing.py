@@ -12,11 +12,14 @@ How it goes, A and B being the two:
 - Two who are up are brought together by asking the first for an offer: RFC 3725 4.1.
 - One exchange at a time: an offer that comes while the other side's is open would wait for itself, so it is refused as glare
   (RFC 3261 14.1).
+- An offer whose answer nobody waits for any more (it was cancelled, or took too long) is taken back: has the other side taken it, it is
+  offered what held before.
 - A caller who was answered for good by a preview that the final answer then contradicts gets that as an offer, as soon as his leg can.
 """
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.causes import Cause, Hangup
@@ -39,7 +42,7 @@ GONE = Hangup(Cause.NORMAL, "The other side has gone")
 class Exchanged:
     """One offer and what became of it."""
 
-    __slots__ = ("answer", "closed", "completes", "offer", "offerer", "passed", "put", "waiting")
+    __slots__ = ("answer", "closed", "completes", "offer", "offerer", "passed", "put", "reply", "waiting")
 
     def __init__(self, offerer: Side, offer: bytes, passed: bytes | Pending) -> None:
         self.offerer = offerer
@@ -51,6 +54,8 @@ class Exchanged:
         """What the offerer gets; a preview as long as it is not closed."""
         self.closed = False
         """Answered for good, or refused."""
+        self.reply = b""
+        """The answer, as it came."""
         self.completes = False
         """Whether the offerer was asked to offer: it gets its answer by `Leg.complete`."""
         self.put = False
@@ -62,13 +67,17 @@ class Exchanged:
 class Side:
     """The terminal of one of the two channels."""
 
-    __slots__ = ("asked", "channel", "closed", "provider", "relay")
+    __slots__ = ("asked", "channel", "closed", "provider", "relay", "said", "told")
 
     def __init__(self, relay: Passing, channel: Channel) -> None:
         self.relay = relay
         self.channel = channel
         self.provider = relay.provider
         self.closed = False
+        self.said = b""
+        """What the peer has described, in the last exchange that was completed; as it came."""
+        self.told = b""
+        """What it was told of the other side's peer then."""
         self.asked: Pending | None = None
         """Whoever wants an offer for this side, before the other side's has come."""
 
@@ -92,6 +101,10 @@ class Side:
     def reject(self, hangup: Hangup) -> None:
         """Tell the other side that its offer was refused."""
         self.relay.refused_by(self, hangup)
+
+    def withdraw(self) -> None:
+        """Take this side's peer's offer back from the other side."""
+        self.relay.withdrawn_by(self)
 
     def early(self, answer: bytes) -> bool:
         """Take a preview of the answer to the other side's offer."""
@@ -168,7 +181,7 @@ class Passing:
         now.put = True
         try:
             passed = yield now.passed
-            answer = yield second.channel.leg.change_media(passed)
+            answer = now.reply = yield second.channel.leg.change_media(passed)
             back = yield self.back(second, answer, True)
             if now.closed:
                 raise Refused(GONE)
@@ -226,6 +239,7 @@ class Passing:
         now = self.now
         if now is None or now.closed or now.offerer is side:
             return None  # of an exchange that is no more: the other side has gone, or has been refused
+        now.reply = answer
         taken = settle(self.back(side, answer, True), lambda back: self._done(now, back))
         return taken if isinstance(taken, Pending) else None
 
@@ -247,6 +261,12 @@ class Passing:
             self._failed(now, Refused(hangup))
             if now.completes:
                 now.offerer.channel.leg.complete(None)
+
+    def withdrawn_by(self, side: Side) -> None:
+        """Take back what `offered_by` was given, whose answer nobody waits for any more."""
+        now = self.now
+        if now is not None and not now.closed and now.offerer is side and self.settled:
+            self._failed(now, Refused(GONE))
 
     def left(self, side: Side) -> None:
         """Take leave of one side: nothing will come from it any more, so nobody is left waiting for it."""
@@ -286,13 +306,29 @@ class Passing:
         now.put = True
         try:
             passed = yield now.passed
-            answer = yield put(passed)
+            if now.closed:
+                raise Refused(GONE)
+            answer = now.reply = yield put(passed)
+            if now.closed:  # withdrawn meanwhile, and the other side has taken it
+                self._take_back(now)
+                raise Refused(GONE)
             back: bytes = yield self.back(side.other, answer, True)
         except Exception:
             self._failed(now)
             raise
         self._done(now, back)
         return back
+
+    def _take_back(self, withdrawn: Exchanged) -> None:
+        """Describe to the other side what held before, for it believes what was withdrawn; a later exchange does so anyway."""
+        side = withdrawn.offerer
+        if self.now is not withdrawn or side.closed or side.other.closed or not side.said:
+            return
+        now = self._begin(side, side.said)
+        now.answer = side.told
+        done = walk(self._change(side, now, side.other.channel.leg.change_media))
+        if isinstance(done, Pending):
+            done.then(_noted)
 
     def _wait(self, now: Exchanged) -> Pending:
         now.waiting = now.waiting or Pending()
@@ -303,6 +339,9 @@ class Passing:
             return
         preview, now.answer, now.closed = now.answer, back, True
         self.settled = True
+        side, passed = now.offerer, now.passed.value() if isinstance(now.passed, Pending) else now.passed
+        side.said, side.told = now.offer, back
+        side.other.said, side.other.told = now.reply, passed
         leg = now.offerer.channel.leg
         if isinstance(preview, bytes) and leg.offered is None and not now.completes and not self.same(preview, back):
             leg.change_media(back)
@@ -325,3 +364,9 @@ class Passing:
 
 def _glare(side: Side) -> Refused:
     return Refused(Hangup(Cause.TEMPORARY_FAILURE, "Request Pending", side.channel.technology, GLARE))
+
+
+def _noted(done: Pending) -> None:
+    """Nobody waits for it: who refuses to go back keeps what it believes."""
+    with contextlib.suppress(Exception):
+        done.value()

@@ -39,6 +39,9 @@ class Said:
     def reject(self, hangup: Hangup) -> None:
         """Nothing was offered."""
 
+    def withdraw(self) -> None:
+        """Nothing is waited for."""
+
     def early(self, answer: bytes) -> bool:
         """Nothing was offered."""
         return False

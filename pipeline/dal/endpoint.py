@@ -4,6 +4,8 @@ Rule: an option stands here when some code reads it, under the name that Asteris
 Who reads which: plugins/channel (identity.py, limits.py, targets.py, session.py), the routing and media plugins.
 """
 
+from ipaddress import ip_address
+
 import attrs
 
 from pipeline.option import option
@@ -15,6 +17,14 @@ from .stored import version as version_field
 __all__ = ["Endpoint"]
 
 SHORTEST_SESSION = 90  # RFC 4028 4
+
+
+def _address(_: object, attribute: "attrs.Attribute[str]", value: str) -> None:
+    if value:
+        try:
+            ip_address(value)
+        except ValueError:
+            raise ValueError(f"{attribute.name}: {value!r} must be an IP address") from None
 
 
 @attrs.frozen(eq=False, weakref_slot=False)
@@ -87,9 +97,10 @@ class Endpoint(Stored):
         default=1800, unit="s", validator=attrs.validators.ge(SHORTEST_SESSION), help="interval of a session timer that we ask it for"
     )
     dtmf_mode: str = option(
-        default="rfc4733",
-        validator=attrs.validators.in_(("rfc4733", "info", "inband", "auto")),
-        help='how digits are sent to it: in RTP, by INFO, as tones, or "auto": in RTP where it was agreed, otherwise as tones',
+        default="auto",
+        validator=attrs.validators.in_(("rfc4733", "info", "inband", "auto", "none")),
+        help='how digits go to it and come from it: in RTP, by INFO, as tones, not at all, or "auto": in RTP where it was agreed, otherwise'
+        " as tones, and by INFO where the media do not pass through us",
     )
 
     # media
@@ -106,6 +117,36 @@ class Endpoint(Stored):
         default=(),
         converter=strings,
         help='codecs offered to it and taken from it, the best first, as ["PCMA", "PCMU"]; [] = all that are there',
+    )
+    media_address: str = option(
+        default="",
+        validator=_address,
+        help='address that it is told to send its media to, with a provider whose media pass through us; "" = that of the provider',
+    )
+    rtp_timeout: float = option(
+        default=-1.0,
+        unit="s",
+        validator=attrs.validators.ge(-1),
+        help="a call of it is dead when no packet came for so long; 0 = never, -1 = as the provider's own option says",
+    )
+    rtp_timeout_hold: float = option(
+        default=-1.0,
+        unit="s",
+        validator=attrs.validators.ge(-1),
+        help="the same while it has put the other side on hold; 0 = never, -1 = as the provider's own option says",
+    )
+    record_call: bool = option(default=False, help="whether its calls are recorded, with a provider that can: media_rtpengine")
+    t38_udptl: bool = option(default=True, help="whether it may send and get fax as T.38 over UDPTL; else that is refused, and sound stays")
+    t38_udptl_ec: str = option(
+        default="",
+        validator=attrs.validators.in_(("", "none", "redundancy", "fec")),
+        help='best error correction of T.38 that it is offered: "none", "redundancy" or "fec"; "" = what the other side has',
+    )
+    t38_udptl_maxdatagram: int = option(
+        default=0,
+        unit="bytes",
+        validator=attrs.validators.ge(0),
+        help="longest UDPTL packet that may be sent to it, whatever it says itself; 0 = as it says",
     )
 
     origin: str = origin_field()

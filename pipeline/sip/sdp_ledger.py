@@ -3,7 +3,7 @@
     ledger = Ledger(session, address)         one per leg (dialog), with a number of ours for the session
     ledger.offer(description) -> bytes        to be sent as our offer; what comes back goes through `ledger.answered`
     ledger.answered(answer) -> bytes          the far side's answer, as whoever made the offer expects it
-    ledger.offered(offer)                     the far side's offer has come
+    ledger.offered(offer) -> bytes            the far side's offer has come; as it is to be answered
     ledger.answer(description) -> bytes       to be sent as our answer
     ledger.refused()                          the open offer, ours or the far side's, came to nothing
 
@@ -64,9 +64,10 @@ class Ledger:
         """Return a preview of the answer to our offer with its media where they stood; the offer stays open."""
         return answer if self._places is None else self._back(answer, self._places)
 
-    def offered(self, offer: bytes) -> None:
-        """Take the far side's offer."""
+    def offered(self, offer: bytes) -> bytes:
+        """Take the far side's offer; return it as whoever answers it gets it."""
         self._open = offer
+        return offer
 
     def answer(self, description: bytes) -> bytes:
         """Return what to send as our answer, also as a preview of it; with too few m= lines it refuses the rest. Raises Malformed."""

@@ -168,7 +168,7 @@ class Changes:
         meaning = session.exchange.received(self._method, response.status, described=bool(description))
         if meaning is Meaning.OFFER:
             session.remote = description
-            session.ledger.offered(description)
+            description = session.ledger.offered(description)
             self._open = response
             if change.pending is not None:
                 change.pending.resolve(description)

@@ -33,8 +33,9 @@ if TYPE_CHECKING:
     from pipeline.generation import Generation
 
     from .loops import Trip
-    from .session import Fields, Session
+    from .session import Session
     from .targets import Destination
+    from .usage import Fields
 
 EXTENSIONS = ("100rel", "timer")
 """The option tags that sessions understand: RFC 3262, RFC 4028."""
@@ -117,6 +118,14 @@ class Driver:
             channel.variables["media"] = options.media
         if options.codecs:
             channel.variables["codecs"] = ",".join(options.codecs)
+        if options.dtmf_mode != "auto":
+            channel.variables["dtmf_mode"] = options.dtmf_mode
+        if options.media_address:
+            channel.variables["media_address"] = options.media_address
+        if options.rtp_timeout >= 0:
+            channel.variables["rtp_timeout"] = str(options.rtp_timeout)
+        if options.rtp_timeout_hold >= 0:
+            channel.variables["rtp_timeout_hold"] = str(options.rtp_timeout_hold)
         refused = self.limits.enter(options, channel.call.id)
         session.counted = channel.call.id if refused is None else ""
         return refused

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from pipeline import Malformed, Pending
 from pipeline.core import Cause, Ended, Hangup, Refused, Unacceptable, Unavailable
 from pipeline.sip.sdp import parse
-from pipeline.sip.sdp_ledger import Ledger
+
+from .t38 import FaxLedger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,9 +45,9 @@ def obtain(ask: Callable[[], Any], then: Callable[[Any], object], failed: Callab
     value.then(settled)
 
 
-def ledger_for(session: Session, flow: Flow) -> Ledger:
+def ledger_for(session: Session, flow: Flow) -> FaxLedger:
     """Return what the descriptions of a session are kept by that goes by `flow`."""
-    return Ledger(session.engine.identifiers.below(1 << 31), flow.advertised[0])
+    return FaxLedger(session, session.engine.identifiers.below(1 << 31), flow.advertised[0])
 
 
 def hangup_of_failure(session: Session, error: BaseException) -> Hangup:

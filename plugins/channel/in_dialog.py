@@ -18,6 +18,7 @@ from . import info, prack
 from .bodies import description_of
 from .causes import hangup_of_reason
 from .exchange import hangup_of_failure, is_held, obtain, status_of_failure
+from .t38 import unwanted
 
 if TYPE_CHECKING:
     from pipeline import Passage, Request
@@ -136,13 +137,12 @@ def _change(session: Session, message: Request, passage: Passage, method: str) -
     media = session.channel.media
     if method == "UPDATE" and not description:
         _accept(session, message, passage, b"")
-    elif media is None:
+    elif media is None or unwanted(session.options, description):
         _refuse(session, message, passage, 488)
     elif description:
-        session.offered = description
-        session.ledger.offered(description)
+        offer = session.offered = session.ledger.offered(description)
         obtain(
-            lambda: media.answer(description),
+            lambda: media.answer(offer),
             partial(_accept, session, message, passage),
             partial(_unanswerable, session, message, passage),
         )
@@ -201,11 +201,27 @@ def _refuse(session: Session, message: Request, passage: Passage, status: int) -
 
 def _event(session: Session, message: Request, passage: Passage, event: str) -> None:
     if event == "CANCEL":
-        _refuse(session, message, passage, 487)
+        _withdraw(session, message, passage, 487)
     elif event == "ACK" and session.unacked is not None:
         acknowledged(session, message)  # RFC 2543's way: by the branch of the INVITE, whose number it has
     elif event == "timeout" and session.asked is passage.transaction:
         session.asked = None
+
+
+def impatient(session: Session) -> None:
+    """Refuse what the peer has asked and nobody answers: it is told so, and goes on as before."""
+    asked = session.asked
+    if asked is not None and asked.passage is not None:
+        message: Request = asked.passage.message  # type: ignore[assignment]
+        _withdraw(session, message, asked.passage, 488)
+
+
+def _withdraw(session: Session, message: Request, passage: Passage, status: int) -> None:
+    """Refuse an offer that the media are still answering."""
+    if session.asked is passage.transaction:
+        _refuse(session, message, passage, status)
+        if session.channel.media is not None:
+            session.channel.media.withdraw()
 
 
 def _hold(session: Session, description: bytes) -> None:

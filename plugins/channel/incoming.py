@@ -21,7 +21,9 @@ from .bodies import description_of, is_beyond_us
 from .causes import hangup_of_reason, status_of
 from .exchange import hangup_of_failure, ledger_for, obtain
 from .identity import caller_of
-from .session import ANSWERED, EARLY, OVER, SDP, UP, Session
+from .session import Session
+from .t38 import unwanted
+from .usage import ANSWERED, EARLY, OVER, SDP, UP
 from .way import contact, is_pinned
 
 if TYPE_CHECKING:
@@ -73,7 +75,7 @@ class Incoming(Session):
         flow = engine.transactions.back(passage)
         self.ledger = ledger_for(self, flow)
         if description:
-            self.ledger.offered(description)
+            self.offered = self.ledger.offered(description)
         self.contact = self.dialog.contact = contact(flow, message.uri.user or "", secure=self.dialog.secure)
         self.come_by(flow)
         self.pinned = is_pinned(message, passage)
@@ -100,6 +102,8 @@ class Incoming(Session):
         self.trip = trip
         if message.body and is_beyond_us(message, self.engine.generation.offer.accepts):
             return Reply(415, headers=(("Accept", self.engine.generation.offer.accept),), because="channel: a part that must be understood")
+        if unwanted(self.options, message.body):
+            return Reply(488, because="endpoint.t38_udptl: false")
         mode = self.options.rel100
         required = "require" in message.first and any(tag.lower() == RELIABLE for tag in message.require)
         supported = required or ("supported" in message.first and any(tag.lower() == RELIABLE for tag in message.supported))

@@ -24,7 +24,8 @@ from .causes import TIMED_OUT, UNREACHABLE, hangup_of, reason_of
 from .exchange import hangup_of_failure, ledger_for, obtain, refusing
 from .identity import connected_of
 from .loops import TOO_MANY
-from .session import ANSWERED, EARLY, ENDING, OVER, SDP, UP, Session
+from .session import Session
+from .usage import ANSWERED, EARLY, ENDING, OVER, SDP, UP
 from .way import contact, way_to
 
 if TYPE_CHECKING:

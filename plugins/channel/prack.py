@@ -44,9 +44,8 @@ def take(session: Session, message: Request, passage: Passage) -> None:
         session.remote = description
         obtain(lambda: media.accept(session.ledger.answered(description)), _nothing, partial(_unaccepted, incoming))
     elif meaning is Meaning.OFFER and media is not None:
-        session.offered = description
-        session.ledger.offered(description)
-        obtain(lambda: media.answer(description), partial(_answer, incoming, passage), partial(_unanswerable, incoming, passage))
+        offer = session.offered = session.ledger.offered(description)
+        obtain(lambda: media.answer(offer), partial(_answer, incoming, passage), partial(_unanswerable, incoming, passage))
         return
     else:
         passage.reply(200)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pipeline.engine import Pipeline
     from pipeline.generation import Generation
 
-    from .session import Session
+    from .usage import Usage
 
 
 class Supplements:
@@ -27,32 +27,32 @@ class Supplements:
         self._engine = engine
         self.generation = generation
 
-    def began(self, session: Session, message: Request, passage: Passage) -> Verdict | None:
+    def began(self, session: Usage, message: Request, passage: Passage) -> Verdict | None:
         """Return what a supplement decides about the INVITE that begins a session."""
         return _first(self.generation.session_begin, session, message, passage)
 
-    def asked(self, session: Session, message: Request, passage: Passage) -> Verdict | None:
+    def asked(self, session: Usage, message: Request, passage: Passage) -> Verdict | None:
         """Return what a supplement decides about a request inside the session."""
         return _first(self.generation.session_request, session, message, passage)
 
-    def answered(self, session: Session, message: Response) -> None:
+    def answered(self, session: Usage, message: Response) -> None:
         """Show a response to a request of the session."""
         if self.generation.session_response.steps:
             self._all(self.generation.session_response, session, message)
 
-    def ask(self, session: Session, message: Request) -> None:
+    def ask(self, session: Usage, message: Request) -> None:
         """Show a request of the session that is about to be sent."""
         if self.generation.session_request_out.steps:
             self._all(self.generation.session_request_out, session, message)
 
-    def answer(self, session: Session, message: Request, status: int) -> list[tuple[str, str]]:
+    def answer(self, session: Usage, message: Request, status: int) -> list[tuple[str, str]]:
         """Return the fields to add to the answer that the session is about to give."""
         chain = self.generation.session_response_out
         if not chain.steps:
             return []
         return [(str(name), str(value)) for fields in self._all(chain, session, message, status) for name, value in fields]
 
-    def ended(self, session: Session, hangup: Hangup) -> None:
+    def ended(self, session: Usage, hangup: Hangup) -> None:
         """Tell that the session has ended."""
         if self.generation.session_end.steps:
             self._all(self.generation.session_end, session, hangup)

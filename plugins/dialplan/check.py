@@ -224,14 +224,15 @@ class _Checking:
         finders = [find for plugin in self.file.plugins.values() if (find := getattr(plugin, "find_sound", None)) is not None]
         for find in finders:
             try:
-                find(name)
+                find(name, self.file.folder)
             except (OSError, ValueError):
                 continue
             return
         if finders:
+            folder = self.file.folder
             known = {
                 *NAMED,
-                *(sound for plugin in self.file.plugins.values() if hasattr(plugin, "sound_names") for sound in plugin.sound_names()),
+                *(sound for plugin in self.file.plugins.values() if hasattr(plugin, "sound_names") for sound in plugin.sound_names(folder)),
             }
             self.file.warning(keys, f"there is no sound '{name}'", nearest(name, known))
 

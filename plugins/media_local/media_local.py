@@ -63,7 +63,9 @@ class MediaLocal:
         factory=lambda: ["ulaw", "alaw", "l16"], validator=_valid_codecs, help=f"codecs offered, the best first, of {', '.join(CODECS)}"
     )
     sounds: list[str] = option(
-        factory=list, help='folders where played sounds are looked for by name; after them those that come with Sipline: "welcome", "menu"'
+        factory=list,
+        help="folders where played sounds are looked for by name, from this file's folder; after them those that come with Sipline:"
+        ' "welcome", "menu"',
     )
     hold_music: str = option("hold", help='what a relay plays to whom the other side has put on hold; "" = what the other side sends')
     symmetric: bool = option(
@@ -71,6 +73,9 @@ class MediaLocal:
     )
     rtp_timeout: float = option(
         60.0, unit="s", validator=attrs.validators.ge(0), help="a call from whose peer no packet came for so long is dead; 0 = never"
+    )
+    rtp_timeout_hold: float = option(
+        0.0, unit="s", validator=attrs.validators.ge(0), help="the same while the peer has put the other side on hold; 0 = never"
     )
     inband: bool = option(default=True, help="whether digits are heard as tones from peers that do not offer them as events (RFC 4733)")
 
@@ -80,36 +85,42 @@ class MediaLocal:
     @hookimpl
     def start(self, engine: Pipeline) -> None:
         """Make ready; no port is bound before a call needs it."""
+        folder = engine.generation.plan.document.folder
         self._passes = DIRECT not in {listing.name for listing in engine.generation.listings()}
         self._room = Room(
             engine,
             engine.name_of(self),
             ports=_ports(self.ports),
             codecs=",".join(self.codecs),
-            sounds=tuple(self.sounds),
+            sounds=self._folders(folder),
+            home=folder,
             advertise=self.advertise,
             bind=tuple(self.bind),
             symmetric=self.symmetric,
             timeout=self.rtp_timeout,
+            timeout_hold=self.rtp_timeout_hold,
             hold_music=self.hold_music,
             inband=self.inband,
         )
         if self.hold_music:
-            self.find_sound(self.hold_music)
+            self.find_sound(self.hold_music, folder)
 
-    def find_sound(self, name: str) -> None:
-        """Look whether there is a sound of this name, as `sipline check` does for dialplans; raises OSError when there is none."""
+    def find_sound(self, name: str, folder: Path) -> None:
+        """Look whether there is a sound of this name, as `sipline check` does for dialplans; raises OSError when there is none.
+
+        `folder` is that of pipeline.toml.
+        """
         if name == player.SILENCE or name.startswith("tone:"):
             return
-        player.find(name, self._folders())
+        player.find(name, self._folders(folder), folder)
 
-    def sound_names(self) -> set[str]:
-        """Return the names of all sounds that are files, for whoever has misspelt one."""
-        folders = [*self._folders(), player.OURS]
-        return {str(file.relative_to(folder).with_suffix("")) for folder in folders if folder.is_dir() for file in folder.rglob("*.wav")}
+    def sound_names(self, folder: Path) -> set[str]:
+        """Return the names of all sounds that are files, for whoever has misspelt one. `folder` as above."""
+        places = [place for place in (*self._folders(folder), player.OURS) if place.is_dir()]
+        return {str(file.relative_to(place).with_suffix("")) for place in places for file in place.rglob("*.wav")}
 
-    def _folders(self) -> list[Path]:
-        return [Path(folder).expanduser() for folder in self.sounds]
+    def _folders(self, folder: Path) -> tuple[Path, ...]:
+        return tuple(folder / Path(name).expanduser() for name in self.sounds)
 
     @hookimpl
     def media(self, need: str, channels: tuple[Channel, ...]) -> Sound | Relay | Mixer | None:

@@ -82,16 +82,18 @@ class Playing:
         return frame
 
 
-def find(name: str | Path, folders: Sequence[Path]) -> Path:
-    """Return the file of a sound: a path, or a name with or without ".wav" in one of the folders, then among ours. Raises OSError."""
+def find(name: str | Path, folders: Sequence[Path], home: Path | None = None) -> Path:
+    """Return the file of a sound: a path from the root or from `home` (pipeline.toml's folder), or a name in one of the folders or ours.
+
+    With or without ".wav". Raises OSError.
+    """
     path = Path(name).expanduser()
     if path.is_absolute():
         places = [path]
     else:
         if ".." in path.parts:
             raise FileNotFoundError(2, "a sound's name must not lead out of its folder", str(name))
-        places = [folder / path for folder in (*folders, OURS)]
-        places.append(path)
+        places = [folder / path for folder in (*folders, OURS, *(() if home is None else (home,)))]
     for place in places:
         for candidate in (place, place.with_name(place.name + ".wav")):
             if candidate.is_file():
@@ -108,7 +110,7 @@ def load(room: Room, playing: Playing, source: str | Path, rate: int) -> None:
             samples, endless = tones.samples(source, rate)
             playing.load(samples, endless=endless)
         else:
-            _file(room, playing, find(source, room.sounds), rate)
+            _file(room, playing, find(source, room.sounds, room.home), rate)
     except OSError as error:
         playing.fail(error)
     except ValueError as error:

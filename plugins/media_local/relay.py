@@ -59,7 +59,7 @@ class Side(Voice):
         return tuple(codec for codec in spoken if codec in mine)
 
     def ready(self) -> None:
-        """Listen for tones when the peer cannot send digits otherwise and the other side could take them; play to who waits."""
+        """Listen for tones when the peer sends its digits so and the other side takes them in another way; play to who waits."""
         stream, other = self.stream, self.other
         if stream is not None:
             stream.on_sound = self._pass
@@ -72,9 +72,9 @@ class Side(Voice):
             other._music_for(on=agreed.held)
 
     def _listen_for_tones(self) -> None:
-        mine, theirs = self.agreed, self.other.agreed if self.other is not None else None
-        wants = self.room.inband and mine is not None and theirs is not None and mine.event is None and theirs.event is not None
-        if wants and mine is not None:
+        mine, other = self.agreed, self.other
+        elsewise = other is not None and (other.digits == "info" or (other.agreed is not None and other.agreed.event is not None))
+        if mine is not None and elsewise and self.hears_tones:
             self._ear = self._ear or Ear()
             self._ear_turn = resampler(mine.codec.rate, EAR_RATE)
         else:

@@ -6,7 +6,6 @@ Rule: time, chance and the network come from the engine, so all of it runs on th
 from __future__ import annotations
 
 import random
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline.core.media import Unavailable
@@ -19,6 +18,7 @@ from .wav import Shelf
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from pipeline.core.channel import Channel
     from pipeline.engine import Pipeline
@@ -45,11 +45,13 @@ class Room:
         *,
         ports: tuple[int, int],
         codecs: str = "ulaw, alaw, l16",
-        sounds: tuple[str, ...] = (),
+        sounds: tuple[Path, ...] = (),
+        home: Path | None = None,
         advertise: str = "",
         bind: tuple[str, ...] = (),
         symmetric: bool = True,
         timeout: float = 0.0,
+        timeout_hold: float = 0.0,
         hold_music: str = "",
         inband: bool = True,
     ) -> None:
@@ -68,11 +70,13 @@ class Room:
         self.reading: dict[tuple[Path, int], list[Playing]] = {}
         """Files that a thread is reading, and who waits for them."""
         self.codecs = named(codecs)
-        self.sounds = tuple(Path(folder).expanduser() for folder in sounds)
+        self.sounds = sounds
+        self.home = home
         self.advertise = advertise
         self.bind = bind
         self.symmetric = symmetric
         self.timeout = timeout
+        self.timeout_hold = timeout_hold
         self.hold_music = hold_music
         self.inband = inband
 
@@ -101,12 +105,14 @@ class Room:
         wanted = channel.variables.get("codecs", "")
         return (named(wanted) if wanted else self.codecs) or ()
 
-    def timeout_of(self, channel: Channel) -> float:
-        """Return after how many silent seconds a channel is dead; 0: never."""
-        try:
-            return float(channel.variables.get("rtp_timeout") or self.timeout)
-        except ValueError:
-            return self.timeout
+    def timeouts_of(self, channel: Channel) -> tuple[float, float]:
+        """Return after how many silent seconds a channel is dead, and when it holds; 0: never. Its endpoint's, else the plugin's."""
+        return _seconds(channel, "rtp_timeout", self.timeout), _seconds(channel, "rtp_timeout_hold", self.timeout_hold)
+
+    def told(self, channel: Channel, bound: str) -> str:
+        """Return the address that the peer of a channel is told, whose ports are bound on `bound`."""
+        own = channel.variables.get("media_address", "")
+        return next((told for told in (own, self.advertise) if told and (":" in told) == (":" in bound)), bound)
 
     def host_for(self, channel: Channel, peer: str = "") -> str:
         """Return our address for the media of a channel whose peer described itself as being at `peer`; raises Unavailable.
@@ -129,3 +135,10 @@ class Room:
             if not toward:
                 return "127.0.0.1"  # a machine without a network talks to itself
             raise Unavailable(f"there is no way to {toward}: {error}") from error
+
+
+def _seconds(channel: Channel, name: str, otherwise: float) -> float:
+    try:
+        return float(channel.variables[name])
+    except (KeyError, ValueError):
+        return otherwise

@@ -63,10 +63,8 @@ class Sound(Voice):
         self._route()
 
     def ready(self) -> None:
-        """Listen for tones when the peer cannot send digits otherwise; begin what waited."""
-        agreed = self.agreed
-        wants = agreed is not None and agreed.event is None and self.room.inband
-        self._ear = (self._ear or Ear()) if wants else None
+        """Listen for tones when the peer sends its digits so; begin what waited."""
+        self._ear = (self._ear or Ear()) if self.hears_tones else None
         self._route()
         super().ready()
 

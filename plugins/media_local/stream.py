@@ -82,12 +82,13 @@ class Stream:
         "room",
         "sender",
         "timeout",
+        "timeout_hold",
         "types",
         "unknown",
     )
 
-    def __init__(self, room: Room, host: str, *, timeout: float) -> None:
-        """Bind its ports on `host`; raises media.Unavailable. `timeout` in seconds, 0: never dead."""
+    def __init__(self, room: Room, host: str, *, timeouts: tuple[float, float]) -> None:
+        """Bind its ports on `host`; raises media.Unavailable. `timeouts` in seconds, the second while the peer holds; 0: never dead."""
         self.room = room
         self.pair: Pair = room.ports.open(room.network, host, self._rtp, self._rtcp)
         self.sender = Sender(room.now, room.random)
@@ -102,9 +103,9 @@ class Stream:
         """on_sound(codec, payload, sequence, timestamp, marker): a packet of sound has come; marker is 0x80 or 0."""
         self.on_digit: Callable[[str, int], object] | None = None
         """on_digit(digit, milliseconds)."""
-        self.on_dead: Callable[[], object] | None = None
-        """Nothing has come for `timeout` seconds although something should. Called each second until somebody does something about it."""
-        self.timeout = timeout
+        self.on_dead: Callable[[float], object] | None = None
+        """on_dead(seconds): nothing has come for so long although something should. Called each second until somebody does something."""
+        self.timeout, self.timeout_hold = timeouts
         self.alive = room.now()
         """When something last came, or was last expected to begin."""
         self.bad = self.unknown = 0
@@ -228,11 +229,11 @@ class Stream:
             self._due = now + self._interval()
             self._report()
         agreed = self.agreed
-        if self.timeout and agreed is not None and agreed.hears and not agreed.held:
-            if now - self.alive >= self.timeout and self.on_dead is not None:
-                self.on_dead()
-        else:
+        timeout = 0.0 if agreed is None else self.timeout_hold if agreed.held else self.timeout if agreed.hears else 0.0
+        if not timeout:
             self.alive = now  # nothing is expected now: when it is again, the time begins then
+        elif now - self.alive >= timeout and self.on_dead is not None:
+            self.on_dead(timeout)
 
     def _report(self, *, bye: bool = False) -> None:
         if self.report_to is None:

@@ -38,14 +38,14 @@ PTIMES = range(10, 61, 10)
 """Milliseconds of sound per packet that we make when we are asked to."""
 
 
-def encodings_of(codecs: Iterable[Codec]) -> tuple[sdp.Encoding, ...]:
+def encodings_of(codecs: Iterable[Codec], *, events: bool = True) -> tuple[sdp.Encoding, ...]:
     """Return what stands in an offer for these codecs, and digits for each of their clocks."""
     codecs = tuple(codecs)
     found = [
         sdp.Encoding(DYNAMIC[codec.name] if codec.static is None else codec.static, codec.encoding, codec.rate, codec.channels)
         for codec in codecs
     ]
-    rates = dict.fromkeys(codec.rate for codec in codecs)
+    rates = dict.fromkeys(codec.rate for codec in codecs if events)
     return (*found, *(sdp.Encoding(EVENT_TYPES[rate], "telephone-event", rate, 1, EVENT_RANGE) for rate in rates))
 
 
@@ -83,6 +83,23 @@ class Terminal:
     def agreed(self) -> Agreed | None:
         """What was agreed with the peer."""
         return self.stream.agreed if self.stream is not None else None
+
+    @property
+    def digits(self) -> str:
+        """How digits come and go here, the endpoint's `dtmf_mode`: rfc4733, info, inband, none; auto: in RTP if agreed, else as tones."""
+        return self.channel.variables.get("dtmf_mode", "auto")
+
+    @property
+    def dials_tones(self) -> bool:
+        """Whether digits go to the peer as tones."""
+        agreed, mode = self.agreed, self.digits
+        return agreed is not None and agreed.event is None and mode in ("auto", "inband")
+
+    @property
+    def hears_tones(self) -> bool:
+        """Whether the peer's digits are looked for in its sound."""
+        agreed, mode = self.agreed, self.digits
+        return agreed is not None and (mode == "inband" or (mode == "auto" and agreed.event is None and self.room.inband))
 
     def codecs(self) -> tuple[Codec, ...]:
         """Return what may be spoken here, the best first."""
@@ -138,6 +155,9 @@ class Terminal:
         """Forget our offer. Its version is used up; its m= lines are not those in force."""
         self._offered = None
 
+    def withdraw(self) -> None:
+        """Every offer has been answered at once: there is none that waits."""
+
     def early(self, answer: bytes) -> bool:
         """Take what the peer says before it answers."""
         local = self._offered or self.local
@@ -178,17 +198,23 @@ class Terminal:
             if not peer or (":" in peer) == (":" in stream.pair.rtp.local[0]):
                 return stream
             stream.close()
-        stream = Stream(self.room, self.room.host_for(self.channel, peer), timeout=self.room.timeout_of(self.channel))
+        stream = Stream(self.room, self.room.host_for(self.channel, peer), timeouts=self.room.timeouts_of(self.channel))
         stream.on_dead = self._dead
         stream.on_digit = self.channel.told_digit
         self.stream = stream
         return stream
 
     def _can(self, stream: Stream, codecs: tuple[Codec, ...]) -> negotiation.Stream:
-        return negotiation.Stream(stream.port, encodings_of(codecs), protocols=PROTOCOLS, attributes=("ptime:20",), echoed=MUX)
+        return negotiation.Stream(
+            stream.port,
+            encodings_of(codecs, events=self.digits in ("rfc4733", "auto")),
+            protocols=PROTOCOLS,
+            attributes=("ptime:20",),
+            echoed=MUX,
+        )
 
     def _address(self, stream: Stream) -> str:
-        return self.room.advertise or stream.pair.rtp.local[0].partition("%")[0]
+        return self.room.told(self.channel, stream.pair.rtp.local[0].partition("%")[0])
 
     def _origin(self, stream: Stream) -> sdp.Origin:
         # Milliseconds: the next terminal of the same leg says the same session with a higher version.
@@ -217,12 +243,12 @@ class Terminal:
         stream.agree(agreed)
         self.ready()
 
-    def _dead(self) -> None:
+    def _dead(self, seconds: float) -> None:
         if not self.channel.answered:
             if self.stream is not None:
                 self.stream.alive = self.room.now()  # who only rings need not send anything
             return
-        self.room.engine.tell("media.timeout", channel=self.channel, seconds=self.stream.timeout if self.stream is not None else 0)
+        self.room.engine.tell("media.timeout", channel=self.channel, seconds=seconds)
         self.channel.told_media_failed()
 
 

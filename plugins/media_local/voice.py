@@ -82,14 +82,21 @@ class Voice(Terminal):
             playing.end()
 
     def send_digit(self, digit: str, milliseconds: int) -> None:
-        """Send a digit after those that wait; what is no digit is not sent."""
+        """Send a digit after those that wait; what is no digit is not sent, nor what this peer cannot take."""
         digit = digit.upper()
-        if digit in KEYS and len(digit) == 1 and len(self._digits) < DIALLED:
+        if digit in KEYS and len(digit) == 1 and len(self._digits) < DIALLED and self._can_dial():
             self._digits.append((digit, milliseconds))
             self._sit()
 
+    def _can_dial(self) -> bool:
+        """Tell whether digits go to the peer with its media; before anything was agreed, whether they may."""
+        agreed = self.agreed
+        return self.digits != "none" if agreed is None else agreed.event is not None or self.dials_tones
+
     def ready(self) -> None:
         """Begin what waited for an agreement."""
+        if self._digits and not self._can_dial():
+            self._digits.clear()
         self._load()
         self._sit()
 

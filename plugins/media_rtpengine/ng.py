@@ -87,6 +87,15 @@ class Ng:
             self.ask(instance, {"command": "ping"}).then(lambda pending, instance=instance: self._pinged(instance, pending))  # type: ignore[misc]
         self._timer = self._engine.clock.call_later(self._check, self.watch)
 
+    def retire(self) -> None:
+        """Look after the calls that there are, and close when they have ended: after a reload another gives calls to rtpengine."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._open or any(instance.calls for instance in self.instances):
+            self._timer = self._engine.clock.call_later(self._check, self.retire)
+        else:
+            self.close()
+
     def close(self) -> None:
         """Ask nothing more; whoever waits is told that it is unavailable."""
         self._closed = True

@@ -21,10 +21,11 @@ from .ng import Ng
 from .wishes import answered_to, offered_to
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from pipeline.core import Channel
     from pipeline.core.passing import Exchanged, Side
+    from pipeline.dal import Endpoint
     from pipeline.engine import Pipeline
 
     from .ng import Instance
@@ -59,7 +60,7 @@ class Through(Passing):
         return found
 
     def _offer(self, side: Side, offer: bytes) -> Generator[Any, Any, bytes]:
-        wanted = yield self._plugin.wanted(side.other.channel)
+        wanted = yield self._plugin.wanted(side.other.channel, offered_to)
         command = {
             "command": "offer",
             "call-id": self._call,
@@ -92,13 +93,14 @@ class Through(Passing):
     def _answer(self, side: Side, answer: bytes, final: bool) -> Generator[Any, Any, bytes]:
         if self._instance is None:
             raise Unavailable("an answer to what rtpengine does not know")
+        wanted = yield self._plugin.wanted(side.other.channel, answered_to)
         command = {
             "command": "answer",
             "call-id": self._call,
             "from-tag": side.other.channel.id,
             "to-tag": side.channel.id,
             "sdp": answer,
-            **answered_to(),
+            **wanted,
         }
         given = _sdp((yield self._ng.ask(self._instance, command)))
         if final and self._under_way is not None:
@@ -196,9 +198,13 @@ class MediaRtpengine:
 
     @hookimpl
     def stop(self) -> None:
-        """Ask nothing more."""
-        if self.ng is not None:
+        """Ask nothing more; after a reload, for no new calls."""
+        if self.ng is None:
+            return
+        if self.engine.draining:
             self.ng.close()
+        else:
+            self.ng.retire()
 
     @hookimpl
     def media(self, need: str, channels: tuple[Channel, ...]) -> Through | None:
@@ -208,12 +214,12 @@ class MediaRtpengine:
         self.ng.well()
         return Through(self, (channels[0], channels[1]))
 
-    def wanted(self, channel: Channel) -> Any:
-        """Return what rtpengine is asked for an offer to this channel, or a Pending of it."""
+    def wanted(self, channel: Channel, wishes: Callable[[Endpoint | None], dict[str, Any]]) -> Any:
+        """Return what rtpengine is asked for what goes to this channel, by its endpoint's options; or a Pending of it."""
         if not channel.endpoint:
-            return offered_to(None)
+            return wishes(None)
         try:
-            return settle(self.engine.dal.get("endpoint", channel.endpoint), offered_to)
+            return settle(self.engine.dal.get("endpoint", channel.endpoint), wishes)
         except StorageError as error:
             raise Unavailable(f"storage: {error}") from None
 

@@ -300,3 +300,56 @@ def test_what_is_shown_names_the_other(pair):
     plain = Passing("plain", (a.channel, b.channel))
     assert plain.forth(a, b"x") == plain.back(a, b"x", True) == b"x"
     assert plain.same(b"x", b"x")
+
+
+def test_a_withdrawn_offer_is_taken_back_from_who_takes_it_still(pair):
+    relay, a, _, one, two = up(pair)
+    answer = a.answer(b"o2")
+    a.withdraw()
+    assert refused(answer) is not None if answer.done else True
+    assert relay.undone == [b"o2"]
+    two.answers(b"a2", b"<o2>")
+    refused(answer)
+    two.answers(b"a1", b"<o1>")  # what held before
+    assert one.asked == two.asked == []
+    assert value(a.answer(b"o1")) == b"[a1]"
+
+
+def test_who_answers_otherwise_when_asked_to_go_back_is_told_on(pair):
+    _, a, _, one, two = up(pair)
+    a.answer(b"o2")
+    a.withdraw()
+    two.answers(b"a2")
+    two.answers(b"a3", b"<o1>")
+    one.answers(b"o1", b"[a3]")
+
+
+def test_a_withdrawn_offer_that_is_refused_leaves_nothing_to_do(pair):
+    relay, a, _, one, two = up(pair)
+    answer = a.answer(b"o2")
+    a.withdraw()
+    a.withdraw()
+    two.answers(Refused(Hangup(code=488)))
+    refused(answer)
+    assert one.asked == two.asked == []
+    assert relay.undone == [b"o2"]
+
+
+def test_a_newer_offer_makes_going_back_unnecessary(pair):
+    _, a, _, one, two = up(pair)
+    a.answer(b"o2")
+    a.withdraw()
+    newer = a.answer(b"o3")
+    two.answers(b"a2", b"<o2>")
+    two.answers(b"a3", b"<o3>")
+    assert value(newer) == b"[a3]"
+    assert one.asked == two.asked == []
+
+
+def test_what_was_withdrawn_before_it_was_put_is_never_put(pair):
+    relay, a, _, _, two = up(pair, later=True)
+    answer = a.answer(b"o2")
+    a.withdraw()
+    relay.settle()
+    refused(answer)
+    assert two.asked == []

@@ -20,7 +20,7 @@ def test_nobody_need_say_anything():
         0,
         "yes",
         "yes",
-        "rfc4733",
+        "auto",
     )
     assert not (endpoint.trust_id_inbound or endpoint.trust_id_outbound or endpoint.privacy)
 
@@ -34,6 +34,10 @@ def test_nobody_need_say_anything():
         {"timers_min_se": 89},
         {"timers_sess_expires": 60},
         {"dtmf_mode": "morse"},
+        {"media_address": "our.example.com"},
+        {"rtp_timeout": -2.0},
+        {"t38_udptl_ec": "t38UDPFEC"},
+        {"t38_udptl_maxdatagram": -1},
     ],
 )
 def test_a_value_that_means_nothing_is_refused(wrong):

@@ -8,6 +8,7 @@ import re
 import pytest
 from pipeline.plugins.media_rtpengine.bencode import decode, encode
 
+from pipeline.config import Document, build
 from pipeline.core import Hangup, Refused, Unacceptable, Unavailable
 from pipeline.pending import Pending
 from pipeline.sip import sdp
@@ -28,6 +29,10 @@ rtcp_mux = true
 [endpoint.safe]
 auth = []
 media_encryption = "sdes"
+[endpoint.kept]
+auth = []
+record_call = true
+media_address = "198.51.100.7"
 """
 
 
@@ -158,7 +163,16 @@ def test_an_endpoint_is_offered_what_its_options_say(house, callee, protocol, ic
     house.call(callee=callee)
     offer = house.asked[0]
     assert (offer["transport-protocol"], offer["ICE"], offer["rtcp-mux"]) == (protocol, ice, mux)
-    assert {key: offer[key] for key in ("DTLS", "SDES") if key in offer} == keys
+    assert {key: offer[key] for key in ("DTLS", "SDES") if key in offer} == {"SDES": [b"pad"], **keys}
+
+
+@pytest.mark.parametrize(("names", "asked"), [({"callee": "kept"}, 0), ({"caller": "kept"}, 1)])
+def test_recording_and_an_address_of_its_own_are_asked_for_whoever_calls(house, names, asked):
+    house = house()
+    house.call(**names)
+    found = [(command.get("record-call"), command.get("media-address")) for command in house.asked[:2]]
+    assert found[asked] == (b"yes", b"198.51.100.7")
+    assert found[1 - asked] == (None, None)
 
 
 def test_calls_are_spread_over_the_instances(house):
@@ -301,9 +315,29 @@ def test_who_waits_when_the_server_stops_is_told(house):
         engine.deaf = True
     offer = callee.offer()
     house.server.advance(0.1)
+    house.server.engine.draining = True
     house.plugin.stop()
     with pytest.raises(Unavailable, match="the server stops"):
         offer.value()
+
+
+def test_after_a_reload_the_former_instance_serves_its_calls_to_their_end_and_closes(house, plugin_of):
+    house = house()
+    relay, caller, callee, _, _ = house.call()
+    former = house.plugin
+    text = house.server.text.replace("[plugin.media_rtpengine]", "[plugin.media_rtpengine]\ntries = 4")
+    assert "tries = 4" in text
+    house.server.run(house.server.engine.reload(build(Document(house.server.folder / "pipeline.toml", text))))
+    house.server.advance(30)
+    assert plugin_of(house.server, "media_rtpengine") is not former
+    answer = callee.answer(OFFER.replace(b"4000", b"7000"))
+    house.server.advance(0.1)
+    caller.channel.leg.changes[0][1].resolve(OFFER.replace(b"4000", b"7002"))
+    assert b"7002" in house.given(answer)
+    relay.close()
+    house.server.advance(30)
+    assert house.asked[-1]["command"] == b"delete"
+    assert former.ng._closed and not former.ng._sockets
 
 
 @pytest.mark.parametrize("instances", ["[]", '["10.0.0.1:0"]', '[":1"]', '["h:x"]'])

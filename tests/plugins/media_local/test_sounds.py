@@ -2,6 +2,7 @@
 
 import io
 import struct
+import time
 import wave as wavefile
 from array import array
 
@@ -177,3 +178,18 @@ def test_a_folder_of_ones_own_goes_before_ours(tmp_path, tone):
     assert player.find("beep", (tmp_path,)) == tmp_path / "beep.wav"
     assert player.find("beep.wav", (tmp_path,)) == tmp_path / "beep.wav"
     assert player.find(tmp_path / "beep.wav", ()) == tmp_path / "beep.wav"
+
+
+@pytest.mark.parametrize("name", ["mine", "prompts/mine", "prompts/mine.wav"])
+def test_folders_and_paths_start_from_the_folder_of_the_file_not_from_where_it_is_run(desk, tone, tmp_path, monkeypatch, name):
+    at = desk('sounds = ["prompts"]')
+    home = at.server.folder / "prompts"
+    home.mkdir()
+    wav(home / "mine.wav", tone(300, 0.5))
+    monkeypatch.chdir(tmp_path)
+    phone = at.phone()
+    at.sound(phone).play(name)
+    for _ in range(100):  # a thread reads the file
+        at.advance(0.02)
+        time.sleep(0.002)
+    assert phone.hears(300, 0.3) > 1000
