@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import attrs
 
@@ -16,9 +16,6 @@ from pipeline.config.discover import Finder, builtins
 from pipeline.dal import TYPES
 
 from .rows import PLAIN, Rows
-
-if TYPE_CHECKING:
-    from pipeline.dal import Stored
 
 FIRST = ("endpoint", "auth", "aor", "contact", "identify", "domain")
 
@@ -32,7 +29,7 @@ def tables() -> str:
     return "\n".join(_section(kind, TYPES[kind]) for kind in [*FIRST, *sorted(set(ours) - set(FIRST))])
 
 
-def _section(kind: str, cls: type[Stored]) -> str:
+def _section(kind: str, cls: Any) -> str:
     rows = Rows(cls, "sqlite")
     lines = [f"### `{kind}`", "", _about(cls), "", "| column | type | meaning |", "|---|---|---|"]
     for field in attrs.fields(cls):
