@@ -70,20 +70,24 @@ users = true
 """
 
 
+def configuration(scenario, users, store):
+    """The pipeline.toml that a scenario of the load generator wants."""
+    text = PLAN.format(
+        intercept='["identify", "auth"]' if "digest" in scenario or "auth" in scenario.replace("noauth", "") else "[]",
+        application='["registrar", "channel", "options"]' if scenario in CALLS else '["registrar", "options"]',
+        integration=f'["toml", "{store}"{CALLED if scenario in CALLS else ""}]',
+        contact='["memory"]' if store == "memory" else '{ backends = ["sqlite"], durability = "commit" }',
+    )
+    text += "".join(f'[user.u{i:06d}]\npassword = "p{i:06d}"\nmax_contacts = 1\n' for i in range(users))
+    return text + (DIALPLAN if scenario in CALLS else "")
+
+
 @contextlib.contextmanager
 def sipline(scenario, users, store):
     """Run Sipline on core 0; gives its process id."""
     with tempfile.TemporaryDirectory(prefix="sipline-bench-") as folder:
         path = pathlib.Path(folder) / "pipeline.toml"
-        text = PLAN.format(
-            intercept='["identify", "auth"]' if "digest" in scenario or "auth" in scenario.replace("noauth", "") else "[]",
-            application='["registrar", "channel", "options"]' if scenario in CALLS else '["registrar", "options"]',
-            integration=f'["toml", "{store}"{CALLED if scenario in CALLS else ""}]',
-            contact='["memory"]' if store == "memory" else '{ backends = ["sqlite"], durability = "commit" }',
-        )
-        text += "".join(f'[user.u{i:06d}]\npassword = "p{i:06d}"\nmax_contacts = 1\n' for i in range(users))
-        text += DIALPLAN if scenario in CALLS else ""
-        path.write_text(text)
+        path.write_text(configuration(scenario, users, store))
         process = subprocess.Popen(
             ["taskset", "-c", "0", sys.executable, "-m", "pipeline", "-c", str(path), "run"],
             stderr=subprocess.PIPE,

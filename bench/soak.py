@@ -23,7 +23,7 @@ import tempfile
 import threading
 import time
 
-from run import LOAD, PLAN
+from run import LOAD, configuration
 
 from pipeline.cli.client import Client
 
@@ -38,14 +38,7 @@ class Server:
 
     def __init__(self, folder, scenario, users, store):
         self.folder = pathlib.Path(folder)
-        digest = scenario == "register_digest"
-        text = PLAN.format(
-            intercept='["identify", "auth"]' if digest else "[]",
-            integration='["toml", "memory"]' if store == "memory" else '["toml", "sqlite"]',
-            contact='["memory"]' if store == "memory" else '{ backends = ["sqlite"], durability = "commit" }',
-        )
-        text += "".join(f'[user.u{i:06d}]\npassword = "p{i:06d}"\nmax_contacts = 1\n' for i in range(users))
-        (self.folder / "pipeline.toml").write_text(text)
+        (self.folder / "pipeline.toml").write_text(configuration(scenario, users, store))
         command = ["taskset", "-c", "0", sys.executable, "-m", "pipeline", "run"]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=folder, start_new_session=True)
         for line in self.process.stderr:
@@ -174,7 +167,7 @@ def main():
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("--seconds", type=float, default=600)
     ask.add_argument("--rate", type=float, default=1500, help="calls a second; of register_digest each is two transactions")
-    ask.add_argument("--scenario", default="register_digest", choices=["register_digest", "register_noauth", "options"])
+    ask.add_argument("--scenario", default="register_digest", choices=["register_digest", "register_noauth", "options", "invite_b2bua"])
     ask.add_argument("--users", type=int, default=1000)
     ask.add_argument("--store", choices=["memory", "sqlite"], default="memory")
     ask.add_argument("--every", type=float, default=0, help="seconds between two looks (default: a hundredth of the run, 1 to 5)")
