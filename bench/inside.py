@@ -152,7 +152,7 @@ async def main():
                     spent = time.process_time() - begin
                     assert flow.sent.startswith(b"SIP/2.0 200"), flow.sent
                 best = min(best, spent / COUNT * 1e6)
-                engine.transactions.servers.clear()
+                engine.transactions.answers.clear()
                 engine.transactions.merges.clear()
             print(f"{work:10} {best:6.1f} us per transaction")
             await engine.stop(0)

@@ -135,7 +135,7 @@ def seen(server):
         "ports": sorted(server.network.datagrams) + sorted(server.network.listeners),
         "states": {key: id(value) for key, value in engine.states.items()},
         "waits": engine.waiting._deadlines,
-        "timers": (engine.transactions.timers, engine.transactions.limit, id(engine.transactions._completed)),
+        "timers": (engine.transactions.timers, engine.transactions.limit, id(engine.transactions.answers)),
         "types": dict(TYPES),
         "bus": tuple(engine.bus._listeners[1:]),
     }

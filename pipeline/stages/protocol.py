@@ -15,6 +15,7 @@ from pipeline.sip.matching import ack_belongs, merge_key, server_key, server_key
 from pipeline.sip.routing import reply_to
 from pipeline.sip.timers import End, Make, Send, Start, Stop, Tell, Timers
 from pipeline.sip.transaction_server import InviteServer, NonInviteServer
+from pipeline.stages.generations import Generations
 from pipeline.stages.timetable import Timetable
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ class ServerTransaction:
     """One request that has begun to be served: its machine, its timers, who owns it."""
 
     __slots__ = (
-        "cancelled_by", "final", "flow", "held", "key", "machine", "merge", "on_event", "passage", "reliable", "sent", "table", "tag", "timers",
+        "cancelled_by", "final", "flow", "held", "key", "machine", "merge", "on_event", "passage", "reliable", "sent", "table", "tag",
+        "timers",
     )  # fmt: skip
 
     def __init__(self, table: Transactions, passage: Passage, key: str, merge: int) -> None:
@@ -116,27 +118,31 @@ class Transactions:
         self.engine = engine
         self.timers = Timers()
         self.limit = COMPLETED_LIMIT
-        self.servers: dict[str, ServerTransaction | bytes] = {}
-        """By key: a transaction at work, or the bytes of the answer of one that is done."""
-        self.merges: dict[int, str] = {}
+        self.servers: dict[str, ServerTransaction] = {}
+        """Transactions at work, by key."""
+        self.answers: Generations[str, bytes] = Generations(engine.clock, self.timers.lifetime)
+        """The answers of those that are done, until Timer J ends."""
+        self.merges: Generations[int, str] = Generations(engine.clock, self.timers.lifetime)
+        """What a request and its copies have in common (8.2.2.2) -> the key of the one that came first."""
         self._timetable = Timetable(engine.clock, self._fire)
-        self._octets = 0
-        """Of all answers that are kept."""
-        self._completed: Fifo[tuple[str, int]] = Fifo(engine.clock, self.timers.lifetime, self._forget_completed, grain=0.25)
         self._claims: Fifo[tuple[str, int]] = Fifo(engine.clock, engine.plan.options.claim_seconds, self._claim_over, grain=0.5)
 
     def configure(self, timers: Timers, limit: int = COMPLETED_LIMIT) -> None:
         """Take T1, T2, T4 and the limit from the options of the stack."""
         self.timers = timers
         self.limit = limit
-        self._completed = Fifo(self.engine.clock, timers.lifetime, self._forget_completed, grain=min(0.25, timers.t1 / 2))
+        clock = self.engine.clock
+        self.answers.clear()
+        self.merges.clear()
+        self.answers = Generations(clock, timers.lifetime, limit, limit * COMPLETED_OCTETS)
+        self.merges = Generations(clock, timers.lifetime, limit)
 
     def __len__(self) -> int:
-        return len(self.servers)
+        return len(self.servers) + len(self.answers)
 
     def at_work(self) -> list[ServerTransaction]:
         """Return the transactions that are not completed."""
-        return [each for each in self.servers.values() if not isinstance(each, bytes)]
+        return list(self.servers.values())
 
     # -- requests that come in ---------------------------------------------------------------------------------------
 
@@ -145,9 +151,10 @@ class Transactions:
         key = passage.key = server_key(request)
         found = self.servers.get(key)
         if found is None:
-            return None
-        if isinstance(found, bytes):
-            self.engine.resend(found, self.back(passage))
+            data = self.answers.get(key)
+            if data is None:
+                return None
+            self.engine.resend(data, self.back(passage))
             return Drop("stack: a retransmission; the stored answer was sent again")
         if request.method == "ACK":
             if not ack_belongs(request, found.tag):
@@ -167,7 +174,7 @@ class Transactions:
         if passage.flow.reliable:
             return None
         merge = passage.merge = 0 if request.to.params.get("tag") else hash(merge_key(request))
-        if merge and self.merges.setdefault(merge, passage.key) != passage.key:
+        if merge and self.merges.first(merge, passage.key) != passage.key:
             return Reply(482, "Merged Request", because="stack: this request came by another way already", stateless=True)
         return None
 
@@ -178,7 +185,7 @@ class Transactions:
         request: Any = passage.message
         merge = 0 if request.to.tag else hash(merge_key(request))
         key = passage.key
-        if merge and self.merges.setdefault(merge, key) != key:
+        if merge and self.merges.first(merge, key) != key:
             return Reply(482, "Merged Request", because="stack: this request came by another way already", stateless=True)
         passage.merge = merge
         transaction = passage.transaction = ServerTransaction(self, passage, key, merge)
@@ -204,7 +211,7 @@ class Transactions:
         """Answer a CANCEL and tell the owner of the INVITE, or answer that in its place with 487 (RFC 3261 9.2)."""
         engine = self.engine
         found = self.servers.get(server_key_for_cancel(request))
-        if not isinstance(found, ServerTransaction):
+        if found is None:
             engine.respond(passage, Reply(481, because="stack: no INVITE here to cancel", stateless=True))
             return
         passage.tag = found.tag
@@ -240,7 +247,7 @@ class Transactions:
         peer = flow.peer
         message: Any = passage.message
         via = message.__dict__.get("via") or message.return_path  # the former when its syntax has been checked
-        if via is None or "rport" in via.params or (via.port or 5060) == peer[1]:
+        if via is None or passage.symmetric or "rport" in via.params or (via.port or 5060) == peer[1]:
             return flow
         return flow.toward(reply_to(via, peer, reliable=False))
 
@@ -251,20 +258,15 @@ class Transactions:
 
     def complete(self, key: str, merge: int, data: bytes, reliable: bool) -> None:
         """Keep the answer until Timer J ends; on a reliable transport there is nothing to keep it for."""
-        if reliable:
+        if self.servers:
             self.servers.pop(key, None)
+        if reliable:
             if merge:
-                self.merges.pop(merge, None)
+                self.merges.pop(merge)
             return
-        before = self.servers.get(key)
-        if isinstance(before, bytes):
-            self._octets -= len(before)
-        self.servers[key] = data
-        self._completed.add((key, merge))
-        self._octets += len(data)
-        while self._completed and (len(self._completed) > self.limit or self._octets > self.limit * COMPLETED_OCTETS):
-            self._forget_completed(self._completed.pop())
-            self.engine.counts["transactions.evicted"] += 1
+        evicted = self.answers.put(key, data, len(data))
+        if evicted:
+            self.engine.counts["transactions.evicted"] += evicted
 
     def forbidden(self, transaction: ServerTransaction) -> None:
         """End a non-INVITE transaction whose owner wants to answer 408: by then nobody listens any more (RFC 4320 4.2)."""
@@ -316,7 +318,7 @@ class Transactions:
 
     def _fire(self, key: str, name: str, serial: int) -> None:
         transaction = self.servers.get(key)
-        if isinstance(transaction, ServerTransaction) and transaction.timers.get(name) == serial and transaction.machine is not None:
+        if transaction is not None and transaction.timers.get(name) == serial and transaction.machine is not None:
             del transaction.timers[name]
             self.run(transaction, transaction.machine.fire(name))
 
@@ -327,22 +329,13 @@ class Transactions:
         if self.servers.get(transaction.key) is transaction:
             del self.servers[transaction.key]
         if transaction.merge:
-            self.merges.pop(transaction.merge, None)
-
-    def _forget_completed(self, item: tuple[str, int]) -> None:
-        key, merge = item
-        data = self.servers.get(key)
-        if isinstance(data, bytes):
-            self._octets -= len(data)
-            del self.servers[key]
-        if merge:
-            self.merges.pop(merge, None)
+            self.merges.pop(transaction.merge)
 
     def _claim_over(self, item: tuple[str, int]) -> None:
         """Answer an INVITE whose owner has forgotten it (RFC 3261 16.6: Timer C, three minutes)."""
         transaction = self.servers.get(item[0])
         if (
-            isinstance(transaction, ServerTransaction)
+            transaction is not None
             and id(transaction) == item[1]
             and transaction.open
             and transaction.passage is not None
