@@ -93,6 +93,7 @@ class Bridge:
         """Let a channel go, alive and without media. A pair is over then, and the other one stays alive too."""
         if channel in self.channels:
             channel.adopt(None)
+        if channel in self.channels:  # whoever hears that its media are gone may have ended it
             self._depart(channel)
 
     def _depart(self, channel: Channel) -> None:
@@ -101,8 +102,8 @@ class Bridge:
             self._quietly(lambda: self.mixer.leave(channel))  # type: ignore[union-attr]
         if self.kind == "pair":
             for other in tuple(self.channels):
-                other.adopt(None)
                 self._let(other)
+                other.adopt(None)
         if not self.channels:
             self._finish(None)
 
@@ -229,7 +230,8 @@ def join(core: Core, a: Channel, b: Channel) -> Generator[Any, Any, Relay]:
     relay: Relay = core.media("relay", (a, b))
     sides: list[tuple[Channel, Terminal]] = []
     try:
-        sides += [(channel, relay.terminal(channel)) for channel in (a, b)]
+        for channel in (a, b):
+            sides.append((channel, relay.terminal(channel)))  # noqa: PERF401  what there is already is closed when the other fails
         yield relay.join()
         for channel in (a, b):
             if channel.hangup is not None:

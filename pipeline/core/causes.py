@@ -54,5 +54,7 @@ class Hangup:
     """What the technology itself said: a leg of the same technology passes it on unchanged."""
     targets: tuple[str, ...] = ()
     """Where the called party asked to be called instead."""
+    details: tuple[tuple[str, str], ...] = ()
+    """What the technology said besides, for a leg of the same technology: (name, value)."""
     retry_after: int = 0
     """Seconds after which it may be tried again; 0: nothing was said."""

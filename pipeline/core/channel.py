@@ -170,7 +170,8 @@ class Channel:
         if self.state is State.NEW and self.direction == "out":
             self.agreed = True  # or will be: what is to be heard instead needs an offer of its own
             self._to(State.DIALING)
-            self.leg.call()
+            if self.hangup is None:  # whoever heard of it may have ended it
+                self.leg.call()
 
     def ring(self) -> None:
         """Let the caller know that the callee is alerted."""
@@ -178,7 +179,8 @@ class Channel:
             return
         if self.state is State.NEW:
             self._to(State.RINGING)
-        self.leg.ring()
+        if self.hangup is None:
+            self.leg.ring()
 
     def progress(self) -> None:
         """Let the caller hear what `media` sends before the call is answered; without media, a Sound. Raises media.Unavailable."""
@@ -188,7 +190,8 @@ class Channel:
             self.sound()
         self.agreed = True
         self._to(State.EARLY)
-        self.leg.progress()
+        if self.hangup is None:
+            self.leg.progress()
 
     def answer(self) -> Pending:
         """Answer an incoming call with `media`; without any, a Sound. The Pending is `up()`; it may also fail with media.Unavailable."""
@@ -272,6 +275,9 @@ class Channel:
         """Take media that were agreed already (by `Relay.join`), or lose those one has; the old terminal is closed."""
         old = self.media
         if old is terminal:
+            return
+        if self.state is State.ENDED and terminal is not None:  # it ended while they were agreed
+            self._close(terminal)
             return
         self.media = terminal
         if old is not None:
@@ -375,7 +381,7 @@ class Channel:
         self.agreed = True
         self.answered = self.core.clock.time()
         self._to(State.UP)
-        if self._up is not None:
+        if self._up is not None and self.state is State.UP:
             up, self._up = self._up, None
             self._resolve(up, self)
         if self._heard and self.state is State.UP:

@@ -256,7 +256,8 @@ class Core:
         elif relay is None:
             a.update_connected(b.party)
             b.update_connected(a.party)
-            bridge.join()
+            if not bridge.ended:  # whoever heard of that may have ended one of them
+                bridge.join()
         return bridge
 
     def conference(self, name: str) -> Bridge:

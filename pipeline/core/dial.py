@@ -1,6 +1,7 @@
 """Dialling: several attempts at once or by priority; the first that answers wins, the others end as answered elsewhere.
 
-One attempt alone is heard as it is: what it sends before the answer reaches the caller. Of several only that they ring.
+One attempt alone is heard as it is: what it sends before the answer reaches the caller. Of several only that they ring, unless the caller's
+technology can keep them apart (`Leg.keeps_apart`).
 
 The media: one relay per attempt carries the offer over and the answer back, and a caller whose media are not agreed yet is answered with
 what the winner answers. A caller who is heard already (a menu came first) gets a new offer then, from his side of the winner's relay.
@@ -11,6 +12,7 @@ something about a device, and that before what says something about the network.
 
 from __future__ import annotations
 
+import contextlib
 from collections import deque
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,7 +22,7 @@ import attrs
 from pipeline.core.causes import Cause, Hangup
 from pipeline.core.channel import State
 from pipeline.core.said import Said
-from pipeline.pending import Pending
+from pipeline.pending import Pending, settle
 
 if TYPE_CHECKING:
     import asyncio
@@ -246,8 +248,14 @@ class Dial:
 
     def _early(self, attempt: Channel) -> None:
         caller, relay = self.caller, self.relays.get(attempt.id)
-        if caller is None or relay is None or caller.agreed or len(self.attempts) > 1:
+        if caller is None or relay is None or caller.agreed:
             self._ring(attempt)
+            return
+        if len(self.attempts) > 1:
+            if getattr(caller.leg, "keeps_apart", False):
+                self._hear_one(caller, attempt, relay)
+            else:
+                self._ring(attempt)
             return
         try:
             caller.update_connected(attempt.party)
@@ -258,6 +266,23 @@ class Dial:
                 self.said = caller.media.answer(caller.leg.offered)  # as the leg was told: media say the same again
         except Exception as error:
             caller.end(self.core.hangup_of(error, caller))
+
+    def _hear_one(self, caller: Channel, attempt: Channel, relay: Relay) -> None:
+        """Let the caller hear one of several."""
+        offered = caller.leg.offered
+
+        def told(description: bytes) -> None:
+            if self.result.done or attempt.id not in self.relays:
+                return
+            caller.leg.branch(attempt.id, description)
+
+        try:
+            said = settle(relay.terminal(caller).answer(offered or b""), told)
+        except Exception:  # it cannot be heard: that it rings can be told
+            self._ring(attempt)
+            return
+        if isinstance(said, Pending):
+            said.then(_noted)
 
     # -- the end -------------------------------------------------------------------------------------------------------
 
@@ -292,6 +317,8 @@ class Dial:
         side = None if self.early else relay.terminal(caller)
         if side is not None and not again:
             caller.adopt(side)
+        if len(self.attempts) > 1 and getattr(caller.leg, "keeps_apart", False):
+            caller.leg.chosen(winner.id)
         caller.answer()
         bridge = self.core.bridge(caller, winner, relay)
         if side is not None and again:
@@ -340,6 +367,12 @@ class Dial:
             relay.close()
         except Exception as error:
             self.core.failed(relay.provider, error)
+
+
+def _noted(done: Pending) -> None:
+    """Who cannot be heard early may be heard later."""
+    with contextlib.suppress(Exception):
+        done.value()
 
 
 def _rank(hangup: Hangup) -> int:

@@ -23,6 +23,9 @@ class Leg(Protocol):
     offered: bytes | None
     """The far side's offer that has not been answered yet; None: it made none, or all are answered."""
 
+    keeps_apart: bool
+    """Whether a caller can hear several that ring, each for itself: `branch` and `chosen` are for this one then. May be missing."""
+
     def call(self) -> None:
         """Place the call. The channel's `media` is set: its offer goes along."""
 
@@ -31,6 +34,12 @@ class Leg(Protocol):
 
     def progress(self) -> None:
         """Let the caller hear what `media` sends before the call is answered (early media)."""
+
+    def branch(self, ident: str, description: bytes) -> None:
+        """Let the caller hear one of several that ring, by this description."""
+
+    def chosen(self, ident: str) -> None:
+        """Learn which of several has answered; `answer` follows."""
 
     def answer(self) -> None:
         """Answer the call with what `media` answers; `told_up` follows when it has been done, `told_ended` when it could not be."""

@@ -6,11 +6,9 @@ second party is shown the first, as the first's own technology names it.
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core.call import Call
-from pipeline.core.causes import Hangup
 from pipeline.core.dial import Dial
 from pipeline.core.party import Party
 from pipeline.core.wanted import Ended, Wanted
@@ -55,6 +53,7 @@ def originate(
             return
         call.owner = channel
         if target2:
+            channel.over().then(gone)  # it may, before the script has begun
             core.run(channel, lambda first: _join(core, first, target2, seconds, variables, result))
             return
         if dialed is not None:
@@ -62,6 +61,10 @@ def originate(
         elif script is not None:
             core.run(channel, script)
         result.resolve(channel)
+
+    def gone(over: Pending) -> None:
+        if not result.done:
+            result.fail(Ended(over.value()))
 
     def looked(pending: Pending) -> None:
         try:
@@ -85,17 +88,15 @@ async def _join(core: Core, first: Channel, target: str, seconds: float, variabl
     try:
         wanted: Any = core.request(target, Wanted(caller=first, party=first.party, seconds=seconds, variables=variables))
         outcome = await core.dial(first, await finished(wanted), seconds)
-    except asyncio.CancelledError:
-        if not result.done:
-            result.fail(Ended(first.hangup or Hangup()))
-        raise
     except Exception as error:
         if not result.done:
             result.fail(error)
         raise
     if outcome.bridge is None:
-        result.fail(Ended(outcome.hangup))
+        if not result.done:
+            result.fail(Ended(outcome.hangup))
         first.end(outcome.hangup)
         return
-    result.resolve(first)
+    if not result.done:
+        result.resolve(first)
     await outcome.bridge.over()

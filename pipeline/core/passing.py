@@ -14,7 +14,8 @@ How it goes, A and B being the two:
   (RFC 3261 14.1).
 - An offer whose answer nobody waits for any more (it was cancelled, or took too long) is taken back: has the other side taken it, it is
   offered what held before.
-- A caller who was answered for good by a preview that the final answer then contradicts gets that as an offer, as soon as his leg can.
+- A caller who was told a preview that the final answer then contradicts is answered with the preview, and gets the other as an offer, as
+  soon as his leg can.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ GONE = Hangup(Cause.NORMAL, "The other side has gone")
 class Exchanged:
     """One offer and what became of it."""
 
-    __slots__ = ("answer", "closed", "completes", "offer", "offerer", "passed", "put", "reply", "waiting")
+    __slots__ = ("answer", "closed", "completes", "given", "offer", "offerer", "passed", "put", "reply", "waiting")
 
     def __init__(self, offerer: Side, offer: bytes, passed: bytes | Pending) -> None:
         self.offerer = offerer
@@ -52,6 +53,8 @@ class Exchanged:
         """As the other side gets it."""
         self.answer: bytes | Pending | None = None
         """What the offerer gets; a preview as long as it is not closed."""
+        self.given: bytes | Pending | None = None
+        """What the offerer was told of the answer first, if that was a preview."""
         self.closed = False
         """Answered for good, or refused."""
         self.reply = b""
@@ -218,7 +221,12 @@ class Passing:
         if now is not None and now.offerer is side and now.offer == offer and not now.completes:
             # The driver asks again (for its 2xx what it has had for a 183), or the phone has sent a refresh with nothing new in it.
             if now.answer is not None:
-                return now.answer
+                answer = now.answer
+                if not now.closed:
+                    now.given = now.given or answer
+                elif now.given is not None:
+                    now.answer, now.given = now.offerer.told, None
+                return answer
             if not now.closed:
                 return self._wait(now)
         if now is not None and not now.closed:
@@ -251,6 +259,7 @@ class Passing:
         now.answer = self.back(side, answer, False)
         if now.waiting is not None:
             waiting, now.waiting = now.waiting, None
+            now.given = now.answer
             follow(now.answer, waiting)
         return True
 
@@ -325,7 +334,7 @@ class Passing:
         if self.now is not withdrawn or side.closed or side.other.closed or not side.said:
             return
         now = self._begin(side, side.said)
-        now.answer = side.told
+        now.answer = now.given = side.told
         done = walk(self._change(side, now, side.other.channel.leg.change_media))
         if isinstance(done, Pending):
             done.then(_noted)
@@ -337,13 +346,17 @@ class Passing:
     def _done(self, now: Exchanged, back: bytes) -> None:
         if now.closed:
             return
-        preview, now.answer, now.closed = now.answer, back, True
+        now.answer, now.closed = back, True
         self.settled = True
         side, passed = now.offerer, now.passed.value() if isinstance(now.passed, Pending) else now.passed
         side.said, side.told = now.offer, back
         side.other.said, side.other.told = now.reply, passed
         leg = now.offerer.channel.leg
-        if isinstance(preview, bytes) and leg.offered is None and not now.completes and not self.same(preview, back):
+        given = now.given.value() if isinstance(now.given, Pending) and now.given.done else now.given
+        now.given = None
+        if isinstance(given, bytes) and not now.completes and not self.same(given, back):
+            if leg.offered is not None:
+                now.given = now.answer = given  # the first description that a caller gets holds (RFC 3261 13.2.1)
             leg.change_media(back)
         if now.waiting is not None:
             waiting, now.waiting = now.waiting, None

@@ -175,10 +175,11 @@ class Dialog:
         """Look at the order of a request (12.2.2): 0, or the status that refuses it (500). Raises Malformed for a Contact out of order.
 
         ACK and CANCEL carry the number of their INVITE and are in order by definition. The same number again, from another request, is
-        let by: only a lower one is out of order by the letter, and what merely repeats a request never comes here.
+        let by: only a lower one is out of order by the letter, and what merely repeats a request never comes here. A BYE is never too
+        late: the order keeps old requests from undoing newer ones, and nothing is newer than the end (phones that count wrongly hang up).
         """
         method = request.method
-        if method in ("ACK", "CANCEL"):
+        if method in ("ACK", "CANCEL", "BYE"):
             return 0
         number = request.cseq.number
         if number < self.remote_cseq:

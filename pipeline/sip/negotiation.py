@@ -36,6 +36,9 @@ NOISE: Final = "CN"
 BESIDE: Final = frozenset({EVENT, NOISE, "RED"})
 """Encodings that carry no conversation of their own: alone they are nothing in common."""
 
+DYNAMIC: Final = 96
+"""The payload types from here on mean what an rtpmap says (RFC 3551 3)."""
+
 KNOWN: Final = {
     "ulaw": Encoding(0, "PCMU", 8000),
     "pcmu": Encoding(0, "PCMU", 8000),
@@ -120,11 +123,13 @@ def known(names: str | Iterable[str]) -> tuple[Encoding, ...]:
 def answer(offer: Description, streams: Sequence[Stream], origin: Origin, address: str) -> Description | None:
     """Return our answer, m= line by m= line; None when nothing that is offered can be taken.
 
-    Raises Malformed (400) for an offer without any m=: there is nothing to answer, and a call without media is none.
+    Raises Malformed (400) for an offer without any m= (there is nothing to answer, and a call without media is none), and for a stream
+    that says nothing.
     An offer in which everything is over already (all ports 0) is answered likewise.
     """
     if not offer.media:
         raise bad("session description", "an offer without m=")
+    _meaningful(offer)
     left = list(streams)
     answers = []
     for media in offer.media:
@@ -138,6 +143,15 @@ def answer(offer: Description, streams: Sequence[Stream], origin: Origin, addres
     if not any(media.port for media in answers) and any(media.port for media in offer.media):
         return None
     return Description.of(origin, address, answers)
+
+
+def _meaningful(description: Description) -> None:
+    """Refuse a live RTP stream that has nothing but dynamic payload types and no rtpmap at all (RFC 8866 5.14 and 6.6): it says nothing."""
+    for media in description.media:
+        if not media.port or not media.protocol.startswith("RTP/") or not media.formats or media.attribute("rtpmap") is not None:
+            continue
+        if all(number.isdigit() and int(number[:4]) >= DYNAMIC for number in media.formats):
+            raise bad("session description", f"m={media.kind} with payload types that no rtpmap explains")
 
 
 def _take(media: Media, stream: Stream) -> Media | None:
@@ -188,7 +202,11 @@ def _offered(stream: Stream) -> Media:
 
 
 def agreed(local: Description, remote: Description) -> tuple[Agreed | None, ...]:
-    """Return what flows for each m= line; None where it was refused, has ended, or nothing is common (RTP only)."""
+    """Return what flows for each m= line; None where it was refused, has ended, or nothing is common (RTP only).
+
+    Raises Malformed when the far side describes a stream that says nothing.
+    """
+    _meaningful(remote)
     return tuple(_agreed(ours, theirs) for ours, theirs in zip(local.media, remote.media, strict=False))
 
 

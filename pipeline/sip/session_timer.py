@@ -59,7 +59,7 @@ def min_se_of(message: Message) -> int | None:
 class SessionTimer:
     """The session timer of one dialog.
 
-    `mode` is "no" (never), "yes" (when the peer supports it), "required" (a peer that does not is refused) or "always" (then we
+    `mode` is "no" (never), "yes" (when the peer asks for one), "required" (a peer that does not is refused) or "always" (then we
     refresh alone). `minimum` and `wanted` are seconds.
     """
 
@@ -173,7 +173,7 @@ class SessionTimer:
             self._raised = max(self._raised, least)
         if asked is not None and asked.seconds < FLOOR:
             asked = None  # a proxy's, of a phone that knows nothing of it: too short, and nobody to refuse it to
-        if asked is None and not supports and self.mode != "always":
+        if asked is None and self.mode != "always" and not (supports and (self.interval or self.mode == "required")):
             self._stop()
             return []
         current = self.interval or self.wanted

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import attrs
+
 from pipeline import Malformed
 from pipeline.core.causes import Cause, Hangup
 from pipeline.sip.grammar import SECONDS, number
@@ -40,6 +42,7 @@ STATUSES: dict[Cause, int] = {
 
 # About the called party, and so of use to the caller's phone too.
 PASSED = frozenset((403, 404, 408, 410, 433, 480, 482, 483, 484, 485, 486, 488, 500, 501, 502, 504, 600, 603, 604, 606, 607, 608))
+CHALLENGES = {401: "www-authenticate", 407: "proxy-authenticate"}
 AGAIN = frozenset((404, 413, 480, 486, 500, 503, 600, 603))  # which may say Retry-After: RFC 3261 20.33
 VALUES = frozenset(int(cause) for cause in Cause)
 
@@ -56,7 +59,15 @@ def hangup_of(response: Response) -> Hangup:
     targets: tuple[str, ...] = ()
     if 300 <= status < 400:
         targets = _targets(response)
-    return Hangup(cause or cause_of(status), response.reason, TECHNOLOGY, status, targets, _retry_after(response))
+    return Hangup(cause or cause_of(status), response.reason, TECHNOLOGY, status, targets, retry_after=_retry_after(response))
+
+
+def challenge_of(response: Response, hangup: Hangup) -> Hangup:
+    """Return how a call ends whose callee asks who calls, if the caller is to be asked: with what the callee has said."""
+    name = CHALLENGES.get(response.status, "")
+    return (
+        attrs.evolve(hangup, details=tuple((name.title().replace("Www", "WWW"), value) for value in response.all(name))) if name else hangup
+    )
 
 
 def cause_of(status: int) -> Cause:
@@ -81,6 +92,8 @@ def status_of(hangup: Hangup) -> tuple[int, str, list[tuple[str, str]]]:
     if hangup.targets:
         status = hangup.code if known and 300 <= hangup.code < 400 else 302
         fields = [("Contact", f"<{target}>") for target in hangup.targets]
+    elif known and hangup.details and hangup.code in CHALLENGES:
+        return hangup.code, "", list(hangup.details)
     elif known and hangup.code in PASSED:
         status, reason = hangup.code, _line(hangup.text)
     elif known and hangup.code == 503:

@@ -161,6 +161,7 @@ class Changes:
     def _accepted(self, change: Change, response: Response) -> None:
         session = self._session
         session.dialog.refresh(response)
+        session.learn(response)
         if session.timer is not None:
             session.timer.accepted(response, session.engine.clock.now())
             session.arm()

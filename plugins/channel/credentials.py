@@ -1,19 +1,22 @@
 """How we answer those who ask us who we are (401, 407): the `outbound_auth` of the endpoint that a request is for. RFC 3261 22.2.
 
 Rule: credentials are read when a call is placed, since a challenge cannot wait for a database, and are offered to the endpoint that they
-are for and to nobody else: not to whoever that one redirects to, and not to a caller.
+are for and to nobody else: not to whoever that one redirects to, and not to a caller. With `pass_challenges` the caller is asked, and his
+answer is handed on as it came; what proves him to us never is.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline import Pending
+from pipeline import Malformed, Pending
 from pipeline.dal import StorageError
+from pipeline.sip.digest_read import parse_credentials
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from pipeline.core import Channel
     from pipeline.dal import Auth, Endpoint
     from pipeline.engine import Pipeline
 
@@ -54,6 +57,23 @@ class Credentials:
         if auth.password:
             secrets[""] = auth.password
         return auth.username, secrets
+
+    def foreign(self, caller: Channel | None) -> list[tuple[str, str]]:
+        """Return what a caller has answered to others than us, as he wrote it: a challenge that was passed on to him."""
+        said = getattr(None if caller is None else caller.leg, "setup", None)
+        if said is None or not said.is_request:
+            return []
+        ours = {domain.realm for domain in self._engine.domains.all}
+        found = []
+        for name in ("Authorization", "Proxy-Authorization"):
+            for value in said.all(name.lower()):
+                try:
+                    credentials = parse_credentials(value)
+                except Malformed:
+                    continue
+                if credentials is not None and credentials.realm not in ours:
+                    found.append((name, value))
+        return found
 
     def _at_once(self, endpoint: Endpoint) -> list[Auth]:
         """Ask the stores that need not wait: a call that the endpoint itself began."""

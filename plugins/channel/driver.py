@@ -161,14 +161,16 @@ class Driver:
             options = session.options
             session.passage = getattr(leg, "passage", None)
             session.relied = getattr(leg, "reliable", None) is not None
+            session.diversions = getattr(leg, "diversions", ())
             channel = session.channel = self.engine.core.channel(
                 "sip",
                 "out",
                 session,
                 endpoint=options.id,
                 context=options.context,
-                dialed=destination.uri.partition(":")[2].partition("@")[0],
+                dialed=destination.party.number,
                 caller=wanted.party,
+                party=destination.party,
                 call=wanted.call or (channels[0].call if channels else None),
             )
             channel.priority = destination.q
@@ -183,6 +185,13 @@ class Driver:
         if not channels and refused is not None:
             raise Unroutable(refused)
         return channels
+
+    def forwarded(self, session: Session) -> None:
+        """Let the caller know that his call goes elsewhere, if his technology has words for it."""
+        owner = session.channel.call.owner
+        forwarded = None if owner is None else getattr(owner.leg, "forwarded", None)
+        if forwarded is not None:
+            forwarded()
 
     # -- what messages say -------------------------------------------------------------------------------------------
 
@@ -211,10 +220,10 @@ class Driver:
         """Return the option tags that nobody here understands."""
         return [tag for tag in tags if tag.lower() not in EXTENSIONS]
 
-    def shown(self, session: Session) -> tuple[str, Fields]:
+    def shown(self, session: Outgoing) -> tuple[str, Fields]:
         """Return From (without tag) and identity of a call that we place."""
         channel = session.channel
-        return outgoing(session.options, channel.caller, self.engine.domains.first.id)
+        return outgoing(session.options, channel.caller, self.engine.domains.first.id, session.diversions)
 
     def connected_fields(self, session: Session, party: Party) -> Fields:
         """Return the fields that show the peer who it is connected to."""

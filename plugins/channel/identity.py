@@ -62,12 +62,12 @@ def connected_of(message: Message, endpoint: Endpoint, engine: Pipeline, flow: F
     return _restricted(_party(found, engine, flow), hidden)
 
 
-def diversions_from(request: Request, endpoint: Endpoint) -> tuple[str, ...]:
-    """Return the Diversion values that count, the latest first, to be handed on by `outgoing`."""
-    if "diversion" not in request or not endpoint.trust_id_inbound:
+def diversions_from(message: Message, endpoint: Endpoint) -> tuple[str, ...]:
+    """Return the Diversion values that count of an INVITE or a 3xx, the latest first, to be handed on by `outgoing`."""
+    if "diversion" not in message or not endpoint.trust_id_inbound:
         return ()
     try:
-        return tuple(diversion.address.text for diversion in diversions_of(request))
+        return tuple(diversion.address.text for diversion in diversions_of(message))
     except Malformed:
         return ()
 

@@ -76,7 +76,7 @@ def acknowledged(session: Session, message: Request) -> None:
     unacked = session.unacked
     if unacked is None or message.cseq.number != unacked.cseq:
         return
-    session.unacked = None
+    session.unacked = unacked.transaction.on_event = None
     session.timers.pop("2xx", None)
     description = description_of(message)
     meaning = session.exchange.received("ACK", described=bool(description))
@@ -167,6 +167,7 @@ def _accept(session: Session, message: Request, passage: Passage, body: bytes) -
     offered, session.offered = session.offered, None
     session.exchange.sent(method, 200, described=bool(body))
     session.dialog.refresh(message)
+    session.learn(message)
     if offered:
         session.remote = offered
     fields = session.fields(message, 200)
@@ -202,8 +203,6 @@ def _refuse(session: Session, message: Request, passage: Passage, status: int) -
 def _event(session: Session, message: Request, passage: Passage, event: str) -> None:
     if event == "CANCEL":
         _withdraw(session, message, passage, 487)
-    elif event == "ACK" and session.unacked is not None:
-        acknowledged(session, message)  # RFC 2543's way: by the branch of the INVITE, whose number it has
     elif event == "timeout" and session.asked is passage.transaction:
         session.asked = None
 

@@ -16,11 +16,11 @@ from pipeline.sip.dialog import Dialog
 from pipeline.sip.offer_answer import Meaning
 from pipeline.sip.reliable import RELIABLE, Reliable
 
-from . import in_dialog
 from .bodies import description_of, is_beyond_us
+from .branches import Branch, choose, show
 from .causes import hangup_of_reason, status_of
 from .exchange import hangup_of_failure, ledger_for, obtain
-from .identity import caller_of
+from .identity import caller_of, diversions_from
 from .session import Session
 from .t38 import unwanted
 from .usage import ANSWERED, EARLY, OVER, SDP, UP
@@ -47,7 +47,12 @@ class Incoming(Session):
         super().__init__(driver, options)
         self.invite: Request = None  # type: ignore[assignment]  # set by begin
         self.reliable: Reliable | None = None
-        self._answering = False
+        self.diversions: tuple[str, ...] = ()
+        """Who has forwarded the call before it came here, as far as that is believed."""
+        self.answering = False
+        """Whether the core wants it answered."""
+        self.branches: dict[str, Branch] = {}
+        """Those that ring, each in a dialog of its own, where the endpoint wants that."""
         self._obtaining = False
         self._later: deque[tuple[int, bytes]] = deque()
         """Provisional answers that wait for a PRACK."""
@@ -76,6 +81,7 @@ class Incoming(Session):
         self.ledger = ledger_for(self, flow)
         if description:
             self.offered = self.ledger.offered(description)
+        self.keeps_apart = self.options.early_dialogs and bool(description) and self.reliable is None
         self.contact = self.dialog.contact = contact(flow, message.uri.user or "", secure=self.dialog.secure)
         self.come_by(flow)
         self.pinned = is_pinned(message, passage)
@@ -83,6 +89,7 @@ class Incoming(Session):
         driver.add(self)
         passage.transaction.on_event = self._event
         options, extension = self.options, message.uri.user_unescaped
+        self.diversions = diversions_from(message, options)
         caller = caller_of(message, options, engine, passage.flow)
         channel = self.channel = engine.core.channel(
             "sip", "in", self, endpoint=options.id, context=options.context, dialed=extension, caller=caller
@@ -130,8 +137,6 @@ class Incoming(Session):
             self._end(hangup_of_reason(cancel) if cancel is not None else Hangup(), 487, "channel: cancelled by the caller")
         elif event == "timeout" and self.state == EARLY:  # its answer has been given in our place
             self._end(Hangup(Cause.TIMER_EXPIRED, "nobody answered in time"), 0, "")
-        elif event == "ACK" and self.unacked is not None:
-            in_dialog.acknowledged(self, self.invite)
 
     def _end(self, hangup: Hangup, status: int, because: str) -> None:
         """End a call that has not been answered."""
@@ -150,12 +155,17 @@ class Incoming(Session):
 
     def ring(self) -> None:
         """Tell the caller 180."""
-        if self.state == EARLY and not self._answering:
+        if self.state == EARLY and not self.answering:
             self._provide(180)
+
+    def forwarded(self) -> None:
+        """Tell the caller 181: whom he called is called elsewhere."""
+        if self.state == EARLY and not self.answering:
+            self._provide(181)
 
     def progress(self) -> None:
         """Tell the caller 183, with the description of what can be heard."""
-        if self.state != EARLY or self._answering:
+        if self.state != EARLY or self.answering:
             return
         media = self.channel.media
         offered = self.offered
@@ -168,8 +178,16 @@ class Incoming(Session):
         else:
             self._provide(183)
 
+    def branch(self, ident: str, description: bytes) -> None:
+        """Let the caller hear one of several that ring."""
+        show(self, ident, description)
+
+    def chosen(self, ident: str) -> None:
+        """Learn which of several has answered."""
+        choose(self, ident)
+
     def _early(self, stamp: Callable[[bytes], bytes], body: bytes | None) -> None:
-        if self.state == EARLY and not self._answering:
+        if self.state == EARLY and not self.answering:
             self._provide(183, stamp(body) if body else b"")
 
     def _provide(self, status: int, body: bytes = b"") -> None:
@@ -221,7 +239,7 @@ class Incoming(Session):
         """A PRACK has come: what waited for it goes on."""
         if self.state != EARLY:
             return
-        if self._answering:
+        if self.answering:
             self._later.clear()
             self._accept()
         elif self._later:
@@ -237,8 +255,8 @@ class Incoming(Session):
 
     def answer(self) -> None:
         """Answer 200, as soon as that may be."""
-        if self.state == EARLY and not self._answering:
-            self._answering = True
+        if self.state == EARLY and not self.answering:
+            self.answering = True
             self._accept()
 
     def _accept(self) -> None:

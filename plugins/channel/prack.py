@@ -9,11 +9,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
+from pipeline.core import Unacceptable
 from pipeline.sip.offer_answer import Meaning
 from pipeline.sip.reliable import rack_of
 
 from .bodies import description_of
-from .exchange import hangup_of_failure, obtain, status_of_failure
+from .exchange import as_before, hangup_of_failure, obtain, refusing
 
 if TYPE_CHECKING:
     from pipeline import Passage, Request
@@ -65,12 +66,10 @@ def _answer(session: Incoming, passage: Passage, body: bytes) -> None:
 def _unanswerable(session: Incoming, passage: Passage, error: BaseException) -> None:
     if session.state == "over" or passage.final:
         return
-    status = status_of_failure(session, error)
-    session.offered = None
-    session.ledger.refused()
-    session.exchange.sent("PRACK", status)
-    passage.reply(status, because="channel: the offer in the PRACK could not be answered")
-    session.proceed()
+    # A refusal would leave the response unacknowledged that this PRACK is for (RFC 3262 3): the answer takes what was agreed, or nothing.
+    offered = session.offered or b""
+    body = refusing(offered) if isinstance(error, Unacceptable) else b""
+    _answer(session, passage, body or as_before(session.ledger.sent, offered))
 
 
 def _unaccepted(session: Incoming, error: BaseException) -> None:

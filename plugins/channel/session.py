@@ -7,6 +7,7 @@ timer of the driver's timetable, or an answer.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pipeline import Claim
@@ -18,6 +19,7 @@ from . import in_dialog
 from .causes import reason_of
 from .changes import Change, Changes
 from .exchange import hangup_of_failure
+from .identity import connected_of
 from .t38 import TIMER
 from .usage import ANSWERED, ENDING, OVER, UP, Usage
 
@@ -30,8 +32,11 @@ if TYPE_CHECKING:
 
     from .driver import Driver
     from .t38 import FaxLedger
+    from .usage import Fields
 
 SERVANT = "channel"
+MEDIA = ("media", "codecs", "dtmf_mode", "media_address", "rtp_timeout", "rtp_timeout_hold")
+"""Variables by which a channel's media know what its endpoint wants."""
 
 
 class Session(Usage):
@@ -39,6 +44,7 @@ class Session(Usage):
 
     technology = "sip"
     direction = ""
+    keeps_apart = False
 
     def __init__(self, driver: Driver, options: Endpoint) -> None:
         super().__init__(driver, options)
@@ -70,6 +76,21 @@ class Session(Usage):
         except Exception as error:  # nobody answers an ACK
             self.lost(hangup_of_failure(self, error))
 
+    def accept(self, passage: Passage, fields: Fields, body: bytes) -> None:
+        """Answer an INVITE with a 2xx, and repeat it until the ACK comes: within the dialog, or by the INVITE's branch (RFC 2543)."""
+        super().accept(passage, fields, body)
+        passage.transaction.on_event = partial(self._by_branch, passage.message)
+
+    def _by_branch(self, message: Message, event: str) -> None:
+        if event == "ACK" and self.unacked is not None:
+            in_dialog.acknowledged(self, message)  # type: ignore[arg-type]
+
+    def learn(self, message: Message) -> None:
+        """Tell the core who is at the far side, where the peer says so and is believed."""
+        party = connected_of(message, self.options, self.engine, self.flow)
+        if party is not None and party != self.channel.party:
+            self.channel.told_connected(party)
+
     # -- what the core asks ------------------------------------------------------------------------------------------
 
     def call(self) -> None:
@@ -80,6 +101,12 @@ class Session(Usage):
 
     def progress(self) -> None:
         """Only an incoming session has early media to give."""
+
+    def branch(self, ident: str, description: bytes) -> None:
+        """Only a caller hears several."""
+
+    def chosen(self, ident: str) -> None:
+        """Only a caller hears several."""
 
     def answer(self) -> None:
         """Only an incoming session is answered by us."""

@@ -18,31 +18,31 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from pipeline import Address, Malformed, Target, Uri
+from pipeline import Address, Malformed, Uri
 from pipeline.core import Unroutable
 from pipeline.core.causes import Cause, Hangup
+from pipeline.core.party import Party, Presentation
 from pipeline.dal import Endpoint, StorageError
 from pipeline.pending import walk
+from pipeline.reach import static_key, way_of
 from pipeline.sip.routing import route_within
 
 from .causes import TECHNOLOGY
-from .identity import user_text
+from .identity import party_of, user_text
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
-    from pipeline import Flow, Pending
+    from pipeline import Flow, Pending, Target
     from pipeline.dal import Contact
     from pipeline.engine import Pipeline
 
     from .credentials import Credentials
 
-STREAM = "flow:"
-"""How the id of a connection begins."""
-REACH = re.compile(r"([a-z]+):(\[[^\]]*\]|[^:\[\]]*):([0-9]{1,5})")
 METHOD = re.compile(r";method=[^;?]*", re.IGNORECASE)
 NOBODY = Endpoint(id="")
 """Stands for who is no endpoint of ours: all options as they are when nobody says anything."""
+UNNAMED = Party()
 ABSENT = Hangup(Cause.ABSENT, "", TECHNOLOGY, 480)
 UNKNOWN = Hangup(Cause.UNALLOCATED, "", TECHNOLOGY, 404)
 
@@ -60,6 +60,8 @@ class Destination:
     q: float = 1.0
     """How much it is preferred, 0 to 1."""
     endpoint: Endpoint = NOBODY
+    party: Party = UNNAMED
+    """Who is there, as far as his name or what was dialled tells."""
     pinned: bool = False
     """Whether all requests to it must go where `target` says, in the dialog too: its Contact leads nowhere."""
 
@@ -96,7 +98,7 @@ class Targets:
         for text in targets:
             try:
                 if self._engine.domain_of(Uri.parse(text).host) is None:
-                    found.append(self._destination(text, endpoint, 1.0, ()))
+                    found.append(self._destination(text, endpoint, 1.0, (), _elsewhere(text)))
                 else:
                     found += (yield from self._uri(text)) or ()
             except (Malformed, Unroutable, StorageError):
@@ -127,7 +129,7 @@ class Targets:
         except Malformed as error:
             raise Unroutable(Hangup(Cause.INVALID_NUMBER, error.reason, TECHNOLOGY, 484)) from None
         if engine.domain_of(uri.host) is None:
-            return [self._destination(text, NOBODY, 1.0, ())]
+            return [self._destination(text, NOBODY, 1.0, (), _elsewhere(text))]
         name = engine.aor_of(uri)
         found = None if name is None else (yield from self._aor(name))
         if found is None:
@@ -142,7 +144,7 @@ class Targets:
         if scheme.startswith("sip:") or scheme == "sips:":
             yield from self._credentials.read(endpoint)
             try:
-                return [self._destination(rest, endpoint, 1.0, ())]
+                return [self._destination(rest, endpoint, 1.0, (), _elsewhere(rest))]
             except Malformed as error:
                 raise Unroutable(Hangup(Cause.INVALID_NUMBER, error.reason, TECHNOLOGY, 484)) from None
         return (yield from self._endpoint(endpoint, rest.removeprefix("tel:")))
@@ -157,7 +159,7 @@ class Targets:
             aor = yield self._engine.dal.get("aor", name)
             if aor is not None:
                 stored = yield self._engine.dal.owned("contact", name)
-                self._places(found, stored, aor.contact, endpoint, number)
+                self._places(found, stored, aor.contact, endpoint, number, Party(number=number) if number else _who(endpoint, name), name)
         return _known(found)
 
     def _aor(self, name: str) -> Generator[Any, Any, list[Destination] | None]:
@@ -175,36 +177,52 @@ class Targets:
             owners = yield dal.find("endpoint", aors=name)
             owner: Endpoint = owners[0] if owners else NOBODY
             yield from self._credentials.read(owner)
-            self._places(found, whose.pop("", ()), aor.contact, owner, "")
+            self._places(found, whose.pop("", ()), aor.contact, owner, "", _who(owner, name), name)
         for ident, contacts in whose.items():
             endpoint = (yield dal.get("endpoint", ident)) or NOBODY
             yield from self._credentials.read(endpoint)
-            self._places(found, contacts, (), endpoint, "")
+            self._places(found, contacts, (), endpoint, "", _who(endpoint, name), name)
         return _known(found)
 
-    def _places(self, found: list[Destination], stored: Iterable[Contact], static: Iterable[str], endpoint: Endpoint, number: str) -> None:
-        """Add the contacts that can be reached: not those that have expired, nor those whose connection is gone."""
-        now = self._engine.clock.time()
+    def _places(
+        self,
+        found: list[Destination],
+        stored: Iterable[Contact],
+        static: Iterable[str],
+        endpoint: Endpoint,
+        number: str,
+        party: Party,
+        aor: str,
+    ) -> None:
+        """Add the contacts that can be reached: not the expired, nor those whose connection is gone or that did not answer `qualify`."""
+        flows: dict[str, tuple[int, float]] = {}
+        now, unreachable = self._engine.clock.time(), self._engine.reachability.unreachable
         for contact in stored:
-            if contact.expires_at <= now:
+            if contact.expires_at <= now or contact.id in unreachable:
                 continue
             try:
-                pinned = self._reach(contact) if contact.reach else None
+                pinned = way_of(self._engine, contact) if contact.reach else None
                 uri = _with_user(contact.uri, number) if number else contact.uri
-                found.append(self._destination(uri, endpoint, contact.q, contact.path, pinned))
+                made = self._destination(uri, endpoint, contact.q, contact.path, party, pinned)
+                if contact.reg_id:
+                    _add_flow(found, flows, contact, made)
+                else:
+                    found.append(made)
             except (Malformed, ConnectionError):
                 continue
         for text in static:
             try:
                 address = Address.parse(text if "<" in text else f"<{text}>", "contact")
+                if unreachable and static_key(aor, text) in unreachable:
+                    continue
                 uri = _with_user(address.uri.text, number) if number else address.uri.text
                 q = address.q
-                found.append(self._destination(uri, endpoint, 1.0 if q is None else q, ()))
+                found.append(self._destination(uri, endpoint, 1.0 if q is None else q, (), party))
             except Malformed:
                 continue
 
     def _destination(
-        self, uri: str, endpoint: Endpoint, q: float, path: tuple[str, ...], pinned: Flow | Target | None = None
+        self, uri: str, endpoint: Endpoint, q: float, path: tuple[str, ...], party: Party, pinned: Flow | Target | None = None
     ) -> Destination:
         """Make a destination: the Request-URI is the contact without what a Request-URI may not hold (19.1.1). Raises Malformed."""
         if "?" in uri:
@@ -217,32 +235,35 @@ class Targets:
         for each in (hop, Uri.parse(uri)):
             if each.scheme not in ("sip", "sips"):
                 raise Malformed(f"a {each.scheme} URI names nobody to send to")
-        return Destination(where, hop if pinned is None else pinned, tuple(routes), q, endpoint, pinned is not None)
+        return Destination(where, hop if pinned is None else pinned, tuple(routes), q, endpoint, party, pinned is not None)
 
-    def _reach(self, contact: Contact) -> Flow | Target:
-        """Return where requests to a contact really go; raises ConnectionError when there is no way any more."""
-        engine, reach = self._engine, contact.reach
-        if reach.startswith(STREAM):
-            stream = engine.flows.get(reach)
-            if stream is None or stream.closed:
-                raise ConnectionError(f"{reach} of {contact.uri} is closed")
-            return stream
-        form = REACH.fullmatch(reach)
-        if form is None:
-            raise ConnectionError(f"{reach} names no way")
-        transport, host, port = form.groups()
-        target = Target(host.strip("[]"), int(port), transport.upper())
-        return self._by_listener(contact.listener, target) or target
 
-    def _by_listener(self, name: str, target: Target) -> Flow | None:
-        """Return the datagram flow by the very listener that the phone registered at: its address translator knows no other."""
-        if target.transport != "UDP" or len({plugin for plugin, transport, _ in self._engine.listeners if transport == "UDP"}) < 2:
-            return None
-        for listing in self._engine.plan.stages["transport"]:
-            if listing.name == name and hasattr(listing.plugin, "connect"):
-                flow: Flow | None = listing.plugin.connect(target)
-                return flow
-        return None
+def _who(endpoint: Endpoint, name: str) -> Party:
+    """Return who answers at an address of record: as its endpoint calls, so it is shown to those who call it."""
+    party = party_of(endpoint.caller_id) if endpoint.caller_id else Party(number=name.rpartition("@")[0])
+    return attrs.evolve(party, presentation=Presentation.RESTRICTED) if endpoint.privacy else party
+
+
+def _elsewhere(text: str) -> Party:
+    """Return who is meant by a URI that is none of ours."""
+    uri = Uri.parse(text)
+    return Party(number=uri.user_unescaped or "", domain=uri.host)
+
+
+def _add_flow(found: list[Destination], flows: dict[str, tuple[int, float]], contact: Contact, made: Destination) -> None:
+    """Add a flow; of one phone the newest is called, the others only when that fails (RFC 5626 5.3). `flows`: place and end by phone."""
+    phone = contact.instance.lower()
+    known = flows.get(phone)
+    if known is None:
+        flows[phone] = len(found), contact.expires_at
+        found.append(made)
+        return
+    place, ends = known
+    before = found[place]
+    first, second = (made, before) if contact.expires_at > ends else (before, made)
+    ways = [way for each in (first, second) for way in (each.target if isinstance(each.target, list) else [each.target])]
+    found[place] = attrs.evolve(first, target=ways)
+    flows[phone] = place, max(ends, contact.expires_at)
 
 
 def _known(found: list[Destination]) -> list[Destination]:

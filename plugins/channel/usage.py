@@ -137,6 +137,12 @@ class Usage:
         self.source = (flow.transport, flow.peer[0])
         self.flow_id = flow.id if flow.reliable else ""
 
+    def part(self) -> None:
+        """Let go of the flow: the session goes on by another."""
+        if self._held is not None:
+            self._held.release()
+            self._held = None
+
     def dialog_of(self, tag: str) -> Dialog | None:
         """Return the dialog with the peer of that tag."""
         return self.dialog
@@ -234,9 +240,7 @@ class Usage:
         for name in self._names:
             self.engine.dialogs.remove(*name)
         self._names.clear()
-        if self._held is not None:
-            self._held.release()
-            self._held = None
+        self.part()
 
     # -- asking the peer ---------------------------------------------------------------------------------------------
 

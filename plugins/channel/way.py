@@ -9,6 +9,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
+from pipeline.passage import BELIEVED
 from pipeline.sip.uri import host_key
 
 if TYPE_CHECKING:
@@ -20,11 +21,13 @@ WEB = ("ws", "wss")
 def is_pinned(request: Request, passage: Passage) -> bool:
     """Tell whether requests to the sender of this one have to go back by the flow by which it came."""
     if passage.reach:
-        return True
+        return passage.reach != BELIEVED
     if "record-route" in request.first or not request.contacts:
         return False
     uri, source = request.contacts[0].uri, passage.flow.peer[0]
     host = uri.host
+    if passage.flow.secure and host and _is_literal(host_key(host)):
+        return True  # no certificate proves an address: who came by TLS is reached by the connection he opened (RFC 5922 7.3)
     if uri.params and ("ob" in uri.params or uri.params.get("transport") in WEB):
         return True
     if host[-8:].lower() == ".invalid":
@@ -43,7 +46,8 @@ def way_to(hop: Uri, flow: Flow | None, pinned: bool) -> Any:
         return flow if not flow.closed else [flow, hop]
     host, port = flow.peer[:2]
     if flow.reliable:  # a stream to that very host is used again, whatever port it was opened from
-        alike = host_key(hop.host) == host_key(host) and (hop.params.get("transport") or "tcp").upper() == flow.transport
+        same = flow.secure if hop.scheme == "sips" else (hop.params.get("transport") or "tcp").upper() == flow.transport
+        alike = same and host_key(hop.host) == host_key(host)
         return [flow, hop] if alike and not flow.closed else hop
     if (hop.port or 5060) == port and (hop.host == host or host_key(hop.host) == host_key(host)) and _is_udp(hop):
         return flow
@@ -55,10 +59,10 @@ def contact(flow: Flow, user: str, *, secure: bool = False) -> str:
     host, port = flow.advertised
     where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     at = f"{user}@" if user else ""
+    kind = "ws" if flow.transport in ("WS", "WSS") else flow.transport.lower()  # RFC 7118 5.2: what is secure is said by sips alone
     if secure:
-        return f"<sips:{at}{where}>"
-    kind = flow.transport
-    return f"<sip:{at}{where}>" if kind == "UDP" else f"<sip:{at}{where};transport={'tcp' if kind == 'TCP' else kind.lower()}>"
+        return f"<sips:{at}{where};transport=ws>" if kind == "ws" else f"<sips:{at}{where}>"
+    return f"<sip:{at}{where}>" if kind == "udp" else f"<sip:{at}{where};transport={kind}>"
 
 
 def _is_udp(uri: Uri) -> bool:

@@ -129,8 +129,19 @@ def test_a_preview_is_what_the_caller_gets_until_the_answer_is_there(pair):
     assert b.early(b"e1")
     assert waiting.value() == b"(e1]"
     assert a.answer(b"o1") == b"(e1]"
+    b.accept(b"e1")
+
+
+def test_a_caller_who_was_told_a_preview_is_answered_so_and_gets_what_contradicts_it_as_an_offer(pair):
+    _relay, a, b, one, _ = pair(b"o1")
+    b.offer()
+    a.answer(b"o1")
+    b.early(b"e1")
+    b.early(b"e2")  # of another early dialog, and never told
     b.accept(b"a1")
-    assert a.answer(b"o1") == b"[a1]"
+    assert a.answer(b"o1") == b"(e1]"
+    assert [offer for offer, _ in one.asked] == [b"[a1]"]
+    assert a.answer(b"o1") == b"[a1]"  # a refresh
 
 
 def test_a_caller_answered_for_good_by_a_preview_gets_what_contradicts_it_as_an_offer(pair):

@@ -160,3 +160,41 @@ def test_the_description_has_one_author_and_a_rising_version_on_each_leg(house):
         origins.append(call.remote.split(b"\r\n")[1].split())
     assert len({origin[1] for origin in origins}) == 1
     assert [int(origin[2]) - int(origins[0][2]) for origin in origins] == [0, 1, 2]
+
+
+def test_a_cancelled_reinvite_that_the_other_side_takes_all_the_same_is_taken_back(house):
+    h = house()
+    call, other = h.up()
+    before = other.remote
+    h.server.network.filter = lambda data, source, destination: not (source[0] == "10.0.0.3" and data.startswith(b"SIP/2.0 200"))
+    call.reinvite(TWO)
+    h.advance(0.3)
+    call.ours.asking.cancel()
+    h.advance(0.1)
+    h.server.network.filter = None
+    h.advance(5)
+    assert call.responses(487)
+    assert b"4444" not in other.remote and b"m=audio" in before
+    assert call.mirrors(other)
+
+
+def test_a_peer_that_has_lost_the_call_gets_a_bye(house):
+    """RFC 3261 12.2.1.2."""
+    h = house()
+    call, other = h.up()
+    h.bob.refuses["INVITE"] = 481
+    call.hold()
+    call.until("ended")
+    h.advance(1)
+    assert other.requests("BYE")
+
+
+def test_a_bye_with_a_low_number_ends_the_call(house):
+    h = house()
+    call, other = h.up()
+    h.server.wait(call.request("OPTIONS", cseq=50))
+    bye = call.request("BYE", cseq=3)
+    h.server.wait(bye)
+    assert bye.status == 200
+    other.until("ended")
+    call.end("hung up")

@@ -90,3 +90,19 @@ def test_ringing_is_repeated_before_proxies_give_up(house):
     h.advance(65)
     assert len(rings) == 2 and rings[0] == rings[1]
     call.hangup()
+
+
+def test_an_offer_in_a_prack_that_cannot_be_taken_is_answered_with_nothing(house):
+    """A refusal would leave the response unacknowledged that the PRACK is for (RFC 3262 3)."""
+    h = house(alice='rel100 = "peer_supported"')
+    sent = []
+    h.server.network.filter = lambda data, source, destination: not (data.startswith(b"PRACK") and not sent)
+    call = h.alice.call("601", reliable="required").until("proceeding")
+    sent.append(1)
+    [rel] = call.responses(183)
+    body = b"v=0\r\no=- 7 2 IN IP4 10.0.0.2\r\ns=-\r\nc=IN IP4 10.0.0.2\r\nt=0 0\r\nm=audio 4444 RTP/AVP 18\r\n"
+    fields = [("RAck", f"{rel.get('rseq')} {rel.cseq.number} INVITE"), ("Content-Type", "application/sdp")]
+    attempt = call.request("PRACK", fields, body)
+    h.server.wait(attempt)
+    assert attempt.status == 200 and b"m=audio 0 " in attempt.response.body
+    h.advance(5)

@@ -141,3 +141,97 @@ def test_a_challenge_to_the_invite_and_to_the_bye_is_answered(house):
     bye = proxy.named("BYE")[-1]
     assert 'nonce="2"' in bye.get("proxy-authorization")
     proxy.answer(200, "one", request=bye)
+
+
+def test_a_caller_who_heard_one_branch_is_answered_so_and_then_offered_the_one_that_won(house):
+    """The first description that a caller gets is the answer (RFC 3261 13.2.1)."""
+    h, proxy, call = called(house)
+    proxy.answer(183, "one", sdp(111))
+    early = call.early
+    proxy.answer(200, "two", sdp(222))
+    final = next(response for response in call.until("up").received if not response.is_request and response.status == 200)
+    assert final.body == early
+    h.advance(1)
+    assert b"4222" in call.remote and len([message for message in call.requests("INVITE") if message.to.tag]) == 1
+    assert len(proxy.named("INVITE")) == 1
+    call.hangup()
+    h.advance(0.1)
+    proxy.answer(200, "two", request=proxy.named("BYE")[-1])
+
+
+APART = {"phones": ("alice", "bob", "carol"), "alice": "early_dialogs = true"}
+
+
+def test_each_phone_that_rings_may_have_an_early_dialog_of_its_own(house):
+    h = house(**APART)
+    h.bob.answers(early=True, after=None)
+    h.carol.answers(early=True, after=1.0)
+    call = h.alice.call("700").until("up")
+    early = {response.to.tag: response.body for response in call.responses(183)}
+    assert len(early) == 2 and len(set(early.values())) == 2
+    final = next(response for response in call.received if not response.is_request and response.status == 200)
+    assert final.body == early[final.to.tag]
+    assert call.mirrors(h.carol.calls[-1])
+    h.advance(1)
+    call.hold()
+    h.advance(1)
+    assert h.carol.calls[-1].held
+    assert h.bob.calls[-1].why == "abandoned"
+
+
+def test_of_those_who_only_ring_no_dialog_is_made(house):
+    h = house(**APART)
+    h.alice.one_branch = False
+    h.bob.answers(early=True, after=None)
+    h.carol.answers(after=1.0)
+    call = h.alice.call("700").until("up")
+    final = next(response for response in call.received if not response.is_request and response.status == 200)
+    assert final.to.tag not in {response.to.tag for response in call.responses(183)}
+    assert call.mirrors(h.carol.calls[-1])
+
+
+def test_a_caller_gives_up_while_several_are_heard(house):
+    h = house(**APART)
+    h.bob.answers(early=True, after=None)
+    h.carol.answers(early=True, after=None)
+    call = h.alice.call("700").until("proceeding")
+    h.advance(1)
+    call.hangup()
+    assert call.until("ended").status == 487
+
+
+def test_with_reliable_answers_several_are_one(house):
+    h = house(**{**APART, "alice": 'early_dialogs = true\nrel100 = "peer_supported"'})
+    h.bob.answers(early=True, after=None)
+    h.carol.answers(early=True, after=1.0)
+    call = h.alice.call("700", reliable="required").until("up")
+    assert not call.responses(183) and len({response.to.tag for response in call.responses(180)}) == 1
+
+
+CHALLENGE = [("Proxy-Authenticate", 'Digest realm="far.example", nonce="1", algorithm=MD5')]
+
+
+def test_a_challenge_reaches_the_caller_where_that_is_allowed_and_his_answer_the_callee(house):
+    h, proxy, call = called(house, bob="pass_challenges = true")
+    proxy.answer(407, "x", headers=CHALLENGE)
+    h.advance(0.2)
+    again = proxy.named("INVITE")[-1]
+    assert again.call_id != proxy.invite.call_id
+    assert 'username="alice", realm="far.example"' in again.get("proxy-authorization") and "authorization" not in again
+    proxy.answer(200, "one", sdp(111), request=again)
+    call.until("up").hangup()
+    h.advance(0.1)
+    proxy.answer(200, "one", request=proxy.named("BYE")[-1])
+
+
+def test_elsewhere_a_challenge_is_a_refusal_and_no_proof_is_handed_on(house):
+    h, proxy, call = called(house)
+    proxy.answer(407, "x", headers=CHALLENGE)
+    assert call.until("ended").status == 403
+    proof = 'Digest username="a", realm="far.example", nonce="1", uri="sip:bob@example.com", response="0123456789abcdef0123456789abcdef"'
+    again = h.alice.call("bob", headers=[("Proxy-Authorization", proof)])
+    h.advance(0.2)
+    invite = proxy.named("INVITE")[-1]
+    assert "proxy-authorization" not in invite
+    proxy.answer(403, "x", request=invite)
+    again.until("ended")

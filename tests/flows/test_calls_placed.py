@@ -112,3 +112,62 @@ def test_after_a_callee_who_was_heard_and_declined_the_next_is_heard(house, next
     else:
         assert call.agreed
     call.hangup()
+
+
+def test_displays_show_who_it_is_and_not_what_his_phone_calls_itself(house):
+    """Phones register contacts like sip:alice-0x5630@…"""
+    h = house(alice="caller_id = '\"Alice\" <100>'")
+    for phone, user in ((h.alice, "alice"), (h.bob, "bob")):
+        phone.register(contacts=[f"<sip:{user}-0x563023890db0@{phone.contact.partition('@')[2]}>"])
+        h.advance(1)
+        phone.register(0, contacts=[f"<{phone.contact}>"])
+        h.advance(1)
+    placed(h, "bob", target2="alice")
+    h.advance(5)
+    bob, alice = h.bob.calls[-1].until("up"), h.alice.calls[-1].until("up")
+    assert alice.display.number == "bob"
+    assert (bob.display.name, bob.display.number) == ("Alice", "100")
+    alice.hangup()
+    h.advance(1)
+    call = h.alice.call("bob").until("up")
+    assert call.display.number == "bob"
+
+
+@pytest.mark.parametrize("updates", [True, False])
+def test_who_is_swapped_in_shows_on_the_display(house, updates):
+    h = house(phones=("alice", "bob", "carol"))
+    h.alice.updates = updates
+    call, _other = h.up()
+    core = h.server.engine.core
+    (bridge,) = core.bridges.values()
+    placed(h, "carol", script=stay)
+    h.advance(3)
+    (new,) = [channel for channel in core.channels.values() if channel.endpoint == "carol"]
+    (old,) = [channel for channel in core.channels.values() if channel.endpoint == "bob"]
+    bridge.swap(old, new)
+    h.advance(2)
+    assert (call.display.source, call.display.number) == ("pai", "carol")
+    assert bool(call.requests("UPDATE")) is updates
+    call.hangup()
+
+
+async def stay(channel):
+    await channel.over()
+
+
+@pytest.mark.parametrize("method", ["UPDATE", "INVITE"])
+def test_who_a_trusted_phone_says_is_there_now_shows_on_the_other_display(house, method):
+    h = house(bob="trust_id_inbound = true")
+    call, other = h.up()
+    asserted = ("P-Asserted-Identity", '"Reception" <sip:900@example.com>')
+    other.update(headers=[asserted]) if method == "UPDATE" else other.reinvite(headers=[asserted])
+    h.advance(2)
+    assert (call.display.name, call.display.number) == ("Reception", "900")
+
+
+def test_who_a_phone_claims_is_there_now_does_not(house):
+    h = house()
+    call, other = h.up()
+    other.update(headers=[("P-Asserted-Identity", "<sip:900@example.com>")])
+    h.advance(2)
+    assert call.display.number == "bob"

@@ -185,7 +185,7 @@ def test_a_phone_behind_an_address_translator_is_called_where_it_came_from(serve
     [found] = find("bob")
     assert found.uri == stored.uri
     assert found.pinned
-    assert found.target == Target("203.0.113.77", 40000, "UDP")
+    assert found.target == Target("203.0.113.77", 40000, "UDP", only=True)
 
 
 def bind_behind_nat(server):
@@ -265,3 +265,17 @@ def test_a_slow_store_is_waited_for_and_its_failure_is_no_absence(server, find):
         other.value()
     with pytest.raises(Unroutable):
         third.value()
+
+
+# -- flows (RFC 5626 5.3)
+
+
+def test_of_two_flows_of_one_phone_the_newest_is_called_and_the_other_in_its_place(server, find):
+    phone = '+sip.instance="<urn:uuid:1>"'
+    outbound = [("Supported", "path, outbound")]
+    bind(server, f"<sip:bob@192.168.1.5>;reg-id=1;{phone};expires=60", headers=outbound, source=("203.0.113.77", 40001))
+    bind(server, f"<sip:bob@192.168.1.5>;reg-id=2;{phone};expires=90", headers=outbound, source=("203.0.113.77", 40002))
+    bind(server, '<sip:bob@192.168.1.6>;reg-id=1;+sip.instance="<urn:uuid:2>"', headers=outbound, source=("203.0.113.78", 40003))
+    one, other = find("bob")
+    assert [target.port for target in one.target] == [40002, 40001]
+    assert other.target.port == 40003

@@ -230,3 +230,10 @@ def test_an_answer_mirrors_its_offer_and_is_agreed_alike_by_both(lines, directio
         assert (here is None) == (there is None)
         if here is not None:
             assert (here.sends, here.receives) == (there.receives, there.sends)
+
+
+@pytest.mark.parametrize("where", ["offer", "answer"])
+def test_a_stream_of_dynamic_payload_types_that_nothing_explains_says_nothing(where):
+    them = described("m=audio 4000 RTP/AVP 0", "m=video 5000 RTP/AVP 100", "a=inactive")
+    with pytest.raises(Malformed, match="no rtpmap explains"):
+        answer(them, [US], ORIGIN, "10.0.0.1") if where == "offer" else agreed(them, them)

@@ -57,7 +57,6 @@ def test_min_se_is_read_and_may_be_absent():
         ("timer", "1800", "1800;refresher=uac", True, False),
         ("timer", "1800;refresher=uac", "1800;refresher=uac", True, False),
         ("timer", "1800;refresher=uas", "1800;refresher=uas", True, True),
-        ("timer", "", "1800;refresher=uac", True, False),
         ("timer", "600", "600;refresher=uac", True, False),
         ("timer", "7200", "1800;refresher=uac", True, False),
     ],
@@ -117,7 +116,7 @@ def test_a_proxys_short_interval_for_a_phone_without_timers_cannot_be_refused_an
 
 def test_the_interval_is_not_lowered_below_the_callers_min_se():
     assert SessionTimer(wanted=300).answer(request("1800", min_se="900"), 0.0)[0] == ("Session-Expires", "900;refresher=uac")
-    assert SessionTimer(wanted=300).answer(request(min_se="900"), 0.0)[0] == ("Session-Expires", "900;refresher=uac")
+    assert SessionTimer("always", wanted=300).answer(request(min_se="900"), 0.0)[0] == ("Session-Expires", "900;refresher=uac")
 
 
 # -- the calling side
@@ -220,3 +219,9 @@ def test_a_min_se_heard_in_the_dialog_goes_into_our_refreshes():
     timer = SessionTimer()
     timer.answer(request("600;refresher=uas", min_se="200"), 0.0)
     assert timer.ask("UPDATE") == [("Session-Expires", "600;refresher=uac"), ("Min-SE", "200")]
+
+
+def test_a_timer_that_is_not_asked_for_is_begun_by_who_requires_one():
+    assert SessionTimer("yes").answer(request("", "timer"), 100.0) == []
+    assert SessionTimer("required").answer(request("", "timer"), 100.0)[0] == ("Session-Expires", "1800;refresher=uac")
+    assert SessionTimer("always").answer(request("", ""), 100.0)[0] == ("Session-Expires", "1800;refresher=uas")

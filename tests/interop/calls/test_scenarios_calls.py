@@ -1,6 +1,6 @@
 """shared/scenarios: third parties' SIPp scenarios of calls, against the profiles open.toml and auth.toml of this folder.
 
-Not ours here: what needs REFER or answers to a 302 (another issue). The server always asks with 401; run.py exchanges it for 407 where a
+Not ours here: what needs REFER (another issue). The server always asks with 401; run.py exchanges it for 407 where a
 scenario wants that (`swap`).
 """
 
@@ -22,11 +22,14 @@ NOT_OURS = {
     "b2bua/refer": "REFER is another issue",
     "b2bua/refer-blind-local": "REFER is another issue",
     "b2bua/refer-disallowed": "REFER is another issue",
-    "b2bua/update": "its UPDATE without a body is a session refresh, and those end in the house, per leg",
-    "b2bua/redirect-302": "181 and Diversion for a 302 are another issue",
+    "b2bua/update": "its callee has no Allow with UPDATE, so it must not be sent one (RFC 3311 4 and 5.1): it gets a re-INVITE; and an UPDATE"
+    " without a body is a session refresh, which ends in the house, per leg (RFC 4028 4)",
 }
 LEGAL = {
-    "invite/reinvite-after-bye": ("got 481", "INDEX.md allows 481 or 200; cases.json knows only the 200"),
+    "invite/reinvite-after-bye": (
+        "got 481",
+        "our BYE has ended the session (RFC 3261 15.1.1), and what comes for it then is 481 (12.2.2); INDEX.md allows it, cases.json only the 200",
+    ),
     "invite/retransmitted-invite-after-ack": (
         "timed out; last > INVITE: > INVITE | < 200 OK | > ACK | > INVITE",
         "silence is right (RFC 6026 7.1), and meant to be taken, but the runner's own optional 100 before it keeps SIPp's timeout from running",

@@ -1,0 +1,125 @@
+"""What a refusal of our INVITE leads to: another interval, another place, or the end. RFC 3261 8.1.3.4, 16.7; RFC 4028 7.3; RFC 5806.
+
+Rule: each place is tried once, and whose place it is says how it is called: with its options, and counted against its limits. What
+proves us to one is never offered to another (targets.redirected). The caller is told that he is being forwarded (181), the next callee
+by whom (Diversion).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from .causes import challenge_of, hangup_of
+from .exchange import obtain
+from .identity import diversion, diversions_from
+from .session import MEDIA
+from .usage import EARLY
+
+if TYPE_CHECKING:
+    from pipeline import Response
+    from pipeline.core import Hangup
+
+    from .outgoing import Outgoing
+    from .targets import Destination
+
+RETRIES = 4
+"""INVITEs sent anew for a 422 (RFC 4028 7.3): each raises the interval, whoever asks more often plays with us."""
+FOLLOWED = 10
+"""Places that one call is redirected to at most (RFC 3261 8.1.3.4 wants each tried once)."""
+
+
+def refused(session: Outgoing, response: Response) -> None:
+    """Take a final answer that is no 2xx."""
+    if session.won is not None:
+        return
+    status = response.status
+    if session.cancelled or session.state != EARLY:
+        session.release()
+        return
+    _settle(session, status, response.cseq.number)
+    if status == 422 and session.timer is not None and session.retries < RETRIES and session.timer.too_small(response):
+        session.retries += 1
+        _again(session)
+        return
+    hangup = hangup_of(response)
+    if session.options.pass_challenges and not session.options.outbound_auth:
+        hangup = challenge_of(response, hangup)
+    if hangup.targets and session.options.follow_redirect:
+        _follow(session, hangup, response)
+    elif status < 600:
+        _onward(session, hangup)
+    else:
+        session.come_to_nothing(hangup)
+
+
+def unreached(session: Outgoing, hangup: Hangup) -> None:
+    """Nobody has answered at all."""
+    asking = session.asking
+    _settle(session, 408, 0 if asking is None or asking.branch is None else asking.branch.message.cseq.number)
+    _onward(session, hangup)
+
+
+def _settle(session: Outgoing, status: int, cseq: int) -> None:
+    """Leave what this INVITE has made; the next has a higher number."""
+    for fork in session.forks.values():
+        session.disown(fork.dialog)
+        fork.exchange.received("INVITE", status)
+    if not session.forks:
+        session.exchange.received("INVITE", status)
+    session.cseq = max(session.cseq, cseq)
+
+
+def _onward(session: Outgoing, hangup: Hangup) -> None:
+    """Go on to the next place that a 3xx named, if there is one."""
+    while session.elsewhere:
+        if _take(session, session.elsewhere.pop(0)):
+            _again(session)
+            return
+    session.come_to_nothing(hangup)
+
+
+def _again(session: Outgoing) -> None:
+    """Send the INVITE anew, with a CSeq above the one that was refused."""
+    session.forks.clear()
+    session.dialog = None  # type: ignore[assignment]
+    session.part()
+    session.send()
+
+
+def _follow(session: Outgoing, hangup: Hangup, response: Response) -> None:
+    """Call where the callee is said to be instead; each place once (8.1.3.4)."""
+
+    def found(destinations: list[Destination]) -> None:
+        if session.state != EARLY or session.cancelled:
+            session.release()
+            return
+        new = [each for each in destinations if each.uri not in session.visited][:FOLLOWED]
+        if not new or len(session.visited) > FOLLOWED:
+            _onward(session, hangup)
+            return
+        session.visited.update(each.uri for each in new)
+        session.elsewhere = new + session.elsewhere
+        ours = diversion(session.channel.party, "deflection", session.driver.engine.domains.first.id)
+        session.diversions = (*(diversions_from(response, session.options) or (ours,)), *session.diversions)
+        session.driver.forwarded(session)
+        _onward(session, hangup)
+
+    obtain(lambda: session.driver.targets.redirected(hangup, session.options), found, lambda _: session.come_to_nothing(hangup))
+
+
+def _take(session: Outgoing, destination: Destination) -> bool:
+    """Make the session one with this place; False: its endpoint has too many calls already."""
+    driver, options, channel = session.driver, destination.endpoint, session.channel
+    if options.id != session.options.id:
+        driver.leave(session)
+        session.options, session.endpoint = options, options if options.id else None
+        channel.endpoint = options.id
+        for name in MEDIA:
+            channel.variables.pop(name, None)
+        session.timer = driver.timer_of(options)
+        if driver.enter(session) is not None:
+            return False
+    session.destination = destination
+    if destination.party.number:
+        channel.told_connected(destination.party)
+    return True
