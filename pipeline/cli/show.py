@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pipeline.cli.client import Client
 from pipeline.cli.files import state_of
-from pipeline.cli.table import cell, show_table
+from pipeline.cli.table import cell, json_of, show_table
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -21,6 +20,7 @@ EMPTY = {
     "channels": "no channels",
     "bridges": "no bridges",
     "calls": "no calls",
+    "bans": "no bans",
     "cdr": "no call in the last day, or [dal] names no backend for cdr",
 }
 
@@ -38,7 +38,7 @@ def run(args: Namespace) -> int:
             rows = [_short(row) for row in rows]
         show_table(rows, empty=EMPTY.get(args.what, "nothing"), as_json=args.json)
     elif args.json:
-        print(json.dumps(rows[0], indent=1, ensure_ascii=False))
+        print(json_of(rows[0]))
     else:
         _stats(rows[0])
     return 0
@@ -47,6 +47,8 @@ def run(args: Namespace) -> int:
 def _short(row: dict[str, Any]) -> dict[str, Any]:
     """Return a row as a line of a table: what is nested is for JSON alone, times are of this place."""
     short = {name: value for name, value in row.items() if not isinstance(value, dict)}
+    if "since" in short:
+        short["since"] = datetime.fromtimestamp(short["since"], UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     if "begun" in short:
         short["begun"] = datetime.fromtimestamp(short["begun"], UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     return short

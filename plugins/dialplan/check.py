@@ -314,11 +314,22 @@ class _Checking:
             name = variable.name
             if name in known or name.isdigit() or name.startswith(FAMILIES):
                 continue
-            meant = nearest(name, known, "'${{{}}}'", cutoff=0.75)
+            meant = f"write '${{{_ASTERISK[name]}}}'" if name in _ASTERISK else nearest(name, known, "'${{{}}}'", cutoff=0.75)
             if "." in name:
                 self.file.error(keys, f"there is no variable '${{{name}}}'", meant or f"they are {', '.join(NAMES)}")
             elif meant:
                 self.file.warning(keys, f"nothing here sets '${{{name}}}'", meant)
+
+
+_ASTERISK = {
+    "EXTEN": "extension",
+    "CONTEXT": "context",
+    "CHANNEL": "channel.name",
+    "UNIQUEID": "call.id",
+    "EPOCH": "epoch",
+    **{name.upper(): name for name in SET_BY_STEPS},
+}
+"""What users of Asterisk write from habit."""
 
 
 def _fails(field: str, item: Any) -> bool:

@@ -4,7 +4,8 @@
     "${a}"            holds when it is neither empty nor 0, no, off or false
     { days = …, hours = … }, { schedule = "office" }    see schedule.py
 
-Rule: the sign is found before the variables are filled in, so that what a caller chose cannot change the question.
+Rule: the sign is found before the variables are filled in, so that what a caller chose cannot change the question. A text of more
+than LONGEST signs fits no regular expression.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import operator
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from .patterns import Mistake
+from .patterns import LONGEST, Mistake
 from .template import Template, read_template
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Comparison(NamedTuple):
         if not self.sign:
             return left.lower() not in _NOT
         if self.sign == "=~":
-            return re.search(str(self.right), left) is not None
+            return len(left) <= LONGEST and re.search(str(self.right), left) is not None
         right = fill(self.right).strip()
         if self.sign == "in":
             return left in [text.strip() for text in right.strip("()[]").split(",")]

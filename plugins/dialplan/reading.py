@@ -149,6 +149,9 @@ class Reader:
             return ""
         if name in _CAUSES:
             return f'write {{ hangup = "{name}" }}'
+        function, paren, _ = name.partition("(")
+        if paren and self._find(function.strip().lower()) is not None:  # "Dial(PJSIP/alice,30)"
+            return f"write {{ {function.strip().lower()} = … }}"
         return nearest(name, [*self._names(), "if"]) or _ELSEWHERE.get(name.lower(), "")
 
     def _branch(self, item: dict[str, Any], keys: Keys) -> Branch | Broken:

@@ -15,6 +15,7 @@ from pipeline.pending import Pending, finished
 from .condition import Comparison
 from .patterns import Mistake
 from .reading import Branch, Broken, fill
+from .template import Template, Variable
 from .variables import far_side, value_of
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from .contexts import Contexts
     from .reading import Steps, Timed
-    from .template import Template
 
 __all__ = ["Goto", "Jump", "Route", "Run", "StepFailed"]
 
@@ -67,7 +67,7 @@ class Route(NamedTuple):
 class Run:
     """A walk under way: what its variables are read from."""
 
-    __slots__ = ("_jumps", "_since", "captures", "channel", "context", "contexts", "extension", "steps")
+    __slots__ = ("_foreign", "_jumps", "_since", "captures", "channel", "context", "contexts", "extension", "steps")
 
     def __init__(self, route: Route, channel: Channel) -> None:
         self.channel: Channel = channel
@@ -76,6 +76,7 @@ class Run:
         self.extension: str = route.extension
         self.captures: tuple[str, ...] = route.captures
         self.steps: Steps = route.steps
+        self._foreign: set[str] = set()  # variables that were set from what the far side chose
         self._jumps = 0
         self._since = 0.0
 
@@ -124,6 +125,8 @@ class Run:
                 text_of = _careful(self, step.known.within) if step.known.within else self.text
                 argument, named = fill(step.argument, text_of), fill(step.options, self.text)
                 arguments, options = step.known.signature.converted(step.name, argument, named, bare=step.bare)
+            if step.name == "set" and isinstance(step.argument, dict):
+                self._note(step.argument)
             return await step.known.function(channel, *arguments, **options)
         except (Ended, Refused, Unacceptable, Unavailable, Unroutable, StepFailed, CancelledError):
             raise
@@ -159,6 +162,20 @@ class Run:
     def _where(self) -> str:
         return f"extension '{self.extension}' of context '{self.context}'"
 
+    def foreign(self, name: str) -> bool:
+        """Whether the far side chose the value of a variable, or part of it; one that was set from such a one is no better."""
+        return name in self._foreign or far_side(name)
+
+    def _note(self, argument: dict[str, Any], before: str = "") -> None:
+        """Note which of the variables that `set` sets the far side has a say in."""
+        for key, value in argument.items():
+            if isinstance(value, dict):
+                self._note(value, f"{before}{key}.")
+            elif type(value) is Template and any(type(part) is Variable and self.foreign(part.name) for part in value.parts):
+                self._foreign.add(before + key)
+            else:
+                self._foreign.discard(before + key)
+
     def value(self, name: str) -> str:
         """Return a variable's value."""
         return value_of(self, name)
@@ -169,4 +186,4 @@ class Run:
 
 
 def _careful(run: Run, within: str) -> Callable[[Template], str]:
-    return lambda template: template.fill(run.value, escape=far_side, within=within)
+    return lambda template: template.fill(run.value, escape=run.foreign, within=within)

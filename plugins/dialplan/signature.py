@@ -10,6 +10,7 @@ converted as its annotation says.
 from __future__ import annotations
 
 import inspect
+import math
 import typing
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -165,9 +166,12 @@ def _from_text(text: str, kind: Any) -> Any:
         if one in (int, float):
             reader: Callable[[str], Any] = one
             try:
-                return reader(text.strip())
+                number = reader(text.strip())
             except ValueError:
                 continue
+            if not math.isfinite(number):  # "nan", "inf": no time, no number of anything
+                continue
+            return number
     return Fault((), words(kind), text)
 
 

@@ -4,7 +4,8 @@
     ${name:2}           without its first two characters; ${name:-4}: its last four; ${name:1:3}: three from the second on
 
 Rule: a "$" that no "{" follows stands for itself. What the far side chose itself (what was dialled, its name and number, captures,
-digits) can be filled in with the signs escaped that mean something in an address, so that no one dials his way out of "sip:…@trunk".
+digits), and what was `set` from that, can be filled in with the signs escaped that mean something in an address, so that no one dials
+his way out of "sip:…@trunk".
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\Z")
 MEANING = {
     "address": re.compile(r"[\x00-\x20\"%/:;<>?@\x7f]"),  # what would end a user part, or begin something else (RFC 3261 25.1)
     "file": re.compile(r"[\x00/\\]"),
+    "extension": re.compile(r"[%@]"),
 }
-"""The signs that mean something: in an address, in a file's name."""
+"""The signs that mean something: in an address, in a file's name, in what `goto` goes to."""
 
 
 class Variable(NamedTuple):

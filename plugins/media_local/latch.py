@@ -2,6 +2,7 @@
 
 Rule: the address that the peer has described counts at once. Another one counts after a few packets in sequence of one SSRC, and then it
 alone: from whom else something comes is a stranger. Whoever moves (a NAT forgets) keeps its SSRC, and the old place has fallen silent.
+Described addresses go before all others, and the host of the signalling before the rest of the world.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ class Latch:
         self.symmetric = symmetric
         self.described: Address | None = None
         """Where the peer said that it is."""
+        self.near = ""
+        """The host that its signalling comes from; empty: not known."""
         self.source: Address | None = None
         """Where it is; None: nothing came yet."""
         self.strangers = 0
@@ -51,7 +54,10 @@ class Latch:
             self.source = source
             self._candidates.clear()
             return True
-        if not self.symmetric or (self.source is not None and (ssrc != known or silent < SILENT)):
+        moved = self.source is None or (ssrc == known and silent >= SILENT)
+        # Behind a NAT the first to come is believed. Was that one who only tried our ports, the host of the signalling follows.
+        better = source[0] == self.near and self.source not in (None, self.described) and self.source[0] != self.near
+        if not self.symmetric or not (moved or better):
             self.strangers += 1
             return False
         key = (source, ssrc)

@@ -87,7 +87,10 @@ def find(name: str | Path, folders: Sequence[Path], home: Path | None = None) ->
 
     With or without ".wav". Raises OSError.
     """
-    path = Path(name).expanduser()
+    try:
+        path = Path(name).expanduser()
+    except RuntimeError as error:  # "~nobody"
+        raise FileNotFoundError(2, str(error), str(name)) from None
     if path.is_absolute():
         places = [path]
     else:

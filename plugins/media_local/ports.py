@@ -7,6 +7,7 @@ passed over.
 from __future__ import annotations
 
 import errno
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from pipeline.core.media import Unavailable
@@ -28,12 +29,15 @@ class Ports:
         self._next = start
         self.used = 0
         """Pairs that are open now."""
+        self._open: Counter[str] = Counter()  # the same, by the address that they are bound on
 
     def __len__(self) -> int:
         return self._pairs
 
     def open(self, network: Network, host: str, on_rtp: OnDatagram, on_rtcp: OnDatagram) -> Pair:
         """Bind a pair on `host`; raises Unavailable when none is free, OSError when the address is not ours."""
+        if self._open[host] >= self._pairs:  # to try them all would take longer than a call may
+            raise Unavailable(f"all {self._pairs} pairs of ports for media are in use")
         for _ in range(self._pairs):
             port = self._first + 2 * (self._next % self._pairs)
             self._next += 1
@@ -51,17 +55,19 @@ class Ports:
                     continue
                 raise
             self.used += 1
-            return Pair(self, rtp, rtcp)
+            self._open[host] += 1
+            return Pair(self, host, rtp, rtcp)
         raise Unavailable(f"all {self._pairs} pairs of ports for media are in use")
 
 
 class Pair:
     """Two sockets."""
 
-    __slots__ = ("_ports", "rtcp", "rtp")
+    __slots__ = ("_host", "_ports", "rtcp", "rtp")
 
-    def __init__(self, ports: Ports, rtp: Endpoint, rtcp: Endpoint) -> None:
+    def __init__(self, ports: Ports, host: str, rtp: Endpoint, rtcp: Endpoint) -> None:
         self._ports = ports
+        self._host = host
         self.rtp = rtp
         self.rtcp: Endpoint | None = rtcp
 
@@ -76,3 +82,4 @@ class Pair:
         self.join()
         self.rtp.close()
         self._ports.used -= 1
+        self._ports._open[self._host] -= 1

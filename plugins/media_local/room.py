@@ -6,10 +6,12 @@ Rule: time, chance and the network come from the engine, so all of it runs on th
 from __future__ import annotations
 
 import random
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pipeline.core.media import Unavailable
 from pipeline.datagrams import literal
+from pipeline.sip.sdp import NOWHERE as NOBODY
 
 from .codecs import FRAME, named
 from .pacing import Wheel
@@ -114,6 +116,35 @@ class Room:
         own = channel.variables.get("media_address", "")
         return next((told for told in (own, self.advertise) if told and (":" in told) == (":" in bound)), bound)
 
+    def may_send(self, channel: Channel, host: str, port: int) -> bool:
+        """Tell whether media may be sent where a peer has described itself: not to many at once, not to us ourselves.
+
+        Not to this machine's loopback, unless its signalling comes from there, and not to a port where we listen for signalling: whatever
+        waits for datagrams there did not ask for them.
+        """
+        if not literal(host):
+            return True  # nothing is, before the peer has been heard
+        address = _address(host)
+        if address.is_multicast or (address.version == 4 and address.is_reserved):  # 240/4, with 255.255.255.255
+            return False
+        if address.is_unspecified:
+            return host in NOBODY  # any other writing of it would reach this machine
+        if address.is_loopback:
+            near = getattr(channel.leg, "peer_host", "")
+            if literal(near) and not _address(near).is_loopback:
+                return False
+        return not any(
+            local[1] == port and (local[0] == host or (_address(local[0]).is_unspecified and self._ours(host)))
+            for _, _, local in self.engine.listeners
+        )
+
+    def _ours(self, host: str) -> bool:
+        """Tell whether an address is this machine's: the route there begins and ends with it."""
+        try:
+            return self.network.local_for((host, 9)) == host
+        except OSError:
+            return False
+
     def host_for(self, channel: Channel, peer: str = "") -> str:
         """Return our address for the media of a channel whose peer described itself as being at `peer`; raises Unavailable.
 
@@ -135,6 +166,11 @@ class Room:
             if not toward:
                 return "127.0.0.1"  # a machine without a network talks to itself
             raise Unavailable(f"there is no way to {toward}: {error}") from error
+
+
+def _address(host: str) -> IPv4Address | IPv6Address:
+    address = ip_address(host.partition("%")[0])
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def _seconds(channel: Channel, name: str, otherwise: float) -> float:

@@ -30,6 +30,12 @@ EVENTS = "telephone-event"
 NOISE = "CN"
 """What a payload type may stand for besides a codec: digits, or comfort noise, which is heard and passed over (RFC 3389)."""
 
+LARGEST = 12000
+"""Bytes of a packet that is taken: 60 ms of L16 at 44.1 kHz in stereo have 10,596, and a jitter buffer keeps fifty."""
+FLOOD = 1000
+"""Packets of the peer that are taken in a second: twenty times the usual fifty, five times those of stereo L16. Whoever sends more, or two
+echoes that were told to send to each other, cost no more than this."""
+
 OnSound = "Callable[[Codec, bytes, int, int, int], object]"
 
 
@@ -64,6 +70,7 @@ class Stream:
     """An RTP stream."""
 
     __slots__ = (
+        "_came",
         "_due",
         "_events",
         "_seat",
@@ -71,6 +78,7 @@ class Stream:
         "agreed",
         "alive",
         "bad",
+        "flood",
         "heard",
         "latch",
         "on_dead",
@@ -110,6 +118,9 @@ class Stream:
         """When something last came, or was last expected to begin."""
         self.bad = self.unknown = 0
         """Datagrams that were no RTP; packets of a type that was not agreed."""
+        self.flood = 0
+        """Packets of the peer that were too many."""
+        self._came = 0  # since the last look
         self._events: Hearing | None = None
         self._due = 0.0
         self._sent = 0
@@ -142,7 +153,7 @@ class Stream:
     # -- what comes ----------------------------------------------------------------------------------------------------
 
     def _rtp(self, data: bytes, source: Address, _local: Address) -> None:
-        if len(data) < SIZE:
+        if not SIZE <= len(data) <= LARGEST:
             self.bad += 1
             return
         first, second, sequence, timestamp, ssrc = HEADER.unpack_from(data)
@@ -167,6 +178,10 @@ class Stream:
         now = self.room.now()
         received = self.received
         if source != self.latch.source and not self._admit(source, ssrc, sequence, now):
+            return
+        self._came += 1
+        if self._came > FLOOD:
+            self.flood += 1
             return
         if received is None or received.ssrc != ssrc:
             received = self._begin(ssrc, sequence)
@@ -222,6 +237,7 @@ class Stream:
     def _look(self) -> None:
         """End a digit whose end was lost, report, and see whether the peer still lives."""
         now = self.room.now()
+        self._came = 0
         if self._events is not None and self._events.lasts and now - self.alive > 0.5 and self.on_digit is not None:
             for digit, milliseconds in self._events.end():
                 self.on_digit(digit, milliseconds)
@@ -273,7 +289,7 @@ class Stream:
             shown["peer_jitter_ms"] = round(heard.jitter * 1000 / sender.rate, 1)
         if heard.round_trip is not None:
             shown["round_trip_ms"] = round(heard.round_trip * 1000, 1)
-        for name, count in (("strangers", self.latch.strangers), ("bad", self.bad), ("unknown", self.unknown)):
+        for name, count in (("strangers", self.latch.strangers), ("flood", self.flood), ("bad", self.bad), ("unknown", self.unknown)):
             if count:
                 shown[name] = count
         return shown

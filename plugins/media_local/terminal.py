@@ -184,9 +184,13 @@ class Terminal:
 
     def _parse(self, description: bytes) -> sdp.Description:
         try:
-            return sdp.parse(description)
+            remote = sdp.parse(description)
         except Malformed as error:
             raise Unacceptable(str(error)) from error
+        for media in remote.media:
+            if media.kind == "audio" and media.port and not self.room.may_send(self.channel, media.address, media.port):
+                raise Unacceptable(f"nothing is sent to {media.address}:{media.port}")
+        return remote
 
     def _open(self, peer: str) -> Stream:
         """Have ports of the family that the peer speaks."""
@@ -197,8 +201,10 @@ class Terminal:
         if stream is not None:
             if not peer or (":" in peer) == (":" in stream.pair.rtp.local[0]):
                 return stream
+            self.stream = None  # it is closed once, also when there is no other
             stream.close()
         stream = Stream(self.room, self.room.host_for(self.channel, peer), timeouts=self.room.timeouts_of(self.channel))
+        stream.latch.near = getattr(self.channel.leg, "peer_host", "")
         stream.on_dead = self._dead
         stream.on_digit = self.channel.told_digit
         self.stream = stream
@@ -279,4 +285,6 @@ def agreement(spoken: negotiation.Agreed) -> Agreed | None:
     mux = spoken.local.attribute("rtcp-mux") is not None and spoken.remote.attribute("rtcp-mux") is not None
     remote = spoken.address
     reports = remote if mux else spoken.rtcp
+    if reports[0] != remote[0]:  # RFC 3605 allows it; nobody is sent reports because somebody else has named him
+        reports = (remote[0], remote[1] + 1)
     return Agreed(codec, types, back, event, remote, reports, mux, spoken.sends, spoken.receives, spoken.held, ptime)

@@ -14,6 +14,8 @@ LOUD = 0.3
 """Of full scale, for all frequencies of a tone together: about -13 dBm0 for a single one, as exchanges send them."""
 LONGEST = 600_000
 """Milliseconds of a cadence in all."""
+WORDS = 1000
+"""Signs of its text: each frequency takes a millisecond or two to make, and a dialplan may play what a caller has dialled."""
 ROWS, COLUMNS = (697, 770, 852, 941), (1209, 1336, 1477, 1633)
 KEYS = ("123A", "456B", "789C", "*0#D")
 PAIRS = {key: (ROWS[row], COLUMNS[column]) for row, keys in enumerate(KEYS) for column, key in enumerate(keys)}
@@ -50,7 +52,10 @@ def digit(key: str, milliseconds: int, rate: int) -> bytes:
 
 def parse(text: str) -> tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]:
     """Return the parts of "tone:…": frequencies and cadence (empty: without end); raises ValueError."""
+    if len(text) > WORDS:
+        raise ValueError(f"a tone of {len(text)} signs: at most {WORDS}")
     parts = []
+    length = 0
     for part in text.removeprefix(PREFIX).split(","):
         frequencies, star, cadence = part.partition("*")
         try:
@@ -58,7 +63,8 @@ def parse(text: str) -> tuple[tuple[tuple[int, ...], tuple[int, ...]], ...]:
             times = tuple(int(number) for number in cadence.split("/")) if star else ()
         except ValueError:
             raise ValueError(f'"{text}" is no tone: write it as "tone:425" or "tone:440+480*2000/4000"') from None
-        if any(not 0 <= frequency <= 20000 for frequency in heard) or any(time < 0 for time in times) or sum(times) > LONGEST:
+        length += sum(times)  # of all parts: they are made in one piece
+        if any(not 0 <= frequency <= 20000 for frequency in heard) or any(time < 0 for time in times) or length > LONGEST:
             raise ValueError(f'"{text}" is no tone: 0 to 20000 Hz, and in all at most {LONGEST} ms')
         parts.append((tuple(frequency for frequency in heard if frequency), times))
     return tuple(parts)

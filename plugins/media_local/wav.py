@@ -26,6 +26,8 @@ LONGEST = 3600
 """Seconds of a file that are read: an hour of 8 kHz sound is 58 MB of samples."""
 KEPT = 64 << 20
 """Bytes of samples that are kept for the next who asks."""
+LONG = 1 << 16
+"""Bytes of a format: 18 to 40 in truth, and a header may say four gigabytes."""
 RATES = range(1000, 384001)
 BIG = sys.byteorder == "big"
 """WAV is little-endian whatever the machine."""
@@ -73,7 +75,7 @@ def _open(file: IO[bytes], path: Path) -> tuple[Shape, int]:
     while len(chunk := file.read(8)) == 8:
         name, size = chunk[:4], int.from_bytes(chunk[4:], "little")
         if name == b"fmt ":
-            body = file.read(size + size % 2)
+            body = file.read(min(size + size % 2, LONG))
             if len(body) < FORMAT.size:
                 break
             kind, channels, rate, _, _, bits = FORMAT.unpack_from(body)

@@ -25,6 +25,10 @@ REFUSALS = (b"sdp", b"codec", b"media type", b"protocol")
 """What an error's reason speaks of when the description is at fault and not rtpengine."""
 
 
+LONGEST = 65507
+"""Bytes of a UDP datagram over IPv4."""
+
+
 class Instance:
     """One rtpengine."""
 
@@ -130,7 +134,10 @@ class Ng:
         if self._closed:
             return Pending.failed(Unavailable("the server stops"))
         cookie: str = self._engine.token(8)
-        asked = self._open[cookie] = Command(cookie, instance, f"{cookie} ".encode() + encode(command))
+        data = f"{cookie} ".encode() + encode(command)
+        if len(data) > LONGEST:  # refused here: it says nothing about rtpengine, which would be taken for down
+            return Pending.failed(Unacceptable(f"a description of {len(command.get('sdp', b''))} bytes is too long for rtpengine"))
+        asked = self._open[cookie] = Command(cookie, instance, data)
         self._send(asked)
         return asked.pending
 

@@ -392,3 +392,11 @@ def test_without_it_the_call_is_refused_with_503(phones):
     call = alice.call("bob").until("ended")
     assert call.status == 503
     assert bob.calls == []
+
+
+def test_a_description_that_fits_no_datagram_is_refused_and_takes_no_instance_down(house):
+    house = house()
+    _, _, callee = house.relay(offered=OFFER + b"a=x:" + bytes(65400 - len(OFFER)) + b"\r\n")
+    with pytest.raises(Unacceptable, match="is too long for rtpengine"):
+        house.given(callee.offer(), 5)
+    assert house.plugin.stats()["instances_down"] == 0 and house.asked == []

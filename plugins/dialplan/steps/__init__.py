@@ -21,8 +21,15 @@ if TYPE_CHECKING:
 
 __all__ = ["CAREFUL", "steps_of"]
 
-CAREFUL = {"dial": "address", "redirect": "address", "playback": "file", "record": "file", "mailbox": "file"}
-"""Steps whose texts are addresses or file names: what the far side chose is made safe before it is filled in."""
+CAREFUL = {
+    "dial": "address",
+    "redirect": "address",
+    "playback": "file",
+    "record": "file",
+    "mailbox": "file",
+    "goto": "extension",
+}
+"""Steps whose texts are addresses, file names or extensions: what the far side chose is made safe before it is filled in."""
 
 
 def steps_of(dialplan: Dialplan) -> dict[str, Script]:

@@ -38,7 +38,8 @@ class Going:
     async def goto(self, channel: Channel, argument: str) -> Goto:
         """Go on at "600" of the same context, or at "600@features" of another one."""
         extension, _, context = argument.partition("@")
-        return Goto(extension, context)
+        # What the far side chose has its own "@" as "%40" (CAREFUL): whoever dials "100@secret" does not choose the context.
+        return Goto(extension.replace("%40", "@").replace("%25", "%"), context)
 
     async def set(self, channel: Channel, argument: dict[str, Any]) -> None:
         """Set variables: { set = { x = "1", caller.name = "Shop: ${caller.name}" } }; call.NAME is for all channels of the call."""

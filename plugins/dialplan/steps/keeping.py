@@ -107,7 +107,9 @@ class Keeping:
             "endpoint": channel.endpoint,
             "call": channel.call.id,
         }
-        kept.with_suffix(".json").write_text(json.dumps(about, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        # A name may hold bytes that are no UTF-8: a message is not lost for that. JSON reads "\\udcff" as it is written.
+        text = json.dumps(about, ensure_ascii=False, indent=1) + "\n"
+        kept.with_suffix(".json").write_text(text, encoding="utf-8", errors="backslashreplace")
         taken.replace(kept)
         channel.variables["message"] = str(kept)
         channel.core.tell("mailbox.message", mailbox=mailbox, path=str(kept), caller=channel.caller, seconds=length, channel=channel)
