@@ -28,6 +28,8 @@ class Target:
     """As in a Via: UDP, TCP, TLS, WS, WSS."""
     name: str = ""
     """The host name that `host` was resolved from (TLS verifies it)."""
+    only: bool = False
+    """Whether it is this transport or none: a datagram's way back through an address translator leads to no TCP port (RFC 3261 18.1.1)."""
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -42,6 +44,12 @@ class Flow:
     transport: str
     """As in a Via: UDP, TCP, ..."""
     reliable: bool
+    by_length: bool = False
+    """Whether its messages are told apart by Content-Length alone, which they then must have (RFC 3261 18.3)."""
+    secure: bool = False
+    """Whether the way is encrypted: no other carries a request to a sips URI (RFC 3261 26.2.2)."""
+    names: tuple[str, ...] = ()
+    """What the certificate says that the peer has proved (domains, "sip:user@domain"), in lower case; () when he showed none."""
     local: Address
     peer: Address
 

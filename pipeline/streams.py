@@ -27,6 +27,8 @@ LINGER = 2.0
 """Seconds that a closed connection waits for what is unsent and for the peer's FIN."""
 USER_TIMEOUT = 32_000
 """Milliseconds without any acknowledgement: 64*T1, when every transaction on it has timed out (RFC 3261 17.1.2.2)."""
+IDLE, INTERVAL, PROBES = 120, 10, 3
+"""Seconds of silence until the kernel asks whether the peer is still there (RFC 5626 4.4.1: 120 s or less), and how it repeats that."""
 EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
@@ -71,6 +73,9 @@ class Connection:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         if sys.platform == "linux":
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, IDLE)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, INTERVAL)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, PROBES)
 
     @property
     def on_data(self) -> Callable[[bytes], object] | None:

@@ -1,5 +1,8 @@
 """What tests of several rooms share: plugins written as a user would write them, into a file."""
 
+import datetime as dt
+import ipaddress
+import ssl
 import textwrap
 
 import pytest
@@ -32,3 +35,96 @@ def plugin_of():
         return next(listing.plugin for listing in server.engine.generation.listings() if listing.name == name)
 
     return plugin_of
+
+
+class Authority:
+    """A certificate authority of the tests' own, and the files it has made."""
+
+    def __init__(self, folder, name="Test CA"):
+        from cryptography import x509
+        from cryptography.hazmat.primitives.asymmetric import ec
+        from cryptography.x509.oid import NameOID
+
+        self.folder = folder
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        builder = self._builder(self._name, self._key).add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        usage = dict.fromkeys(("content_commitment", "key_encipherment", "data_encipherment", "key_agreement"), False)
+        usage |= {"digital_signature": True, "key_cert_sign": True, "crl_sign": True, "encipher_only": False, "decipher_only": False}
+        builder = builder.add_extension(x509.KeyUsage(**usage), critical=True)
+        builder = builder.add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
+        self.file = self._pem(f"{name.replace(' ', '-')}.pem", self._sign(builder))
+
+    def _builder(self, subject, key, days=30, before=1):
+        from cryptography import x509
+
+        now = dt.datetime.now(dt.UTC).replace(microsecond=0)
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - dt.timedelta(days=before))
+            .not_valid_after(now + dt.timedelta(days=days))
+        )
+
+    def _sign(self, builder):
+        from cryptography.hazmat.primitives import hashes
+
+        return builder.sign(self._key, hashes.SHA256())
+
+    def _pem(self, name, certificate):
+        from cryptography.hazmat.primitives.serialization import Encoding
+
+        path = self.folder / name
+        path.write_bytes(certificate.public_bytes(Encoding.PEM))
+        return path
+
+    def issue(self, name, *alternatives, days=30, before=1, file="", password=None):
+        """Make a certificate with that common name: "dns:x", "ip:x", "uri:x" alternatives. Return the paths of certificate and key."""
+        from cryptography import x509
+        from cryptography.hazmat.primitives import serialization as form
+        from cryptography.hazmat.primitives.asymmetric import ec
+        from cryptography.x509.oid import NameOID
+
+        kinds = {
+            "dns": x509.DNSName,
+            "uri": x509.UniformResourceIdentifier,
+            "ip": lambda text: x509.IPAddress(ipaddress.ip_address(text)),
+        }
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        builder = self._builder(subject, key, days, before)
+        if alternatives:
+            names = [kinds[kind](value) for kind, _, value in (each.partition(":") for each in alternatives)]
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        builder = builder.add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
+        cert = self._pem(f"{file or name}.crt", self._sign(builder))
+        locked = form.BestAvailableEncryption(password) if password else form.NoEncryption()
+        path = self.folder / f"{file or name}.key"
+        path.write_bytes(key.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, locked))
+        return cert, path
+
+    def client(self, cert=None, *, version=None):
+        """Make the context of a client that trusts this authority and shows a certificate (a pair of paths)."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname = False
+        context.load_verify_locations(self.file)
+        if cert is not None:
+            context.load_cert_chain(*cert)
+        if version is not None:
+            context.minimum_version = context.maximum_version = version
+        return context
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory):
+    """A certificate authority; `authority.issue("sip.example.com", "dns:sip.example.com")` makes a certificate and its key."""
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture(scope="session")
+def stranger(tmp_path_factory):
+    """A certificate authority that nobody trusts."""
+    return Authority(tmp_path_factory.mktemp("stranger"), "Stranger")

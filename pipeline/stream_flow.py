@@ -1,0 +1,176 @@
+"""Connections as flows: who holds one keeps it open, who holds it hears of its end. What tcp, tls and websocket share.
+
+`FramedFlow` cuts the bytes of TCP and TLS into messages. Rule: it knows a Stream (network.py) and not what is below it. RFC 3261 18.3,
+RFC 5626 3.5.1 (keepalives).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pipeline.flow import Flow
+from pipeline.sip.framing import PING, PONG, Framer
+from pipeline.sip.grammar import Malformed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipeline.engine import Pipeline
+    from pipeline.flow import Address
+    from pipeline.network import Stream
+    from pipeline.sources import Source
+    from pipeline.stream_transport import Connections
+
+SHOWN = 4096
+"""Octets of a stream that cannot be followed which the trace shows: the start line and fields of any honest message."""
+
+
+class StreamFlow(Flow):
+    """The way to the peer at the other end of one connection. What comes by it is for subclasses: `came(data)`."""
+
+    __slots__ = (
+        "_engine",
+        "_holds",
+        "_id",
+        "_tell",
+        "among",
+        "heard",
+        "local",
+        "names",
+        "opened",
+        "peer",
+        "source",
+        "stream",
+        "stuck_since",
+        "valid",
+    )
+
+    reliable = True
+
+    def __init__(self, connections: Connections, engine: Pipeline, stream: Stream, source: Source | None) -> None:
+        self.among = connections
+        self.stream = stream
+        self.source = source
+        """Whose count it is in; None: we have opened it ourselves."""
+        self._engine = engine
+        self._id = "flow:" + engine.identifiers.instance + engine.token(5)
+        self._holds = 0
+        self._tell: list[Callable[[Flow, str], None]] = []
+        self.local: Address = stream.local
+        self.peer: Address = stream.peer
+        self.names = getattr(stream, "names", ())  # an encrypted stream knows who the peer is
+        self.valid = False
+        self.heard = self.opened = engine.clock.now()
+        self.stuck_since = 0.0
+        stream.on_closed = self._closed
+        stream.on_data = self.came
+
+    def came(self, data: bytes) -> None:
+        """Take what the peer has sent."""
+        raise NotImplementedError
+
+    @property
+    def id(self) -> str:
+        """Unique among all flows of this installation."""
+        return self._id
+
+    @property
+    def listener(self) -> str:
+        """The name of the plugin instance."""
+        return self.among.owner.name
+
+    @property
+    def advertised(self) -> Address:
+        """Our address in Via and Contact: that of the listener, for others cannot connect to an outgoing connection's port."""
+        return self.among.owner.advertised or self.among.owner.listening_at(self.local)
+
+    @property
+    def closed(self) -> bool:
+        """Tell whether nothing can be sent any more."""
+        return bool(self.stream.closed)
+
+    @property
+    def held(self) -> bool:
+        """Tell whether a binding, dialog or transaction needs the connection."""
+        return self._holds > 0
+
+    def send(self, data: bytes) -> None:
+        """Send one message; raises ConnectionError when the connection is closed."""
+        self.stream.write(data)
+
+    def close(self, reason: str) -> None:
+        """Close the connection."""
+        self.stream.close(reason)
+
+    def on_closed(self, tell: Callable[[Flow, str], None]) -> None:
+        """Have `tell(flow, reason)` called once when the connection closes."""
+        self._tell.append(tell)
+
+    def proved(self) -> None:
+        """Note that a valid request came by this connection."""
+        if not self.valid:
+            self.valid = True
+            if self.source is not None:
+                self.source.prove()
+
+    def hold(self) -> None:
+        """Keep the connection open."""
+        self._holds += 1
+
+    def release(self) -> None:
+        """Give one hold back; the idle time begins anew."""
+        self._holds -= 1
+        self.heard = self._engine.clock.now()
+
+    def _closed(self, reason: str) -> None:
+        if self.source is not None:
+            self.source.leave(proved=self.valid)
+        self.among.owner.gone(self)
+        for tell in self._tell:
+            tell(self, reason)
+        self._tell.clear()
+        self._engine.tell("flow.closed", flow=self._id, peer=self.peer, reason=reason)
+
+
+class FramedFlow(StreamFlow):
+    """A connection whose messages are told apart by their Content-Length."""
+
+    __slots__ = ("_framer",)
+
+    by_length = True
+
+    def __init__(self, connections: Connections, engine: Pipeline, stream: Stream, source: Source | None) -> None:
+        self._framer = Framer(connections.owner.limits)
+        super().__init__(connections, engine, stream, source)
+
+    def came(self, data: bytes) -> None:
+        """Cut messages and hand them on; answer keepalives."""
+        self.heard = now = self._engine.clock.now()
+        framer = self._framer
+        found = False
+        try:
+            pieces = framer.feed(data)
+            found = bool(pieces)
+            while pieces:
+                for piece in pieces:
+                    if piece is PING:
+                        self.stream.write(PONG.value)
+                    elif piece is not PONG and isinstance(piece, bytes):
+                        self._engine.receive(piece, self)
+                    if self.stream.closed:
+                        return
+                pieces = framer.feed(b"") if framer.broken is not None else []
+        except Malformed as error:
+            self._broken(error)
+            return
+        except ConnectionError:
+            return
+        if not framer.pending:
+            self.stuck_since = 0.0
+        elif found or not self.stuck_since:  # what is unfinished now began with this piece at the earliest
+            self.stuck_since = now
+
+    def _broken(self, error: Malformed) -> None:
+        """The stream cannot be followed: say why (the head that we have can often be answered), then close."""
+        self._engine.unframed(error, self, self._framer.rest(SHOWN))
+        self.stream.close(f"the stream cannot be followed: {error.reason}")

@@ -1,0 +1,228 @@
+"""A transport of encrypted connections: its options, its handshakes, and what `check` says of its files. What tls and websocket share.
+
+Rule: a connection becomes a flow when its handshake has succeeded; until then it counts against its source and has `handshake_seconds`.
+Where we connect, the certificate must be for the domain that was asked for (RFC 5922 7.3), or the connection is closed.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from pipeline.clock import Fifo
+from pipeline.heap import give_back
+from pipeline.hookspecs import hookimpl
+from pipeline.option import option, plugin
+from pipeline.stream_transport import StreamTransport
+from pipeline.tls.contexts import CLIENTS, KEYS, VERSIONS, Contexts, FileFault, Pair, ciphers, load, server, trusting
+from pipeline.tls.names import covers
+from pipeline.tls.stream import SecureStream
+
+if TYPE_CHECKING:
+    import ssl
+    from pathlib import Path
+
+    from pipeline.config.checked import Checked
+    from pipeline.engine import Pipeline
+    from pipeline.flow import Target
+    from pipeline.network import Stream
+    from pipeline.sources import Source
+    from pipeline.stream_flow import StreamFlow
+
+DAY = 86400
+SOON = 14 * DAY
+MANY, QUIET = 500, 15.0
+"""Connections, of 50 kB each, whose memory is worth giving back; and seconds until that is done, when a flood may be over."""
+
+
+def pairs(_instance: Any, attribute: attrs.Attribute[Any], value: list[dict[str, Any]]) -> None:
+    """Validate `certificates`: tables with the keys that a Pair has."""
+    for table in value:
+        for key in table:
+            if key not in KEYS:
+                raise ValueError(f"{attribute.name}: a certificate has no key {key!r}: its keys are {', '.join(KEYS)}")
+        if not isinstance(table.get("cert"), str) or not table["cert"]:
+            raise ValueError(f'{attribute.name}: each needs cert, as {{cert = "fullchain.pem", key = "privkey.pem"}}')
+        if not isinstance(table.get("key", ""), str):
+            raise ValueError(f"{attribute.name}: key is the path of a file")  # noqa: TRY004  # what validators raise
+        names = table.get("names", [])
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ValueError(f'{attribute.name}: names is a list, as ["sip.example.com"]')
+
+
+def suites(_instance: Any, _attribute: attrs.Attribute[Any], value: str) -> None:
+    """Validate `ciphers`."""
+    import ssl  # noqa: PLC0415
+
+    ciphers(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), value)
+
+
+CERTIFICATES_HELP = (
+    'certificates, each {cert = "fullchain.pem", key = "privkey.pem", names = ["sip.example.com"]}: PEM files, paths from this folder; who'
+    " asks for a name (SNI) gets the one for it, all others the first; without `names` those that the certificate itself says; without"
+    " `key` the key stands in the certificate's file"
+)
+
+
+@plugin
+class SecureTransport(StreamTransport):
+    """What every transport over TLS can be told."""
+
+    certificates: list[dict[str, Any]] = option(factory=list, validator=pairs, help=CERTIFICATES_HELP)
+    min_version: str = option("1.2", validator=attrs.validators.in_(tuple(VERSIONS)), help="lowest version of TLS spoken (RFC 8996)")
+    ciphers: str = option(
+        "",
+        validator=suites,
+        help='cipher suites of TLS 1.2 in OpenSSL\'s words, as "ECDHE+AESGCM:ECDHE+CHACHA20"; "" = those that Python holds for secure',
+    )
+    client_certificates: str = option(
+        "off",
+        validator=attrs.validators.in_(tuple(CLIENTS)),
+        help='whether clients show a certificate: "off", "ask" (a wrong one is refused, none is not), "require"; what it proves is known to'
+        " `identify`",
+    )
+    client_ca: str = option("", help="PEM file of the authorities that sign clients' certificates; needed where these are asked for")
+    handshake_seconds: float = option(
+        8.0, unit="s", validator=attrs.validators.gt(0), help="a handshake must be done within this time (as connecting must)"
+    )
+
+    _contexts: Any = attrs.field(init=False, default=None)
+    _handshakes: Any = attrs.field(init=False, default=None)
+
+    # -- files -------------------------------------------------------------------------------------------------------
+
+    def pairs(self, folder: Path) -> list[Pair]:
+        """Return the certificates with their files."""
+        return [Pair.of(table, folder) for table in self.certificates]
+
+    def _server(self, folder: Path) -> ssl.SSLContext:
+        return server(self.min_version, self.ciphers, self.client_certificates, folder / self.client_ca if self.client_ca else None)
+
+    @hookimpl
+    def check(self, file: Checked) -> None:
+        """Read every file that is named."""
+        keys = ("plugin", file.name)
+        for at, pair in enumerate(self.pairs(file.folder)):
+            try:
+                facts = load(pair, server("1.2", "", "off", None))
+            except FileFault as fault:
+                where = fault.key if fault.key in self.certificates[at] else "cert"
+                file.error((*keys, "certificates", at, where), fault.text, fault.hint)
+                continue
+            now = time.time()
+            if facts.ends < now:
+                file.warning((*keys, "certificates", at, "cert"), f"{pair.cert}: it expired {_day(facts.ends)}")
+            elif facts.ends < now + SOON:
+                file.warning((*keys, "certificates", at, "cert"), f"{pair.cert}: it expires {_day(facts.ends)}")
+            elif facts.begins > now:
+                file.warning((*keys, "certificates", at, "cert"), f"{pair.cert}: it is not valid before {_day(facts.begins)}")
+            self._known(file, (*keys, "certificates", at, "names"), pair, facts.names)
+        if self.client_certificates != "off" and not self.client_ca:
+            text = f"client_certificates = \"{self.client_certificates}\" needs 'client_ca'"
+            file.error((*keys, "client_certificates"), text, 'write client_ca = "ca.pem": the authorities that sign them')
+        self._check_ca(file, "client_ca", self.client_ca)
+
+    @staticmethod
+    def _known(file: Checked, keys: tuple[str | int, ...], pair: Pair, names: tuple[str, ...]) -> None:
+        for position, name in enumerate(pair.names):
+            if name not in names and "*." + name.partition(".")[2] not in names:
+                file.warning((*keys, position), f"{pair.cert} is not for {name}: who asks for that name will refuse it")
+
+    @staticmethod
+    def _check_ca(file: Checked, key: str, value: str) -> None:
+        if not value:
+            return
+        import ssl  # noqa: PLC0415
+
+        try:
+            trusting(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), key, file.folder / value)
+        except FileFault as fault:
+            file.error(("plugin", file.name, key), fault.text, fault.hint)
+
+    # -- handshakes --------------------------------------------------------------------------------------------------
+
+    @hookimpl
+    def start(self, engine: Pipeline) -> None:
+        """Read the certificates; take over the connections that are open."""
+        folder = engine.plan.document.folder
+        try:
+            self._contexts = Contexts(self.pairs(folder), lambda: self._server(folder))
+            self._prepare(folder)
+        except FileFault as fault:
+            raise ValueError(str(fault)) from None
+        if self._handshakes is not None:
+            self._handshakes.clear()
+        self._handshakes = Fifo(engine.clock, self.handshake_seconds, self._late, grain=0.25)
+        super().start(engine)
+
+    def _prepare(self, folder: Path) -> None:
+        """Make what else is needed of the files."""
+
+    def _accepted(self, stream: Stream, source: Source) -> None:
+        context = self._contexts.first
+        if context is None:
+            super()._accepted(stream, source)
+            return
+
+        def secured(secure: SecureStream) -> None:
+            owner: Any = self._open.owner
+            owner._admitted(secure, source)
+
+        secure = SecureStream(stream, context, secured)
+        secure.on_closed = lambda reason: self._unshaken(secure, source, reason)
+        self._handshakes.add(secure)
+
+    def _unshaken(self, secure: SecureStream, source: Source | None, reason: str) -> None:
+        """Note a connection whose handshake did not succeed."""
+        if source is not None:
+            source.leave(proved=False)
+        self._ended()
+        self._open.failed += 1
+        self._engine.tell("flow.refused", transport=self.via, peer=secure.peer, reason=reason)
+
+    def gone(self, flow: StreamFlow) -> None:
+        """Forget a closed connection."""
+        super().gone(flow)
+        self._ended()
+
+    def _ended(self) -> None:
+        """Give memory back some time after many connections have closed."""
+        self._open.ended += 1
+        if self._open.ended == MANY:
+            self._engine.clock.call_later(QUIET, self._give_back)
+
+    def _give_back(self) -> None:
+        self._open.ended = 0
+        give_back()
+
+    def _late(self, secure: SecureStream) -> None:
+        if not secure.secured and not secure.closed:
+            secure.reset(f"handshake_seconds: no TLS handshake within {self.handshake_seconds:g} s")
+
+    def _secure_to(self, stream: Stream, context: ssl.SSLContext, target: Target, *, verify: bool, opened: Any) -> None:
+        """Shake hands with a server that we have connected to, and see that it is the one that was meant."""
+
+        def secured(secure: SecureStream) -> None:
+            if verify and not covers(secure.certificate, target.name, target.host):
+                secure.close(f"the certificate of {target} is not for {target.name or target.host} (RFC 5922 7.3)")
+                return
+            owner: Any = self._open.owner
+            opened(owner._flow(secure, None), None)
+
+        def failed(reason: str) -> None:
+            self._unshaken(secure, None, reason)
+            opened(None, ConnectionError(f"{target}: {reason}"))
+
+        secure = SecureStream(stream, context, secured, server=False, name=target.name or None)
+        secure.on_closed = failed
+        self._handshakes.add(secure)
+
+    def stats(self) -> dict[str, int]:
+        """Return the counters that `sipline show stats` shows."""
+        return {**super().stats(), "handshakes_failed": self._open.failed}
+
+
+def _day(when: float) -> str:
+    return time.strftime("on %d %B %Y", time.gmtime(when))

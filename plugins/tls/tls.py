@@ -1,0 +1,83 @@
+"""SIP over TLS. Handshakes and certificate files stand in pipeline/tls, what it shares with tcp in pipeline/stream_transport.py.
+
+Rule: an open connection is used again for a domain only when its certificate has proved that domain (RFC 5923 5, RFC 5922 7.5); one that a
+peer has opened to us, for its address only.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import attrs
+
+from pipeline import hookimpl, option, plugin
+from pipeline.bind import binds
+from pipeline.tls.contexts import client, load
+from pipeline.tls.names import domain_key
+from pipeline.tls.transport import CERTIFICATES_HELP, SecureTransport, pairs
+
+from .flow import TlsFlow
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pipeline import Target
+    from pipeline.config.checked import Checked
+    from pipeline.network import Stream
+    from pipeline.sources import Source
+    from pipeline.stream_flow import StreamFlow
+
+
+def some(instance: Any, attribute: attrs.Attribute[Any], value: list[dict[str, Any]]) -> None:
+    """Validate `certificates`: at least one."""
+    if not value:
+        raise ValueError(f'{attribute.name} is empty: write certificates = [{{cert = "fullchain.pem", key = "privkey.pem"}}]')
+    pairs(instance, attribute, value)
+
+
+@plugin
+class Tls(SecureTransport):
+    """SIP over TLS."""
+
+    default_port: ClassVar[int] = 5061
+
+    bind: list[str] = option(
+        factory=lambda: ["0.0.0.0:5061"],
+        validator=binds,
+        help='addresses to listen on, as "0.0.0.0:5061" or "[::]:5061"; IPv6 listeners take no IPv4',
+    )
+    certificates: list[dict[str, Any]] = option(validator=some, help=CERTIFICATES_HELP)
+    ca: str = option("", help='PEM file of the authorities that sign the certificates of servers we connect to; "" = those of the system')
+    verify_server: bool = option(
+        True,
+        help="whether a server that we connect to must prove by its certificate that it serves the domain that is called (RFC 5922);"
+        " without that anybody on the way can be that server",
+    )
+
+    _client: Any = attrs.field(init=False, default=None)
+
+    @property
+    def via(self) -> str:
+        """The transport as in a Via."""
+        return "TLS"
+
+    @hookimpl
+    def check(self, file: Checked) -> None:
+        """Read every file that is named."""
+        super().check(file)
+        self._check_ca(file, "ca", self.ca)
+        if not self.verify_server:
+            file.warning(("plugin", file.name, "verify_server"), "servers are not verified: anybody on the way can be them")
+
+    def _prepare(self, folder: Path) -> None:
+        self._client = client(self.min_version, self.ciphers, folder / self.ca if self.ca else None, verify=self.verify_server)
+        load(self.pairs(folder)[0], self._client)  # for servers that ask who we are (RFC 5922 7.4)
+
+    def _make(self, stream: Stream, source: Source | None) -> StreamFlow:
+        return TlsFlow(self._open, self._engine, stream, source)
+
+    def _is_for(self, flow: StreamFlow, target: Target) -> bool:
+        return not target.name or not self.verify_server or domain_key(target.name) in flow.names
+
+    def _connected(self, stream: Stream, target: Target, opened: Any) -> None:
+        self._secure_to(stream, self._client, target, verify=self.verify_server, opened=opened)

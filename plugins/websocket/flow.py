@@ -1,0 +1,150 @@
+"""One WebSocket as a flow: a message a frame, text or binary, in pieces or whole. RFC 7118 4 and 5, RFC 6455 5.4.
+
+Rule: text goes out as text as long as it is UTF-8 (RFC 7118 4.2), anything else as binary. Pings and pongs keep the connection from being
+taken for dead, and do not keep it open when nobody needs it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.protocol import State
+
+from pipeline.stream_flow import StreamFlow
+
+if TYPE_CHECKING:
+    from websockets.server import ServerProtocol
+
+    from pipeline.engine import Pipeline
+    from pipeline.network import Stream
+    from pipeline.sources import Source
+    from pipeline.stream_transport import Connections
+
+PING, PONG = b"\r\n\r\n", b"\r\n"
+REASON = 100
+"""Bytes of a close frame's reason; RFC 6455 5.5 lets a control frame have 125."""
+
+
+class WsFlow(StreamFlow):
+    """The way to the client at the other end of one WebSocket."""
+
+    __slots__ = ("_message", "_protocol", "_text", "awaited")
+
+    transport = "WS"
+
+    def __init__(self, connections: Connections, engine: Pipeline, stream: Stream, source: Source | None, protocol: ServerProtocol) -> None:
+        self._protocol = protocol
+        self._message: bytearray | None = None
+        """What has come of a message in pieces."""
+        self._text = False
+        self.awaited = False
+        """Whether a ping of ours has had no answer of any kind yet."""
+        super().__init__(connections, engine, stream, source)
+
+    def came(self, data: bytes) -> None:
+        """Take frames."""
+        self.awaited = False
+        protocol = self._protocol
+        protocol.receive_data(data)
+        found = False
+        frames = protocol.events_received()
+        for frame in frames:
+            if isinstance(frame, Frame):
+                found = self._frame(frame) or found
+                if self.stream.closed:
+                    return
+        self._flush()
+        if frames and self._message is None and not protocol.reader.buffer:
+            self.stuck_since = 0.0
+        elif found or not self.stuck_since:  # what is unfinished now began with this piece at the earliest
+            self.stuck_since = self._engine.clock.now()
+
+    def _frame(self, frame: Frame) -> bool:
+        """Take one frame; True when it completes a message."""
+        opcode = frame.opcode
+        if opcode is Opcode.TEXT or opcode is Opcode.BINARY:
+            self._text = opcode is Opcode.TEXT
+            if frame.fin:
+                self._whole(bytes(frame.data))
+                return True
+            self._message = bytearray(frame.data)
+        elif opcode is Opcode.CONT and self._message is not None:
+            self._message += frame.data
+            if frame.fin:
+                data, self._message = bytes(self._message), None
+                self._whole(data)
+                return True
+        return False
+
+    def _whole(self, data: bytes) -> None:
+        self.heard = self._engine.clock.now()
+        if self._text and not _is_text(data):
+            self._protocol.fail(CloseCode.INVALID_DATA, "text that is not UTF-8")
+            self._flush()
+        elif data == PING:
+            self.send(PONG)
+        elif data != PONG:
+            self._engine.receive(data, self)
+
+    def send(self, data: bytes) -> None:
+        """Send one message; raises ConnectionError when the WebSocket is closed."""
+        protocol = self._protocol
+        try:
+            if _is_text(data):
+                protocol.send_text(data)
+            else:
+                protocol.send_binary(data)
+        except (ConnectionClosed, WebSocketException) as error:
+            raise ConnectionError(f"the WebSocket to {self.peer[0]} is closed: {self.stream.closed or error}") from error
+        self._flush()
+
+    def ping(self) -> None:
+        """Ask whether the client is still there."""
+        if self._protocol.state is State.OPEN:
+            self.awaited = True
+            self._protocol.send_ping(b"")
+            self._flush()
+
+    def close(self, reason: str) -> None:
+        """Say why, then close the connection."""
+        if self._protocol.state is State.OPEN and not self.stream.closed:
+            self._protocol.send_close(CloseCode.GOING_AWAY, reason.encode()[:REASON].decode("utf-8", "ignore"))
+            self._flush()
+        self.stream.close(reason)
+
+    def _flush(self) -> None:
+        for data in self._protocol.data_to_send():
+            if self.stream.closed:
+                return
+            if data:
+                self.stream.write(data)
+            else:
+                self.stream.close(self._why())
+
+    def _why(self) -> str:
+        error: Any = self._protocol.parser_exc
+        if error is not None:
+            return f"the WebSocket cannot be followed: {error}"
+        received = self._protocol.close_rcvd
+        return f"closed by the peer: {received}" if received is not None else "the WebSocket is closed"
+
+
+class WssFlow(WsFlow):
+    """The same over TLS."""
+
+    __slots__ = ()
+
+    transport = "WSS"
+    secure = True
+
+
+def _is_text(data: bytes) -> bool:
+    if data.isascii():
+        return True
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
