@@ -29,6 +29,7 @@ bench: $(STAMP)          ## CPU per message, beside every peer that is installed
 
 docs: $(STAMP)           ## write docs/reference.md and the tables of docs/database.md anew from the options themselves
 	$(BIN)/python -m pipeline.config.reference > docs/reference.md
+	$(BIN)/python -m pipeline.conformance.page > docs/conformance.md
 	$(BIN)/python -m pipeline.plugins.sqlite.page docs/database.md
 
 $(STAMP): pyproject.toml

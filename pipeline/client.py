@@ -1,7 +1,8 @@
 """Asking others: client transactions, and around them what every application wants of a request (architecture section 4).
 
 `Clients.request` sends a request to the first target that takes it: a new branch and transaction for each target, the next one after a
-timeout, a transport error or a 503; a digest challenge is answered once per realm. What becomes of it is told as events.
+timeout, a transport error or a 503 (RFC 3263 4.3; names are located by pipeline.dns); what is too long for a datagram goes by TCP where
+the peer takes it (18.1.1); a digest challenge is answered once per realm. What becomes of it is told as events.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from pipeline.datagrams import literal
 from pipeline.flow import Flow, Target
 from pipeline.passage import Passage
 from pipeline.pending import Pending
@@ -20,7 +22,7 @@ from pipeline.sip.grammar import Malformed
 from pipeline.sip.hop_by_hop import ack_for, cancel_for
 from pipeline.sip.matching import client_key
 from pipeline.sip.message import Request
-from pipeline.sip.routing import next_hop, target_of
+from pipeline.sip.routing import next_hop
 from pipeline.sip.timers import Make, Send, Start, Stop, Tell
 from pipeline.sip.transaction_client import InviteClient, NonInviteClient
 from pipeline.sip.uri import Uri
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from pipeline.dal import Endpoint
+    from pipeline.dns import Service
     from pipeline.engine import Pipeline
     from pipeline.sip.message import Message, Response
     from pipeline.sip.timers import Action
@@ -64,6 +67,15 @@ class Timeout:
 Outcome = Provisional | Final | TransportError | Timeout
 Where = "Flow | Target | Uri | str | Iterable[Flow | Target | Uri | str] | None"
 
+LARGE = 1300
+"""Octets of a request that still goes by UDP when nothing is known of the path's MTU (RFC 3261 18.1.1)."""
+VIA = 110
+"""Octets of our Via, about: a request's length is looked at before it gets one."""
+NO_TCP_SECONDS = 600.0
+"""How long it is remembered that a peer takes no TCP; and below, how long a peer may take to accept."""
+TCP_CONNECT_SECONDS = 2.0
+NO_TCP = 10000
+"""Peers of which that is remembered."""
 CHALLENGES = 2
 """Challenges answered for one request: a realm's first and its stale nonce's; whoever asks more often will never be content."""
 
@@ -118,6 +130,15 @@ class Asking:
         """What the CANCEL says besides (a Reason, RFC 3326)."""
         self._make = message
         self._targets = targets
+        self._last: list[Target] = []
+        """Targets that were dead a moment ago: tried when there is no other (RFC 3263 4.3)."""
+        self._desperate = False
+        self._target: Target | None = None
+        """What the branch at work was sent to, as far as it was located: not for a flow that was given."""
+        self._udp: Target | None = None
+        """Where to go by UDP after all when TCP, taken for the length of the request, fails (RFC 3261 18.1.1)."""
+        self._heard = False
+        """Whether the target at work has said anything."""
         self._on_event = on_event
         self._cause = cause
         self._failure: Outcome = TransportError("there is no target")
@@ -133,6 +154,7 @@ class Asking:
         self.cancelled = True
         self.cancel_headers = tuple(headers)
         self._targets.clear()
+        self._last.clear()
         if self.branch is not None and isinstance(self.branch.machine, InviteClient):
             self._clients.run(self.branch, self.branch.machine.cancel())
 
@@ -180,69 +202,131 @@ class Asking:
 
     def go_on(self) -> None:
         """Try the next target; report the last failure when there is none."""
+        if not self.cancelled and not self._targets and self._last:
+            self._targets, self._last, self._desperate = deque(self._last), [], True
         if self.cancelled or not self._targets:
             self._tell(Timeout() if self.cancelled else self._failure)
             return
         target = self._targets.popleft()
+        self._target = self._udp = None
+        self._heard = False
         if isinstance(target, Flow):
             self._by(target)
             return
         try:
             if isinstance(target, str):
                 target = Uri.parse(target)
-            if isinstance(target, Uri):
-                hop = target_of(target)
-                target = Target(hop.host, hop.port, hop.transport, hop.host if hop.named else "")
+            if not isinstance(target, Target) or not literal(target.host):
+                self._locate(target)
+                return
         except Malformed as error:
             self._failed(TransportError(error.reason))
             return
-        literal = ":" in target.host or target.host.replace(".", "").isdigit()
-        if literal:
-            self._connect(target)
-        else:
-            self._resolve(target)
-
-    def _resolve(self, target: Target) -> None:
-        def resolved(pending: Pending) -> None:
-            try:
-                addresses = pending.value()
-            except OSError as error:
-                self._failed(TransportError(f"{target.host}: {error}"))
+        if target.name and (known := self._clients.engine.locator.health.says(target)):
+            if known == "refused":
+                self._failed(TransportError(f"{target} has asked to be left alone (503 with Retry-After)"))
                 return
-            for address in reversed(addresses):
-                self._targets.appendleft(attrs.evolve(target, host=address, name=target.host))
-            if not addresses:
-                self._failure = TransportError(f"{target.host} has no address")
-            self.go_on()
+            if not self._desperate:
+                self._last.append(target)
+                self.go_on()
+                return
+        self._connect(target)
 
-        self._clients.engine.network.resolve(target.host).then(resolved)
+    def _locate(self, step: Uri | Service | Target) -> None:
+        """Put in a target's place what DNS says, a step at a time (RFC 3263). Raises Malformed."""
+
+        def located(pending: Pending) -> None:
+            try:
+                self._located(step, pending.value())
+            except OSError as error:
+                self._failed(TransportError(f"{error.strerror or error}"))
+
+        found = self._clients.engine.locator.expand(step)
+        if isinstance(found, Pending):
+            found.then(located)
+        else:
+            self._located(step, found)
+
+    def _located(self, step: Uri | Service | Target, found: list[Uri | Service | Target]) -> None:
+        if not found:
+            self._failure = TransportError(f"nothing serves {step}")
+        if not self.cancelled:
+            self._targets.extendleft(reversed(found))
+        self.go_on()
 
     def _connect(self, target: Target) -> None:
         flow = self._clients.engine.connect(target)
         if flow is None:
             self._failed(TransportError(f"no listed transport serves {target}"))
         elif isinstance(flow, Pending):
-            flow.then(self._connected)
+            flow.then(lambda pending: self._connected(target, pending))
         else:
-            self._by(flow)
+            self._by(flow, target)
 
-    def _connected(self, pending: Pending) -> None:
+    def _connected(self, target: Target, pending: Pending) -> None:
         try:
             flow = pending.value()
         except OSError as error:
+            if target.name:
+                self._clients.engine.locator.health.dead(target)
             self._failed(TransportError(str(error)))
             return
-        self._by(flow)
+        self._by(flow, target)
 
-    def _by(self, flow: Flow) -> None:
+    def _by(self, flow: Flow, target: Target | None = None) -> None:
         if self.cancelled:
             self._tell(Timeout())
             return
         message = self._make(flow) if callable(self._make) else self._make
+        if target is not None:
+            self._target = target
+            if flow.transport == "UDP" and not target.only and self._clients.is_large(message, target):
+                self._by_tcp(message, flow, target)
+                return
         self.send(message, flow)
+
+    def _by_tcp(self, message: Request, flow: Flow, target: Target) -> None:
+        """Send what is too long for a datagram by TCP; by UDP all the same when the peer takes none (RFC 3261 18.1.1)."""
+        clients = self._clients
+        stream = clients.engine.connect(attrs.evolve(target, transport="TCP"))
+        if stream is None:
+            self.send(message, flow)
+            return
+        settled = False
+
+        def connected(pending: Pending) -> None:
+            nonlocal settled
+            try:
+                tcp = pending.value()
+            except OSError:
+                clients.takes_no_tcp(target)
+                tcp = None
+            if settled:
+                return
+            settled = True
+            timer.cancel()
+            if tcp is None:
+                self._by(flow, attrs.evolve(target, only=True))
+                return
+            self._udp = attrs.evolve(target, only=True)
+            self._by(tcp)
+
+        def late() -> None:
+            nonlocal settled
+            settled = True
+            clients.takes_no_tcp(target)
+            self._by(flow, attrs.evolve(target, only=True))
+
+        if not isinstance(stream, Pending):
+            stream = Pending.of(stream)
+        timer = clients.engine.clock.call_later(TCP_CONNECT_SECONDS, late)
+        stream.then(connected)
 
     def send(self, message: Request, flow: Flow) -> None:
         """Send `message` by `flow` in a transaction of its own."""
+        if not flow.secure and message.uri_text[:5].lower() == "sips:":
+            self._failed(TransportError(f"a request to a sips URI never goes by {flow.transport} (RFC 3261 26.2.2)"))
+            return
         clients = self._clients
         engine = clients.engine
         sent = with_via(message, clients.via(flow))
@@ -270,13 +354,20 @@ class Asking:
 
     def told(self, branch: Branch, event: str, response: Response | None) -> None:
         """Take what the machine of a branch tells."""
+        target = self._target
+        if response is not None and not self._heard:
+            self._heard = True
+            if target is not None and target.name:
+                self._clients.engine.locator.health.alive(target)
         if event == "provisional" and response is not None:
             if response.status > 100:
                 self._tell(Provisional(response))
             return
         if event == "final" and response is not None:
             status = response.status
-            if status == 503 and self._targets:
+            if status == 503 and target is not None and target.name:
+                self._clients.engine.locator.health.refused(target, _retry_after(response))
+            if status in (430, 503) and (self._targets or self._last):  # 430: that flow is gone, another may be there (RFC 5626 11.5)
                 self._failed(Final(response))
             elif status in (401, 407) and not self.cancelled and self._answer(branch, response):
                 pass
@@ -286,9 +377,21 @@ class Asking:
             pass
         elif event == "timeout":
             self._clients.engine.tell("transaction.timeout", key=branch.key, passage=branch.passage)
+            self._dead()
             self._failed(Timeout())
         else:
+            if self._udp is not None and not self._heard and not self.cancelled:  # a reset: TCP is not taken after all
+                self._clients.takes_no_tcp(self._udp)
+                self._targets.appendleft(self._udp)
+            else:
+                self._dead()
             self._failed(TransportError(f"the flow to {branch.flow.peer[0]} failed"))
+
+    def _dead(self) -> None:
+        """Remember who has said nothing at all."""
+        target = self._target
+        if target is not None and target.name and not self._heard:
+            self._clients.engine.locator.health.dead(target)
 
     def _answer(self, branch: Branch, response: Response) -> bool:
         """Answer a challenge (RFC 3261 22.2): the same request with credentials and a higher CSeq. False: nobody has any."""
@@ -368,7 +471,13 @@ class Acknowledging(Asking):
             self._invite.acks[self._tag] = (data, flow)
 
 
-def _made(flow: Flow) -> Request:
+def _retry_after(response: Response) -> float:
+    """Return the seconds of a Retry-After (RFC 3261 20.33), 0 when there is none."""
+    words = (response.get("retry-after") or "").partition(";")[0].partition("(")[0].strip()
+    return float(words) if words.isascii() and words.isdigit() and len(words) < 10 else 0.0
+
+
+def _made(_flow: Flow) -> Request:
     raise RuntimeError("nobody asks any more")
 
 
@@ -391,9 +500,33 @@ class Clients:
         self.engine = engine
         self._branches: dict[str, Branch | Answered] = {}
         self._timetable = Timetable(engine.clock, self._fire)
+        self.large = LARGE
+        """Octets above which a request goes by TCP instead of UDP; 0 = none does."""
+        self._no_tcp: dict[tuple[str, int], float] = {}
+        """Peers that took no TCP -> until when that is believed."""
 
     def __len__(self) -> int:
         return len(self._branches)
+
+    # -- what is too long for a datagram (RFC 3261 18.1.1) -------------------------------------------------------------
+
+    def is_large(self, message: Request, target: Target) -> bool:
+        """Tell whether a request that would go by UDP has to go by TCP."""
+        if not self.large or message.method == "ACK":
+            return False
+        size = len(message.head) + len(message.body) + VIA if message.edits is None else len(message.encode()) + VIA
+        if size <= self.large:
+            return False
+        until = self._no_tcp.get((target.host, target.port))
+        return until is None or until <= self.engine.clock.now()
+
+    def takes_no_tcp(self, target: Target) -> None:
+        """Note that a peer takes no TCP."""
+        key = (target.host, target.port)
+        self._no_tcp.pop(key, None)
+        while len(self._no_tcp) >= NO_TCP:
+            del self._no_tcp[next(iter(self._no_tcp))]
+        self._no_tcp[key] = self.engine.clock.now() + NO_TCP_SECONDS
 
     def at_work(self) -> list[Branch]:
         """Return the transactions that are not completed."""
@@ -409,7 +542,8 @@ class Clients:
     ) -> Asking:
         """Send a request and tell `on_event` what becomes of it: Provisional, then one Final, TransportError or Timeout.
 
-        `target` is a Flow, a Target, a URI, or a list of them to be tried in order; None: where Route and Request-URI say. The
+        `target` is a Flow, a Target, a URI, or a list of them to be tried in order; None: where Route and Request-URI say. What has a
+        name is located as RFC 3263 says. The
         message may be a function of the flow, where its Contact depends on the way it goes; it carries no Via of ours. `endpoint` is whom
         it is for. Events may come before this returns: what goes wrong at once is told at once.
         """

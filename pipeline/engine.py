@@ -17,12 +17,15 @@ from pipeline.client import Clients
 from pipeline.clock import Clock
 from pipeline.core import Core
 from pipeline.dialogs import Dialogs
+from pipeline.dns import Locator
 from pipeline.domains import Domains
 from pipeline.events import Bus
 from pipeline.generation import Generation
 from pipeline.identifiers import Identifiers
 from pipeline.listeners import Listeners
+from pipeline.overload import Overload
 from pipeline.passage import Claim, Drop, Packet, Passage, Reply, Wait
+from pipeline.reach import Reachability
 from pipeline.reload import Reloads
 from pipeline.servant import Lanes
 from pipeline.sip.grammar import Malformed
@@ -48,12 +51,6 @@ if TYPE_CHECKING:
     from pipeline.pending import Pending
     from pipeline.sip.message import Message, Request
     from pipeline.trace.tap import Tap
-
-LOOK = 0.5
-"""Seconds between two looks at how late the loop runs."""
-LAG_HIGH, LAG_LOW = 1.0, 0.5
-"""Seconds the loop may run late before new work is refused, and when it is taken again. Beyond 2*T1 every request that waits
-has been sent three times (RFC 3261 17.1.2.2), so serving the queue only feeds it."""
 
 
 class Pipeline:
@@ -88,10 +85,14 @@ class Pipeline:
         """Channels, bridges, calls."""
         self.flows: dict[str, Flow] = {}
         """Streams that are open, by id."""
+        self.reachability = Reachability()
+        """Which contacts answered when they were asked."""
         self.sockets = Listeners()
         """The sockets that listen; transports take theirs from here."""
         self.listeners: list[tuple[str, str, tuple[str, int]]] = []
         """(plugin, transport, bound address) of every listener."""
+        self.locator = Locator(self.network, self.clock, self.identifiers.below, lambda: self.listeners)
+        """Finds where a request can be sent (RFC 3263)."""
         self.generation = Generation(plan)
         self.untraced = self.generation
         self.tap: Tap | None = None
@@ -101,7 +102,8 @@ class Pipeline:
         """The secret of this installation, from its state directory: nonces and stateless tags hang on it."""
         self.draining = False
         self.overloaded = False
-        self._late = False
+        self.overload = Overload(self)
+        """Sets `overloaded` while there is too much to do."""
         self.states: dict[tuple[str, str], Any] = {}
         """What plugins keep beyond a reload, by `state_key`."""
         self._names: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
@@ -123,7 +125,7 @@ class Pipeline:
         for listing in self.plan.stages["integration"]:
             if hasattr(listing.plugin, "integration"):
                 await self._lifecycle(listing.plugin, "integration")
-        self._watch_lag()
+        self.overload.start()
         self.tell("pipeline.started", name=self.plan.name)
 
     async def stop(self, seconds: float = 5.0) -> None:
@@ -187,26 +189,6 @@ class Pipeline:
             self.states[key] = factory()
         return self.states[key]
 
-    def _watch_lag(self) -> None:
-        due = self.clock.now() + LOOK
-
-        def look() -> None:
-            late = self.clock.now() - due
-            if late > LAG_HIGH and not self._late:
-                self._late = True  # one pause of the machine is no overload: two looks in a row are
-            elif late > LAG_HIGH and not self.overloaded:
-                self.overloaded = True
-                self.tell("overload.begun", lag=late)
-            elif late < LAG_LOW and not self.overloaded:
-                self._late = False
-            elif late < LAG_LOW:
-                self.overloaded = self._late = False
-                self.tell("overload.ended", lag=late)
-            if not self.draining:
-                self._watch_lag()
-
-        self.clock.call_later(LOOK, look)
-
     # -- the way in --------------------------------------------------------------------------------------------------
 
     def receive(self, data: bytes, flow: Flow) -> None:
@@ -252,6 +234,7 @@ class Pipeline:
     def unframed(self, error: Malformed, flow: Flow, data: bytes = b"") -> None:
         """Answer what a stream began with and cannot be followed (RFC 3261 18.3), when enough of it can be read; show it in the trace anyway."""
         passage = Passage(self, Packet(data, flow), flow, self.clock.now())
+        self.tell("request.malformed", reason=error.reason, passage=passage)
         chain = self.generation.protocol
         message: Any = error.message
         if message is not None and message.is_request and message.method != "ACK" and message.return_path is not None:
@@ -396,6 +379,7 @@ class Pipeline:
         is_request = message is not None and message.is_request
         if isinstance(error, Malformed) and is_request:
             self.counts["malformed"] += 1
+            self.tell("request.malformed", reason=error.reason, passage=passage)
             passage.decided = (chain.stage, name, error)
             if message.method != "ACK":
                 self.respond(passage, Reply(error.status, error.reason, because=error.reason, stateless=passage.transaction is None))
@@ -438,7 +422,7 @@ class Pipeline:
         if status == 408 and transaction is None and request.method != "INVITE":
             self.counts["transactions.timeout"] += 1  # RFC 4320 4.2: by then nobody listens any more
             passage.final = True
-            self.transactions.merges.pop(passage.merge, None)
+            self.transactions.merges.pop(passage.merge)
             return
         response = Response.to(
             request,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from pipeline.flow import Address
 
 if TYPE_CHECKING:
+    from pipeline.dns.system import Naming
     from pipeline.pending import Pending
 
 OnDatagram = Callable[[bytes, Address, Address], object]
@@ -107,6 +108,9 @@ class Network(Protocol):
 
     def resolve(self, host: str, family: int = 0) -> Pending:
         """A Pending of the list of a host name's addresses, in the order in which to try them; fails with OSError."""
+
+    def naming(self) -> Naming:
+        """Return whom to ask for names, and which are known without asking."""
 
     def local_for(self, destination: Address) -> str:
         """The local address from which the route to `destination` leaves. Raises OSError when there is none."""

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from pipeline.sip.message import Message
 
 
+BELIEVED = "contact"
+"""As a `reach`: the Contact leads to its sender, whatever else may speak against it."""
+
+
 class Packet:
     """Bytes as a transport handed them over: one datagram, or one message cut from a stream."""
 
@@ -146,7 +150,9 @@ class Passage:
     tag = ""
     """Our To-tag, where it is settled before the answer."""
     reach = ""
-    """Where requests to the sender of this message really go, when that is not what its Contact says."""
+    """Where requests to the sender of this message really go (a flow's id), when that is not what its Contact says; BELIEVED: it is."""
+    symmetric = False
+    """Whether answers go back to the port the request came from, also where its Via does not ask for that (RFC 3581 4)."""
     cause: Passage | None = None
     outgoing = False
     made_by_stack = False

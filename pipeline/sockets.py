@@ -14,6 +14,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from pipeline.datagrams import SO_RCVBUFFORCE, SO_SNDBUFFORCE, Datagrams, bind, literal, not_literal
+from pipeline.dns.system import System
 from pipeline.network import BACKLOG, CONNECT_TIMEOUT, WRITE_LIMIT
 from pipeline.pending import Pending
 from pipeline.streams import Acceptor, Connection, phrase
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
+    from pipeline.dns.system import Naming
     from pipeline.flow import Address
     from pipeline.network import OnDatagram, Stream
 
@@ -31,7 +33,8 @@ class Sockets:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._bound: list[Datagrams | Acceptor] = []
+        self._bound: set[Datagrams | Acceptor] = set()
+        self._system = System()
         self._connections: set[Connection] = set()
         self._connecting: dict[Pending, Callable[[OSError], None]] = {}
 
@@ -43,7 +46,9 @@ class Sockets:
         _buffer(sock, socket.SO_RCVBUF, SO_RCVBUFFORCE, receive_buffer)
         _buffer(sock, socket.SO_SNDBUF, SO_SNDBUFFORCE, send_buffer)
         endpoint = bind(self._loop, sock, on_datagram)
-        self._bound.append(endpoint)
+        if len(self._bound) >= 64:  # each question to a name server has a socket of its own
+            self._bound = {each for each in self._bound if not each.closed}
+        self._bound.add(endpoint)
         return endpoint
 
     def listen(
@@ -64,7 +69,7 @@ class Sockets:
             sock.close()
             raise
         acceptor = Acceptor(self._loop, sock, on_connection, write_limit, self._connections)
-        self._bound.append(acceptor)
+        self._bound.add(acceptor)
         return acceptor
 
     def _bind(self, host: str, port: int, kind: socket.SocketKind, *, v6only: bool) -> socket.socket:
@@ -148,6 +153,10 @@ class Sockets:
         task = self._loop.create_task(self._loop.getaddrinfo(host, None, family=family, type=socket.SOCK_DGRAM))
         task.add_done_callback(resolved)
         return pending
+
+    def naming(self) -> Naming:
+        """Read /etc/resolv.conf and /etc/hosts, when they have changed."""
+        return self._system.naming()
 
     def local_for(self, destination: Address) -> str:
         """Ask the kernel's routing table: connecting a UDP socket sends nothing and chooses the source address."""

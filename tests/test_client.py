@@ -127,6 +127,15 @@ def test_the_next_target_is_tried_after_503_and_after_a_transport_error(server, 
     assert [outcome.response.status for outcome in told] == [200]
 
 
+def test_the_next_flow_is_tried_when_an_edge_proxy_says_that_one_is_gone(server, phone):
+    gone = server.phone("carol", address=("10.0.0.3", 5060))
+    gone.phone.script["OPTIONS"] = [430]
+    told = Told()
+    ask(server, [Target("10.0.0.3", 5060), Target("10.0.0.2", 5060)], told)
+    server.advance(1)
+    assert [outcome.response.status for outcome in told] == [200]
+
+
 def test_the_last_503_is_told_when_there_is_no_other_target(server, phone):
     phone.phone.script["OPTIONS"] = [503]
     told = Told()

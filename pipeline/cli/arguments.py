@@ -9,7 +9,7 @@ VIEWS = ("lines", "stages", "full", "ladder")
 VIEWS_HELP = (
     "lines (default), stages (with the walk and what decided), full (with the message), ladder (calls, as arrows between the parties)"
 )
-SHOWN = ("contacts", "endpoints", "transactions", "servants", "channels", "bridges", "calls", "cdr", "hooks", "domains", "stats")
+SHOWN = ("contacts", "endpoints", "transactions", "servants", "channels", "bridges", "calls", "cdr", "bans", "hooks", "domains", "stats")
 STAGES = ("transport", "protocol", "intercept", "application", "integration")
 
 
@@ -36,10 +36,14 @@ def parser() -> argparse.ArgumentParser:
     command("check", "tell every mistake in the configuration, and what would be better")
     command("reload", "have the running server read the configuration again; a mistake in it changes nothing")
     command("graph", "draw the pipeline as it is wired")
+    conformance = command("conformance", "run messages and checks along the RFCs against the configured pipeline, in memory")
+    conformance.add_argument("--json", action="store_true", help="as JSON")
     plugins = command("plugins", "list every plugin that can be listed, and its options")
     plugins.add_argument("name", nargs="*", help="only these")
 
     _user(command("user", "add, remove and list users"), config)
+
+    _ban(command("ban", "list, make and lift bans"), config)
 
     show = command("show", "ask the running server")
     show.add_argument("what", choices=SHOWN, metavar="WHAT", help=", ".join(SHOWN))
@@ -87,6 +91,20 @@ def _filters(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--status", action="append", metavar="STATUS", help="only answers with this status (401, 4xx) and their requests")
     parser.add_argument("--jsonl", metavar="FILE", help="write the records as JSON lines too (0600)")
     parser.add_argument("--pcap", metavar="FILE", help="write a capture for Wireshark too (0600): the real bytes, unmasked")
+
+
+def _ban(parser: argparse.ArgumentParser, config: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+
+    def action(name: str, text: str) -> argparse.ArgumentParser:
+        return actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", parents=[config])
+
+    action("list", "list all bans").add_argument("--json", action="store_true", help="as JSON")
+    add = action("add", "do not listen to an address or a network")
+    add.add_argument("source", help='"192.0.2.7", "192.0.2.0/24", "2001:db8::/48"; an IPv6 address is banned with its /64')
+    add.add_argument("--time", metavar="TIME", help="how long: 90 (seconds), 15m, 2h, 7d (default: until it is lifted)")
+    add.add_argument("--reason", metavar="TEXT", help="for whoever reads the list")
+    action("remove", "lift a ban").add_argument("source", help='what `sipline ban list` shows; "all"')
 
 
 def _user(parser: argparse.ArgumentParser, config: argparse.ArgumentParser) -> None:

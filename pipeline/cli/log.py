@@ -60,7 +60,12 @@ class Failures:
         self._last: dict[tuple[str, str, str], tuple[float, int]] = {}
         engine.bus.listen("step.failed", self._failed)
         engine.bus.listen("send.failed", lambda event: LOG.debug("not sent by %s: %s", event.fields["flow"], event.fields["error"]))
-        engine.bus.listen("overload", lambda event: LOG.warning("%s: the loop runs %.2f s late", event.name, event.fields["lag"]))
+        engine.bus.listen("overload", self._overload)
+
+    @staticmethod
+    def _overload(event: Event) -> None:
+        what, value, limit = event.fields["what"], event.fields["value"], event.fields["limit"]
+        LOG.warning("%s: %s is %.4g (limit %.4g); the loop runs %.2f s late", event.name, what, value, limit, event.fields["lag"])
 
     def _failed(self, event: Event) -> None:
         fields = event.fields

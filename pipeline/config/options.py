@@ -30,3 +30,6 @@ class PipelineOptions:
         180.0, unit="s", validator=validators.gt(0), help="how long a claimed INVITE may stay without a final answer; then 500"
     )  # RFC 3261 16.6 step 11: Timer C is three minutes
     backlog: int = option(5000, validator=validators.ge(1), help="jobs of servants that may be queued; beyond, new requests get 503")
+    memory_limit: int = option(
+        0, unit="bytes", validator=validators.ge(0), help="resident memory above which new requests get 503, until it is 5 % less; 0 = none"
+    )

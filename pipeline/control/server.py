@@ -6,6 +6,8 @@
     {"do": "reload"}                                              -> {"row": {"change": ...}} ... | {"row": {"problems": ...}}, {"end"}
     {"do": "originate", "target": "alice", "to": "bob"}           -> {"row": {...}} of each channel when both have answered
     {"do": "hangup", "id": "3f2a"}                                -> {"row": {...}} of each channel that was ended
+    {"do": "bans.add", "source": "192.0.2.7", "seconds": 600}     -> {"row": {...}}, {"end": true}
+    {"do": "bans.remove", "source": "192.0.2.7" or "all"}         -> {"row": {...}} of each that was lifted, {"end": true}
     {"do": "held", "objects": [["aor", "a@b"], ...]}              -> {"row": {"type": ..., "id": ..., "there": true}} ..., {"end": true}
     {"do": "trace", "depth": ..., "filter": {...}, "data": ...}   -> {"record": {...}} | {"gap": n} | {"turn": true}, until he goes
     anything else, and whatever goes wrong                        -> {"error": "a sentence"}
@@ -22,7 +24,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config.problems import Problems
-from pipeline.control import accounts, calls, shows
+from pipeline.control import accounts, bans, calls, shows
 from pipeline.control.held import held
 from pipeline.dal import StorageError
 from pipeline.trace import Filter, Viewer, watch
@@ -104,6 +106,10 @@ class Control:
                 await self._rows(calls.hangup(self._engine, str(asked.get("id"))), writer)
             elif what == "held":
                 await self._rows(await held(self._engine, [(str(kind), str(ident)) for kind, ident in asked.get("objects") or []]), writer)
+            elif what == "bans.add":
+                await self._rows(await bans.add(self._engine, asked), writer)
+            elif what == "bans.remove":
+                await self._rows(await bans.remove(self._engine, str(asked.get("source"))), writer)
             elif what == "users.add":
                 await self._rows(await accounts.add(self._engine, asked.get("users") or []), writer)
             elif what == "users.remove":

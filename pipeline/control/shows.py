@@ -8,14 +8,16 @@ from __future__ import annotations
 import os
 from bisect import bisect_left
 from collections import deque
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import hookspecs
 from pipeline.bind import write_address
-from pipeline.control import calls
+from pipeline.control import bans, calls
 from pipeline.generation import COMPILED
 from pipeline.pending import finished
+from pipeline.reach import static_key
 
 if TYPE_CHECKING:
     import asyncio
@@ -79,15 +81,35 @@ async def show(engine: Pipeline, what: str, lag: Lag) -> Iterable[Row]:
 
 
 async def contacts(engine: Pipeline) -> Iterator[Row]:
-    """Return the bindings that have not expired."""
+    """Return the bindings that have not expired, and the static contacts, which never do (`expires` is empty)."""
     found = await finished(engine.dal.find("contact")) if engine.dal.stores("contact") else ()
+    aors = await finished(engine.dal.find("aor")) if engine.dal.stores("aor") else ()
     now = engine.clock.time()
+    static = (
+        {
+            "aor": aor.id,
+            "uri": text,
+            "reach": "",
+            "expires": "",
+            **_asked(engine, static_key(aor.id, text)),
+            "q": "",
+            "user_agent": "",
+            "endpoint": "",
+        }
+        for aor in sorted(aors, key=lambda aor: aor.id)
+        for text in aor.contact
+    )
+    return chain(_bindings(engine, found, now), static)
+
+
+def _bindings(engine: Pipeline, found: Iterable[Any], now: float) -> Iterator[Row]:
     return (
         {
             "aor": contact.aor,
             "uri": contact.uri,
             "reach": contact.reach,
             "expires": round(contact.expires_at - now),
+            **_asked(engine, contact.id),
             "q": contact.q,
             "user_agent": contact.user_agent,
             "endpoint": contact.endpoint,
@@ -95,6 +117,12 @@ async def contacts(engine: Pipeline) -> Iterator[Row]:
         for contact in sorted(found, key=lambda contact: (contact.aor, -contact.q))
         if contact.expires_at > now
     )
+
+
+def _asked(engine: Pipeline, ident: str) -> Row:
+    """Return whether a contact answered when `qualify` asked it, and how quickly, as Asterisk shows it."""
+    asked = engine.reachability.of(ident)
+    return {"state": asked.state, "rtt_ms": "" if asked.rtt is None else round(asked.rtt * 1e3, 1)}
 
 
 async def endpoints(engine: Pipeline) -> Iterator[Row]:
@@ -175,6 +203,7 @@ TABLES: dict[str, Callable[[Pipeline], Awaitable[Iterable[Row]]]] = {
     "bridges": calls.bridges,
     "calls": calls.calls,
     "cdr": calls.cdr,
+    "bans": bans.listed,
     "hooks": hooks,
     "domains": domains,
 }
@@ -204,6 +233,7 @@ async def stats(engine: Pipeline, lag: Lag) -> Row:
         "memory": memory(),
         "kernel_drops": sum(counters.get("kernel_drops", 0) for counters in plugins.values() if isinstance(counters, dict)),
         "transactions": {"at_work": at_work, "completed": len(engine.transactions) - at_work, "client": len(engine.clients)},
+        "dns": engine.locator.stats(),
         "dialogs": len(engine.dialogs),
         "core": {name: len(getattr(engine.core, name)) for name in ("channels", "bridges", "calls", "tasks")},
         "flows": len(engine.flows),

@@ -10,11 +10,16 @@ if TYPE_CHECKING:
     from pipeline.core.channel import Channel
     from pipeline.core.core import Core
 
+AT_ONCE = 10
+"""Rounds of dialling within one second: a callee that is busy says so in a tenth of it, and a script may try again and again."""
+DEPTH = 1000
+"""And in all: a script that tries the next one every fifteen seconds does so for four hours."""
+
 
 class Call:
     """The channels of one call. Made by `Core.channel`."""
 
-    __slots__ = ("answerer", "channels", "core", "created", "id", "owner", "variables")
+    __slots__ = ("_dialed", "_since", "answerer", "channels", "core", "created", "dials", "foreign", "id", "owner", "variables")
 
     def __init__(self, core: Core, ident: str) -> None:
         self.core = core
@@ -29,6 +34,20 @@ class Call:
         """Who answered the owner's call last."""
         self.variables: dict[str, str] = {}
         """Variables of the whole call, for whoever has something to say to another of its channels."""
+        self.foreign: frozenset[str] = frozenset()
+        """Those of them whose value a far side chose, or part of it: whoever makes an address of one takes care."""
+        self.dials = 0
+        """How often somebody was dialled for it."""
+        self._dialed, self._since = 0, 0.0
+
+    def dialing(self) -> bool:
+        """Count that somebody is dialled for it; False: too often in one second, or in all. A script that dials in a circle ends there."""
+        now = self.core.clock.now()
+        if now - self._since > 1.0:
+            self._since, self._dialed = now, 0
+        self._dialed += 1
+        self.dials += 1
+        return self._dialed <= AT_ONCE and self.dials <= DEPTH
 
     def joined(self, channel: Channel) -> None:
         """Take in a new channel."""

@@ -352,8 +352,7 @@ class Passing:
         side.said, side.told = now.offer, back
         side.other.said, side.other.told = now.reply, passed
         leg = now.offerer.channel.leg
-        given = now.given.value() if isinstance(now.given, Pending) and now.given.done else now.given
-        now.given = None
+        given, now.given = _known(now.given), None
         if isinstance(given, bytes) and not now.completes and not self.same(given, back):
             if leg.offered is not None:
                 now.given = now.answer = given  # the first description that a caller gets holds (RFC 3261 13.2.1)
@@ -377,6 +376,17 @@ class Passing:
 
 def _glare(side: Side) -> Refused:
     return Refused(Hangup(Cause.TEMPORARY_FAILURE, "Request Pending", side.channel.technology, GLARE))
+
+
+def _known(given: bytes | Pending | None) -> bytes | Pending | None:
+    """Give the value of what has come; None of a preview that the provider could not pass on: nobody was told of it."""
+    if not isinstance(given, Pending) or not given.done:
+        return given
+    try:
+        value: bytes = given.value()
+    except Exception:
+        return None
+    return value
 
 
 def _noted(done: Pending) -> None:

@@ -1,6 +1,8 @@
 """The data access layer: stored objects, the contract of what stores them, the layer that maps types to backends. No SIP."""
 
+from .acls import Acl
 from .backend import Backend, Conflict, ReadOnly, StorageError, Unavailable, Unstored
+from .bans import Ban
 from .layer import DURABILITIES, Layer, Mapping
 from .objects import TYPES, Aor, Auth, Contact, Domain, Endpoint, Identify, Stored, register, shared, version_of
 from .records import Cdr
@@ -9,9 +11,11 @@ from .table import Table
 __all__ = [
     "DURABILITIES",
     "TYPES",
+    "Acl",
     "Aor",
     "Auth",
     "Backend",
+    "Ban",
     "Cdr",
     "Conflict",
     "Contact",

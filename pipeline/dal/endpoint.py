@@ -1,7 +1,7 @@
 """The stored type `endpoint`: a phone, a trunk or a gateway, and how calls with it are made.
 
 Rule: an option stands here when some code reads it, under the name that Asterisk's res_pjsip has for it where it means the same.
-Who reads which: plugins/channel (identity.py, limits.py, targets.py, session.py), the routing and media plugins.
+Who reads which: plugins/security, plugins/nat, plugins/channel (identity, limits, targets, session), the routing and media plugins.
 """
 
 from ipaddress import ip_address
@@ -10,6 +10,7 @@ import attrs
 
 from pipeline.option import option
 
+from .acls import networks
 from .stored import Stored, register, strings
 from .stored import origin as origin_field
 from .stored import version as version_field
@@ -45,6 +46,24 @@ class Endpoint(Stored):
         default=(), converter=strings, help="ways of `identify` that may find it; [] = all that are configured"
     )
 
+    # from where it may come, and where it may be called (plugins/security); who fails is nobody: he is challenged for ever
+    acl: tuple[str, ...] = option(default=(), converter=strings, refers="acl", help="lists of networks; its source must pass each of them")
+    permit: tuple[str, ...] = option(
+        default=(), converter=strings, validator=networks, help="networks it may come from; [] = all but those of `deny`"
+    )
+    deny: tuple[str, ...] = option(
+        default=(), converter=strings, validator=networks, help="networks it may not come from; the longest network decides"
+    )
+    contact_acl: tuple[str, ...] = option(
+        default=(), converter=strings, refers="acl", help="lists of networks; the address of each Contact of its requests must pass them"
+    )
+    contact_permit: tuple[str, ...] = option(
+        default=(), converter=strings, validator=networks, help="networks that its Contacts may be in; [] = all but those of `contact_deny`"
+    )
+    contact_deny: tuple[str, ...] = option(
+        default=(), converter=strings, validator=networks, help="networks that its Contacts may not be in"
+    )
+
     # whom it may call, and how often at once
     context: str = option(default="default", help="the extensions that its calls are looked up in")
     max_calls: int = option(
@@ -67,9 +86,22 @@ class Endpoint(Stored):
     from_domain: str = option(default="", help='domain of the From of calls to it; "" = our own')
 
     # the way to it
+    rewrite_contact: str = option(
+        default="",
+        validator=attrs.validators.in_(("", "always", "mismatch", "private", "never")),
+        help='when requests to it go to where its own came from, instead of to its Contact (plugin `nat`); "" = as that says',
+    )
+    force_rport: bool = option(
+        default=True, help="whether `nat` may answer to the port that its requests come from also where it does not ask for that (RFC 3581)"
+    )
     outbound_proxy: str = option(default="", help='URI that its requests are routed through, as "sip:proxy.example.net;lr"')
     outbound_auth: tuple[str, ...] = option(
         default=(), converter=strings, refers="auth", help="credentials with which we answer when it asks us (401, 407); their realm is any"
+    )
+    pass_challenges: bool = option(
+        default=False,
+        help="whether a caller is asked when it asks who calls (401, 407) and outbound_auth has nothing; it could collect the answers of"
+        " callers, so only for those that are trusted",
     )
     follow_redirect: bool = option(
         default=True, help="whether we go where a 3xx of its says, each place once; false tells the caller to go there"
@@ -82,10 +114,15 @@ class Endpoint(Stored):
         help='reliable provisional responses (RFC 3262): "no" refuses them, "yes" sends them to who requires them, "peer_supported" to who'
         ' supports them, "required" asks it for them',
     )
+    early_dialogs: bool = option(
+        default=False,
+        help="whether its calls to several phones let it hear each of them before the answer, in early dialogs as behind a forking proxy;"
+        " else it is only told that they ring",
+    )
     timers: str = option(
         default="yes",
         validator=attrs.validators.in_(("no", "yes", "required", "always")),
-        help='session timers (RFC 4028): "yes" when it supports them, "required" refuses it otherwise, "always" refreshes also without it',
+        help='session timers (RFC 4028): "yes" when it asks for one, "required" refuses it without, "always" refreshes also without it',
     )
     timers_min_se: int = option(
         default=90,

@@ -106,6 +106,16 @@ class Aor(Stored):
     default_expiration: int = option(
         default=3600, unit="s", validator=attrs.validators.ge(1), help="lifetime of a registration that names none"
     )
+    qualify_frequency: int = option(
+        default=0,
+        unit="s",
+        validator=attrs.validators.ge(0),
+        help="how often each of its contacts is asked whether it is there (plugin `qualify`); 0 = never",
+    )
+    qualify_timeout: float = option(
+        default=3.0, unit="s", validator=attrs.validators.gt(0), help="a contact that has not answered in this time is not called"
+    )
+    qualify_2xx_only: bool = option(default=False, help="whether only a 2xx counts as an answer; else any does")
     support_path: bool = option(default=True, help="whether Path (RFC 3327) is accepted and kept")
     contact: tuple[str, ...] = option(
         default=(),
@@ -118,13 +128,18 @@ class Aor(Stored):
 
 @attrs.frozen(eq=False, weakref_slot=False)
 class Identify(Stored):
-    """Source addresses and networks that are an endpoint."""
+    """Source addresses and networks, and names in certificates, that are an endpoint."""
 
     indexed = ("endpoint",)
 
     id: str = option(help="name of the rule")
     endpoint: str = option(refers="endpoint", help="the endpoint that a matching source is")
     match: tuple[str, ...] = option(default=(), converter=strings, help='addresses and networks, as "192.0.2.0/24"')
+    certificate: tuple[str, ...] = option(
+        default=(),
+        converter=strings,
+        help='names that its client certificate proves, as "trunk.example.net" or "sip:alice@example.com" (RFC 5922 7.1)',
+    )
     origin: str = origin_field()
     version: int = version_field()
 

@@ -77,6 +77,9 @@ def check(offer: Offer, message: Request, passage: Passage) -> Verdict | None:
     uri = message.uri
     if uri.scheme not in offer.schemes:
         return Reply(416, because=f"no listed plugin serves {uri.scheme}: URIs", stateless=not passage.identity)
+    if uri.scheme == "sips" and not passage.flow.secure:
+        because = f"a request to a sips URI came by {passage.flow.transport}, where anybody could read it (RFC 3261 26.2.2)"
+        return Reply(403, "SIPS Needs TLS", because=because, stateless=not passage.identity)
     if method != "CANCEL" and "require" in message:
         unsupported = [tag for tag in message.require if tag.lower() not in offer.extensions]
         if unsupported:

@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, TypeVar
 import attrs
 
 from pipeline.datagrams import literal, not_literal
+from pipeline.dns.system import Naming
 from pipeline.network import BACKLOG, CONNECT_TIMEOUT, WRITE_LIMIT
 from pipeline.pending import Pending
+from pipeline.testing.names import NameServer
 from pipeline.testing.streams import MemoryListener, MemoryStream
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ Bound = TypeVar("Bound")
 
 WILDCARDS = {"0.0.0.0": 4, "::": 6}  # noqa: S104 - names of what is meant, nothing is bound
 EPHEMERAL = 49152
+NAME_SERVER = "10.53.53.53"
 LARGEST = 65507
 HELD_BACK = (0.001, 0.02)
 """Seconds by which a datagram is held back to be overtaken, where there is no delay to draw from."""
@@ -82,7 +85,10 @@ class Network:
         self.filter: Callable[[bytes, Address, Address], bool] | None = None
         """filter(data, source, destination): False loses the datagram (or the connection attempt, with data b"")."""
         self.names: dict[str, Sequence[str]] = dict(names or {})
-        """What `resolve` knows."""
+        """Host name -> addresses: what the name server of this network knows, besides `zone`."""
+        self.zone = NameServer(self.names)
+        """Its other records: `network.zone.add("example.com", "NAPTR", ...)`."""
+        self._naming: Naming | None = None
         self.counts: Counter[str] = Counter()
         """How often each thing that a Record can say has happened, and "sent"."""
         self.log: list[Record] | None = [] if log else None
@@ -107,6 +113,12 @@ class Network:
     def host(self, *addresses: str) -> Host:
         """A machine with these addresses: only they can be bound, and a wildcard means them all."""
         return Host(self, tuple(canonical(address) for address in addresses))
+
+    def naming(self) -> Naming:
+        """Whom everybody here asks for names; the name server begins to serve when it is first wanted."""
+        if self._naming is None:
+            self._naming = Naming((self.zone.serve(self.host(NAME_SERVER), NAME_SERVER),))
+        return self._naming
 
     def trace(self) -> str:
         """The log as text, a line per record."""
@@ -278,6 +290,10 @@ class Host:
         else:
             self.network.loop.call_soon(pending.fail, socket.gaierror(socket.EAI_NONAME, f"Name or service not known: {host!r}"))
         return pending
+
+    def naming(self) -> Naming:
+        """The network's own name server; no hosts file."""
+        return self.network.naming()
 
     def local_for(self, destination: Address) -> str:
         """The first address here that is of the destination's family."""

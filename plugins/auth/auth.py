@@ -122,12 +122,31 @@ class Auth:
 
     # -- refusing ----------------------------------------------------------------------------------------------------
 
-    def challenge(self, passage: Passage, realm: Realm, user: str, because: str, *, told: str, stale: bool = False) -> Reply:
-        """Return a 401 with fresh challenges. Who refuses what is told on the bus; the answer is the same for all."""
+    def challenge(
+        self, passage: Passage, realm: Realm, user: str, because: str, *, told: str, kind: str = "", answered: str = "", stale: bool = False
+    ) -> Reply:
+        """Return a 401 with fresh challenges. Who refuses what is told on the bus; the answer is the same for all.
+
+        `kind` is what is wrong with credentials ("account", "password", "response"), `answered` the nonce they were made with: one of
+        ours, made for this source, proves that the source receives what we send to it.
+        """
         flow = passage.flow
         source = flow.peer[0]
-        self.engine.tell(told, user=user, realm=realm.name, source=source, transport=flow.transport, reason=because)
-        return Reply(401, "", realm.challenges(self.used.make(source), stale=stale), because=because, stateless=True)
+        fresh = self.used.make(source)
+        self.engine.tell(
+            told,
+            user=user,
+            realm=realm.name,
+            source=source,
+            transport=flow.transport,
+            reason=because,
+            kind=kind,
+            proved=flow.reliable or (bool(answered) and self.used.ours(answered, source)),
+            challenge=fresh,
+            answered=answered,
+            passage=passage,
+        )
+        return Reply(401, "", realm.challenges(fresh, stale=stale), because=because, stateless=True)
 
     def _check(self, message: Request, passage: Passage, realm: Realm) -> Verdict | None:
         """Try what the request carries. Raises Malformed (400) when it cannot be read; other schemes are nobody's here."""

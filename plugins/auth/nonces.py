@@ -132,6 +132,15 @@ class Nonces:
         self._ring[at] = state
         return FRESH
 
+    def ours(self, nonce: str, host: str) -> bool:
+        """Tell whether we made this nonce for this source, not longer ago than a nonce lives. Notes nothing."""
+        if len(nonce) != HEAD + MAC or not nonce.isascii():
+            return False
+        head = nonce[:HEAD]
+        if not hmac.compare_digest(self._mac(head, host), nonce[HEAD:]):
+            return False
+        return -FUTURE <= self._clock.time() - int(head[:8], 16) <= self.lifetime
+
     def _use_foreign(self, nonce: str, count: int) -> str:
         """A nonce whose former use we cannot know: what it was used for up to its first count here counts as used."""
         known = self._foreign.get(nonce)

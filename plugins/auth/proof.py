@@ -61,11 +61,12 @@ def _prove(auth: Auth, message: Request, passage: Passage, realm: Realm, ours: l
             because = "qop: a nonce count begins with 1 (RFC 7616 3.4)"
         else:  # without counts a nonce is good for one request
             return _proved(auth, message, passage, realm, credentials, user, count if credentials.qop else 1)
+        kind = "response"
     else:
-        because = _why(passage, realm, ours[0], user, ha1, offered=offered)
+        kind, because = _why(passage, realm, ours[0], user, ha1, offered=offered)
     if len(ours) > 1:
         return look(auth, message, passage, realm, ours[1:])
-    return auth.challenge(passage, realm, credentials.username, because, told="auth.failed")
+    return auth.challenge(passage, realm, credentials.username, because, told="auth.failed", kind=kind, answered=credentials.nonce)
 
 
 def _proved(
@@ -75,7 +76,9 @@ def _proved(
     uri = credentials.uri
     if uri != message.uri_text and (auth.strict_uri or not _serves(auth, passage, uri)):
         because = f"strict_uri: the uri {uri} of the credentials is not that of the request, or of no domain of ours"
-        return auth.challenge(passage, realm, credentials.username, because, told="auth.failed")
+        return auth.challenge(
+            passage, realm, credentials.username, because, told="auth.failed", kind="response", answered=credentials.nonce
+        )
     source = passage.flow.peer[0]
     state = auth.used.use(credentials.nonce, source, count)
     if state != FRESH:
@@ -83,9 +86,16 @@ def _proved(
             because = f"nonce_lifetime: auth.{user.id} is right, but the nonce is too old, another address's, or none of ours"
         else:
             because = f"auth.{user.id}: is right, but this count of the nonce was used before, or is too old to tell"
-        return auth.challenge(passage, realm, credentials.username, because, told="auth.stale", stale=True)
+        return auth.challenge(passage, realm, credentials.username, because, told="auth.stale", answered=credentials.nonce, stale=True)
     passage.identity = credentials.username
-    auth.engine.tell("auth.succeeded", user=credentials.username, realm=realm.name, source=source, transport=passage.flow.transport)
+    auth.engine.tell(
+        "auth.succeeded",
+        user=credentials.username,
+        realm=realm.name,
+        source=source,
+        transport=passage.flow.transport,
+        passage=passage,
+    )
     if passage.dialog is not None or passage.endpoint is None:
         return None
     return refusal(auth.engine, message, passage, passage.endpoint)
@@ -100,16 +110,16 @@ def _serves(auth: Auth, passage: Passage, text: str) -> bool:
     return bool(uri.host) and auth.engine.domain_of(uri.host, passage.flow) is not None
 
 
-def _why(passage: Passage, realm: Realm, credentials: Credentials, user: User | None, ha1: str, *, offered: bool) -> str:
-    """What is wrong, for the engineer; the answer tells nothing of it."""
+def _why(passage: Passage, realm: Realm, credentials: Credentials, user: User | None, ha1: str, *, offered: bool) -> tuple[str, str]:
+    """What is wrong, for events and for the engineer; the answer tells nothing of it."""
     endpoint = passage.endpoint
     if endpoint is None:
-        return "identify: no endpoint fits this request, whatever its credentials"
+        return "account", "identify: no endpoint fits this request, whatever its credentials"
     if user is None:
         hint = "; sipsak sends it so when it is not told -u" if credentials.username.endswith("@") else ""
-        return f"endpoint.{endpoint.id}: none of its auth has the user name {credentials.username}{hint}"
+        return "account", f"endpoint.{endpoint.id}: none of its auth has the user name {credentials.username}{hint}"
     if not offered:
-        return f"domain.{realm.domain.id}: the algorithm {credentials.algorithm or 'MD5'} is none of its algorithms"
+        return "response", f"domain.{realm.domain.id}: the algorithm {credentials.algorithm or 'MD5'} is none of its algorithms"
     if not ha1:
-        return f"auth.{user.id}: it has neither a password nor a hash for {credentials.algorithm or 'MD5'}"
-    return f"auth.{user.id}: the response does not fit the password"
+        return "account", f"auth.{user.id}: it has neither a password nor a hash for {credentials.algorithm or 'MD5'}"
+    return "password", f"auth.{user.id}: the response does not fit the password"

@@ -26,14 +26,22 @@ def refusal(engine: Pipeline, request: Request, passage: Passage, endpoint: Endp
         to = request.to.uri
         aor = own if to is caller else aor_of(to, local)  # URIs are remembered, so the usual To and From are one object
         if aor is None or aor not in endpoint.aors:
-            return Reply(403, because=f"endpoint.{endpoint.id}: {aor or to} is none of its aors, it may not register it")
+            return _refused(engine, passage, endpoint, f"{aor or to} is none of its aors, it may not register it")
         if aor == own:
             return None
     if endpoint.trust_from or (own is not None and (own in endpoint.aors or _is_name(engine, own, endpoint.id))):
         return None
     if own is None and request.method != "REGISTER" and (not endpoint.auth or caller.host == ANONYMOUS):
         return None  # nothing was proved that this From could contradict, or it claims to be nobody
-    return Reply(403, because=f"endpoint.{endpoint.id}: {own or caller} is none of its aors, and it has no trust_from")
+    return _refused(engine, passage, endpoint, f"{own or caller} is none of its aors, and it has no trust_from")
+
+
+def _refused(engine: Pipeline, passage: Passage, endpoint: Endpoint, why: str) -> Reply:
+    flow = passage.flow
+    because = f"endpoint.{endpoint.id}: {why}"
+    user = passage.identity or endpoint.id
+    engine.tell("auth.refused", user=user, source=flow.peer[0], transport=flow.transport, reason=because, passage=passage)
+    return Reply(403, because=because)
 
 
 def _is_name(engine: Pipeline, own: str, ident: str) -> bool:

@@ -14,7 +14,7 @@ import operator
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from .patterns import LONGEST, Mistake
+from .patterns import LONGEST, Mistake, bounded
 from .template import Template, read_template
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ def read_comparison(text: str) -> Comparison:
             re.compile(right)
         except re.error as error:
             raise Mistake(f"the regular expression '{right}' is wrong: {error.msg}") from None
+        bounded(right)
         return Comparison(read_template(left), sign, right)
     return Comparison(read_template(_bare(left)), sign, read_template(right))
 

@@ -45,6 +45,16 @@ class Dialplan:
     context: str = option("default", help="the context of callers that are no endpoint of ours, or whose endpoint names none")
     recordings: str = option("recordings", help="the folder of what `record` records, from the state directory")
     mailboxes: str = option("mailboxes", help="the folder of the messages that `mailbox` takes, from the state directory")
+    recording_seconds: float = option(
+        3600.0, unit="s", validator=attrs.validators.gt(0), help="how long a `record` or `mailbox` without `seconds` of its own goes on"
+    )
+    messages: int = option(100, validator=attrs.validators.ge(0), help="messages that a mailbox holds; then it takes no more; 0 = no limit")
+    free_space: int = option(
+        100,
+        unit="MB",
+        validator=attrs.validators.ge(0),
+        help="nothing is recorded while the disk has less left than this; 0 = it is not looked at",
+    )
     ring_seconds: float = option(
         120.0, unit="s", validator=attrs.validators.gt(0), help="how long a `dial` without `timeout` rings"
     )  # below RFC 3261 16.6 step 11: Timer C is three minutes
@@ -53,6 +63,8 @@ class Dialplan:
     """What is stored, read; there is none before `start`."""
     recordings_folder: Path = attrs.field(init=False, default=None)
     mailboxes_folder: Path = attrs.field(init=False, default=None)
+    recorded: set[Path] = attrs.field(init=False, default=None)
+    """Files that are being recorded now."""
     _own: dict[str, Script] = attrs.field(init=False, factory=dict)
     _known: dict[str, Known] = attrs.field(init=False, factory=dict)
     _applications: Any = attrs.field(init=False, default=None)
@@ -75,7 +87,9 @@ class Dialplan:
                 engine.dal.watch(kind, watching.heard)
             return watching
 
-        engine.state(self, watch).contexts = self.contexts
+        watching = engine.state(self, watch)
+        watching.contexts = self.contexts
+        self.recorded = watching.recorded
 
     @hookimpl
     def route_call(self, dialed: Dialed) -> Script | Pending | None:
@@ -125,9 +139,12 @@ class Dialplan:
 
 
 class Watch:
-    """Passes on to the dialplan in force that something stored has changed; it outlives a reload."""
+    """What outlives a reload: passes on to the dialplan in force that something stored has changed, and knows what is being recorded."""
 
     contexts: Contexts
+
+    def __init__(self) -> None:
+        self.recorded: set[Path] = set()
 
     def heard(self, verb: str, stored: Any) -> None:
         """Hear of a change."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from .patterns import Mistake, Table, is_expression, read_expression, read_pattern, runs_away
+from .patterns import Mistake, Table, is_expression, read_expression, read_pattern
 
 if TYPE_CHECKING:
     from pipeline.config.checked import Checked
@@ -92,9 +92,5 @@ def _doubts(file: Checked, name: str, place: Keys) -> None:
         small = next((char for char in name if char in "xnz"), "") if _SMALL.match(re.sub(r"\[[^]]*\]", "", name)) else ""
         if small:
             file.warning(place, f"'{small}' in '{name}' stands for itself", f"write {small.upper()} for a digit", key=True)
-    elif is_expression(name):
-        if runs_away(name[1:].removesuffix("i").removesuffix("/")):
-            text = f"'{name}' can take for ever on what a caller chooses: a repetition stands within a repetition"
-            file.warning(place, text, "write it with one repetition, such as \\d+ for (\\d+)+", key=True)
-    elif _LOOKS_LIKE.match(name) and not name.replace(".", "").isdigit():
+    elif not is_expression(name) and _LOOKS_LIKE.match(name) and not name.replace(".", "").isdigit():
         file.warning(place, f"'{name}' stands for itself: it is no pattern", f"write '_{name}'", key=True)

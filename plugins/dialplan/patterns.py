@@ -16,7 +16,7 @@ import re
 from re import _parser  # type: ignore[attr-defined]  # what `re` itself reads expressions with; there is no public one
 from typing import Any, Generic, NamedTuple, TypeVar
 
-__all__ = ["LONGEST", "Mistake", "Pattern", "Table", "is_expression", "read_expression", "read_pattern", "runs_away"]
+__all__ = ["LONGEST", "Mistake", "Pattern", "Table", "bounded", "is_expression", "read_expression", "read_pattern", "runs_away"]
 
 Value = TypeVar("Value")
 
@@ -127,10 +127,19 @@ def read_expression(name: str) -> re.Pattern[str]:
     """Read "/…/"; raise Mistake."""
     body, flags = (name[1:-1], 0) if name[-1] == "/" else (name[1:-2], re.IGNORECASE)
     try:
-        return re.compile(body, flags)
+        made = re.compile(body, flags)
     except re.error as error:
         where = f" at its character {error.pos + 1}" if error.pos is not None else ""
         raise Mistake(f"the regular expression is wrong{where}: {error.msg}") from None
+    bounded(body)
+    return made
+
+
+def bounded(expression: str) -> None:
+    """Raise Mistake for a regular expression that could hold the whole server for ever: nothing stops it once it runs."""
+    if runs_away(expression):
+        text = f"'{expression}' can take for ever on what a caller chooses: a repetition stands within a repetition"
+        raise Mistake(text, "write it with one repetition, such as \\d+ for (\\d+)+")
 
 
 def runs_away(expression: str) -> bool:

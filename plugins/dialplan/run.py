@@ -76,7 +76,7 @@ class Run:
         self.extension: str = route.extension
         self.captures: tuple[str, ...] = route.captures
         self.steps: Steps = route.steps
-        self._foreign: set[str] = set()  # variables that were set from what the far side chose
+        self._foreign: set[str] = set()  # variables of the channel that were set from what the far side chose
         self._jumps = 0
         self._since = 0.0
 
@@ -164,6 +164,8 @@ class Run:
 
     def foreign(self, name: str) -> bool:
         """Whether the far side chose the value of a variable, or part of it; one that was set from such a one is no better."""
+        if name.startswith("call."):
+            return name[5:] in self.channel.call.foreign
         return name in self._foreign or far_side(name)
 
     def _note(self, argument: dict[str, Any], before: str = "") -> None:
@@ -171,10 +173,15 @@ class Run:
         for key, value in argument.items():
             if isinstance(value, dict):
                 self._note(value, f"{before}{key}.")
-            elif type(value) is Template and any(type(part) is Variable and self.foreign(part.name) for part in value.parts):
-                self._foreign.add(before + key)
+                continue
+            name, call = before + key, self.channel.call
+            foreign = type(value) is Template and any(type(part) is Variable and self.foreign(part.name) for part in value.parts)
+            if name.startswith("call."):  # the walks of its other channels read it too
+                call.foreign = call.foreign | {name[5:]} if foreign else call.foreign - {name[5:]}
+            elif foreign:
+                self._foreign.add(name)
             else:
-                self._foreign.discard(before + key)
+                self._foreign.discard(name)
 
     def value(self, name: str) -> str:
         """Return a variable's value."""

@@ -1,4 +1,4 @@
-"""Whose message is this: by From, by Authorization user, by source address."""
+"""Whose message is this: by From, by Authorization user, by client certificate, by source address."""
 
 from .identify import Identify
 

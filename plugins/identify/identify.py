@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 UNASKED = frozenset({"ACK", "CANCEL"})
 SCHEMES = frozenset({"sip", "sips"})
-WAYS = ("username", "auth_username", "ip")
+WAYS = ("username", "auth_username", "certificate", "ip")
+SOURCES = frozenset({"certificate", "ip"})
+"""Ways by which nobody can call himself what he likes."""
 HEADERS_READ = 4
 """Authorization fields looked at in one request; RFC 8760 2.4 asks a client for one per realm."""
 
@@ -46,17 +48,17 @@ def ways(_instance: Any, attribute: attrs.Attribute[Any], value: list[str]) -> N
 
 @plugin
 class Identify:
-    """Finds the endpoint of a request: by From, by Authorization user, by source address."""
+    """Finds the endpoint of a request: by From, by Authorization user, by client certificate, by source address."""
 
     stage: ClassVar[str] = "intercept"
-    after: ClassVar[tuple[str, ...]] = ("logging", "security")
+    after: ClassVar[tuple[str, ...]] = ("logging",)
     needs: ClassVar[tuple[str, ...]] = ("endpoint",)
 
     order: list[str] = option(
         factory=lambda: list(WAYS),
         validator=ways,
         help='ways to find the endpoint, tried in this order: "username" by From, "auth_username" by the user of Authorization, '
-        '"ip" by source address',
+        '"certificate" by the client certificate of the connection it came by, "ip" by source address',
     )
     anonymous: str = option(
         "",
@@ -79,7 +81,12 @@ class Identify:
         self._engine = engine
         self._names, self._sources = engine.state(self, lambda: (Names(engine.dal), Sources(engine.dal, engine.tell)))
         self._names.forget()
-        known = {"username": self._by_from, "auth_username": self._by_authorization, "ip": self._by_source}
+        known = {
+            "username": self._by_from,
+            "auth_username": self._by_authorization,
+            "certificate": self._by_certificate,
+            "ip": self._by_source,
+        }
         self._ways = tuple((way, known[way]) for way in self.order)
 
     @hookimpl
@@ -129,14 +136,14 @@ class Identify:
     def _fitting(self, way: str, found: Endpoint | None) -> Any:
         """Return the endpoint if it may be found this way.
 
-        One that is asked for no credentials but has source addresses is known by these alone, unless `identify_by` says otherwise:
-        anybody can write its name.
+        One that is asked for no credentials but has source addresses or certificates is known by these alone, unless `identify_by` says
+        otherwise: anybody can write its name.
         """
         if found is None or way in found.identify_by:
             return found
         if found.identify_by:
             return None
-        if found.auth or way == "ip":
+        if found.auth or way in SOURCES:
             return found
         return settle(self._sources.has(found.id), lambda has: None if has else found)
 
@@ -198,3 +205,10 @@ class Identify:
     def _by_source(self, message: Request, passage: Passage) -> Any:
         named = self._names.named
         return settle(self._sources.find(passage.flow.peer[0]), lambda ident: None if ident is None else named(ident))
+
+    def _by_certificate(self, message: Request, passage: Passage) -> Any:
+        names = passage.flow.names
+        if not names:
+            return None
+        named = self._names.named
+        return settle(self._sources.certified(names), lambda ident: None if ident is None else named(ident))

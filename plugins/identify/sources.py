@@ -1,6 +1,7 @@
-"""Endpoints by source address: the `identify` objects, compiled into one table whenever they change.
+"""Endpoints by where they come from: the `identify` objects, compiled into tables whenever they change.
 
-Rule: the longest network decides, of two equal ones the object that comes first. Nothing is scanned per message.
+Rule: the longest network decides, of two equal ones the object that comes first. A certificate decides when all its names that are known
+here are those of one endpoint. Nothing is scanned per message.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from pipeline.dal import Identify, Layer
 
+NONE: frozenset[str] = frozenset()
+
 
 class Sources:
     """Which endpoint a source address is. Lives in the engine's state, beyond a reload."""
@@ -25,7 +28,7 @@ class Sources:
     def __init__(self, dal: Layer, tell: Callable[..., None]) -> None:
         self._dal = dal
         self._tell = tell
-        self._table: Prefixes[str] | None = None
+        self._table: Table | None = None
         self._compiling: Any = None
         if dal.stores("identify"):
             dal.watch("identify", self._changed)
@@ -36,13 +39,21 @@ class Sources:
     def find(self, host: str) -> Any:
         """Return the id of the endpoint that this address is, None, or a Pending."""
         if self._table is not None:
-            return self._table.find(host)
+            return self._table.networks.find(host)
         if not self._dal.stores("identify"):
             return None
-        return settle(self._compile(), lambda table: table.find(host))
+        return settle(self._compile(), lambda table: table.networks.find(host))
+
+    def certified(self, names: Iterable[str]) -> Any:
+        """Return the id of the endpoint that a certificate with these names is, None, or a Pending."""
+        if self._table is not None:
+            return self._table.certified(names)
+        if not self._dal.stores("identify"):
+            return None
+        return settle(self._compile(), lambda table: table.certified(names))
 
     def has(self, endpoint: str) -> Any:
-        """Tell whether any address is this endpoint: a bool or a Pending."""
+        """Tell whether any address or certificate is this endpoint: a bool or a Pending."""
         if not self._dal.stores("identify"):
             return False
         table = self._table
@@ -68,12 +79,47 @@ class Sources:
         except Exception:  # whoever waits for it gets the error itself
             self._table = None
 
-    def _read(self, objects: Iterable[Identify]) -> Prefixes[str]:
+    def _read(self, objects: Iterable[Identify]) -> Table:
         entries = []
+        certificates: dict[str, set[str]] = {}
         for stored in objects:
             for text in stored.match:
                 try:
                     entries.append((ip_network(text, strict=False), stored.endpoint))
                 except ValueError as error:  # from a database; the file's own were checked
                     self._tell("identify.unreadable", id=stored.id, error=str(error))
-        return Prefixes(entries)
+            for name in stored.certificate:
+                certificates.setdefault(_key(name), set()).add(stored.endpoint)
+        return Table(Prefixes(entries), certificates)
+
+
+class Table:
+    """What the objects say together."""
+
+    __slots__ = ("_certificates", "_certified", "networks")
+
+    def __init__(self, networks: Prefixes[str], certificates: dict[str, set[str]]) -> None:
+        self.networks = networks
+        self._certificates = certificates
+        self._certified = frozenset().union(*certificates.values()) if certificates else frozenset()
+
+    def certified(self, names: Iterable[str]) -> str | None:
+        """Return the endpoint whose all these names are, as far as they are known here; None for none, and for several."""
+        found: set[str] = set()
+        for name in names:
+            found |= self._certificates.get(name, NONE)
+        return found.pop() if len(found) == 1 else None
+
+    def holds(self, endpoint: str) -> bool:
+        """Tell whether anything says of an endpoint where it comes from."""
+        return endpoint in self._certified or self.networks.holds(endpoint)
+
+
+def _key(name: str) -> str:
+    """Write a name as Flow.names has it: a domain, or the sip URI of a person, whose user part counts by case."""
+    scheme, colon, rest = name.strip().partition(":")
+    if not colon or scheme.lower() != "sip":
+        return name.strip().rstrip(".").lower()
+    user, at, host = rest.rpartition("@")
+    host = host.rstrip(".").lower()
+    return f"sip:{user}@{host}" if at else host

@@ -58,7 +58,7 @@ class Recording:
         except OSError as error:
             self._fail(error)
             return
-        if (self._limit and self._writer.seconds >= self._limit) or (self._silence and self._quiet >= self._silence):
+        if self._writer.full or (self._limit and self._writer.seconds >= self._limit) or (self._silence and self._quiet >= self._silence):
             self.end()
 
     def end(self) -> None:

@@ -158,8 +158,13 @@ class Writer:
         """Its length."""
         return self.size / 2 / self._rate
 
+    @property
+    def full(self) -> bool:
+        """Whether it is as long as its header can say."""
+        return self.size >= LONGEST
+
     def _head(self) -> bytes:
-        size = min(self.size, 0xFFFFFFFF - 36)
+        size = min(self.size, 0xFFFFFFFF - 36)  # what came last may be some frames longer
         return (
             b"RIFF" + pack("<I", size + 36) + b"WAVEfmt " + pack("<I", 16)
             + FORMAT.pack(PCM, 1, self._rate, 2 * self._rate, 2, 16) + b"data" + pack("<I", size)

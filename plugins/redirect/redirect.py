@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
-from pipeline import Malformed, Pending, Reply, Uri, Wait, hookimpl, plugin
+from pipeline import Address, Malformed, Pending, Reply, Uri, Wait, hookimpl, plugin
 from pipeline.dal import StorageError
 from pipeline.pending import walk
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from pipeline import Message, Passage, Request, Verdict
-    from pipeline.dal import Contact
+    from pipeline.dal import Aor, Contact
     from pipeline.engine import Pipeline
 
 SDP = "application/sdp"
@@ -78,14 +78,15 @@ class Redirect:
             return Reply(404, because=f"there is no address of record {name}")
         stored = yield engine.dal.owned("contact", name)
         now = engine.clock.time()
-        live = [contact for contact in stored if contact.expires_at > now]
+        live = [(contact.q, contact.uri, _written(contact, now)) for contact in stored if contact.expires_at > now]
+        live += _static(aor)
         if not live:
             return Reply(480, because=f"aor.{name}: it has no bindings now")
-        others = [contact for contact in live if not _is(contact, uri)]
+        others = [each for each in live if not _is(each[1], uri)]
         if not others:  # 8.3: a request is never redirected to the URI that it came to
             return Reply(404, because=f"aor.{name}: its only binding is {uri} itself")
         others.sort(key=_preference)
-        headers = [("Contact", _written(contact, now)) for contact in others]
+        headers = [("Contact", written) for _, _, written in others]
         return Reply(302, headers=headers, because=f"aor.{name}: {len(others)} bindings")
 
 
@@ -97,8 +98,21 @@ def _unavailable(error: BaseException) -> Reply:
     return Reply(503, headers=(("Retry-After", "5"),), because=f"storage: {error}")
 
 
-def _preference(contact: Contact) -> float:
-    return -contact.q
+def _preference(place: tuple[float, str, str]) -> float:
+    return -place[0]
+
+
+def _static(aor: Aor) -> list[tuple[float, str, str]]:
+    """Return the contacts that the configuration knows, as (q, URI, how it is written); what cannot be read is left out."""
+    found = []
+    for text in aor.contact:
+        try:
+            address = Address.parse(text if "<" in text else f"<{text}>", "contact")
+            q = 1.0 if address.q is None else address.q
+        except Malformed:
+            continue
+        found.append((q, address.uri.text, f"<{address.uri.text}>;q={q:g}"))
+    return found
 
 
 def _written(contact: Contact, now: float) -> str:
@@ -106,9 +120,9 @@ def _written(contact: Contact, now: float) -> str:
     return f"<{contact.uri}>;q={contact.q:g};expires={int(contact.expires_at - now + 0.999)}"
 
 
-def _is(contact: Contact, uri: Uri) -> bool:
+def _is(place: str, uri: Uri) -> bool:
     try:
-        return Uri.same(Uri.parse(contact.uri), uri)
+        return Uri.same(Uri.parse(place), uri)
     except Malformed:
         return False
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 from pipeline import Address, Malformed, Reply, Uri
 from pipeline.sip.message import STAR
 
+from .outbound import place_of, reg_id_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -46,8 +48,13 @@ class Change:
         """Bindings that end, and why: "expired", "request", or the option that drops them."""
 
 
-def decide(message: Message, aor: Aor, stored: Sequence[Contact], now: float, make: Make, *, raises: bool = False) -> Reply | Change:
-    """Say what a REGISTER does. `make(address, old, seconds)` makes the record of one binding; `raises` lifts what is too brief."""
+def decide(
+    message: Message, aor: Aor, stored: Sequence[Contact], now: float, make: Make, *, raises: bool = False, flows: bool = False
+) -> Reply | Change:
+    """Say what a REGISTER does. `make(address, old, seconds)` makes the record of one binding; `raises` lifts what is too brief.
+
+    With `flows`, bindings are compared as RFC 5626 has it.
+    """
     live = []
     for contact in stored:  # a loop: Python 3.11 makes a function for every list comprehension
         if contact.expires_at > now:
@@ -74,7 +81,7 @@ def decide(message: Message, aor: Aor, stored: Sequence[Contact], now: float, ma
             return seconds  # type: ignore[return-value]  # a Reply
         if "q" in address.params:
             _ = address.q  # raises Malformed
-        place = _place(after, address.uri)
+        place = _place(after, address.uri) if not flows else _flow_place(after, address)
         if place < 0:
             if seconds:
                 made.append(make(address, None, seconds))
@@ -139,6 +146,18 @@ def _place(bindings: list[Contact], uri: Uri) -> int:
             if Uri.same(Uri.parse(contact.uri), uri):
                 return place
     return -1
+
+
+def _flow_place(bindings: list[Contact], address: Address) -> int:
+    """Find the binding whose place a flow takes; else one of the same URI that is no flow: the same phone, before it spoke RFC 5626."""
+    place = place_of(bindings, address)
+    if place is not None:
+        return place
+    if not reg_id_of(address):
+        return _place(bindings, address.uri)
+    others = [contact for contact in bindings if not contact.reg_id]
+    place = _place(others, address.uri)
+    return place if place < 0 else bindings.index(others[place])
 
 
 def _compare(change: Change, live: list[Contact], made: list[Contact]) -> None:

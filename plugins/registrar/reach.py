@@ -11,6 +11,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
+from pipeline.passage import BELIEVED
 from pipeline.sip.uri import host_key
 
 if TYPE_CHECKING:
@@ -24,9 +25,11 @@ STREAM = "flow:"
 def reach_of(uri: Uri, message: Message, passage: Passage) -> str:
     """Return the id of the flow that leads to a contact, or "" when its URI says it rightly."""
     if passage.reach:  # an interceptor knows better
-        return passage.reach
+        return "" if passage.reach == BELIEVED else passage.reach
     host, flow = uri.host, passage.flow
     source = flow.peer[0]
+    if flow.secure and host and "path" not in message.first and _is_literal(host_key(host)):
+        return flow.id  # no certificate proves an address, so nobody could be verified there (RFC 5922 7.3, RFC 5626 5.3)
     params = uri.params
     if (params and ("ob" in params or params.get("transport") in WEB)) or host[-8:].lower() == ".invalid":
         return "" if "path" in message.first else flow.id  # only the flow itself, or the proxy that holds it, leads there

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.dal import Contact
 
 from .bindings import without_expires
+from .outbound import reg_id_of
 from .reach import reach_of
 
 if TYPE_CHECKING:
@@ -21,13 +22,14 @@ if TYPE_CHECKING:
 class Record:
     """Makes the records of one REGISTER: `make(address, old, seconds)`."""
 
-    __slots__ = ("_aor", "_call_id", "_cseq", "_endpoint", "_now", "_passage", "_path", "_user_agent")
+    __slots__ = ("_aor", "_call_id", "_cseq", "_endpoint", "_flow", "_now", "_passage", "_path", "_user_agent")
 
-    def __init__(self, passage: Passage, aor: Aor, path: tuple[str, ...], now: float) -> None:
+    def __init__(self, passage: Passage, aor: Aor, path: tuple[str, ...], now: float, *, flow: bool = False) -> None:
         message: Any = passage.message
         self._passage = passage
         self._aor = aor.id
         self._path = path
+        self._flow = flow
         self._now = now
         first = message.first
         self._call_id: str = first["call-id"]
@@ -54,16 +56,17 @@ class Record:
             call_id,
             self._cseq,
             self._path,
-            reach_of(address.uri, passage.message, passage),
+            self._flow_reach(address) if self._flow else reach_of(address.uri, passage.message, passage),
             passage.flow.listener,
             params.get("+sip.instance") or "",
-            _reg_id(params.get("reg-id")),
+            reg_id_of(address) if self._flow else 0,
             self._user_agent,
             self._endpoint,
             passage.pipeline.plan.name,
         )
 
-
-def _reg_id(text: str | None) -> int:
-    """Read a reg-id (RFC 5626 4.2: 1 to 2**31-1); 0 when it is none."""
-    return int(text) if text and len(text) < 10 and text.isascii() and text.isdigit() else 0
+    def _flow_reach(self, address: Address) -> str:
+        """Return where requests to a binding go: a flow is its connection itself, or leads through its Path (RFC 5626 5.3, 6)."""
+        if reg_id_of(address):
+            return "" if self._path else self._passage.flow.id
+        return reach_of(address.uri, self._passage.message, self._passage)

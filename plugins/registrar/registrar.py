@@ -18,6 +18,7 @@ from pipeline.pending import follow, walk
 from .answer import Dates, fields
 from .bindings import Change, decide, path_of
 from .ledger import Ledger
+from .outbound import REQUIRED, flow_of
 from .record import Record
 
 if TYPE_CHECKING:
@@ -30,12 +31,12 @@ if TYPE_CHECKING:
 
 @plugin
 class Registrar:
-    """Takes REGISTER: phones tell where they are. RFC 3261 10.3, RFC 3327."""
+    """Takes REGISTER: phones tell where they are. RFC 3261 10.3, RFC 3327, RFC 5626."""
 
     stage: ClassVar[str] = "application"
     methods: ClassVar[tuple[str, ...]] = ("REGISTER",)
     accepts: ClassVar[tuple[str, ...]] = ()
-    extensions: ClassVar[tuple[str, ...]] = ("path",)
+    extensions: ClassVar[tuple[str, ...]] = ("path", "outbound")
     needs: ClassVar[tuple[str, ...]] = ("aor", "contact")
 
     short: str = option(
@@ -50,6 +51,12 @@ class Registrar:
         True,
         help="whether a binding that only its connection leads to (a phone behind NAT, a browser) ends when that closes;"
         " one whose Contact can be connected to stays until it expires",
+    )
+
+    outbound: bool = option(
+        True,
+        help="whether phones may register flows (RFC 5626): bindings of (+sip.instance, reg-id) whatever their URI, reached by their"
+        " connection alone; the role of an edge proxy is not taken",
     )
 
     _engine: Any = attrs.field(init=False, default=None)
@@ -128,7 +135,8 @@ class Registrar:
         """
         engine = self._engine
         message: Any = passage.message
-        if "path" in message.first:
+        first = message.first
+        if "path" in first or "reg-id" in first.get("contact", ""):
             return walk(self._register(aor, passage))
         now = engine.clock.time()
         try:
@@ -169,8 +177,10 @@ class Registrar:
             self._accept(aor.id, passage, change, now, ())
         done.resolve(None)
 
-    def _accept(self, aor: str, passage: Passage, change: Change, now: float, path: tuple[str, ...]) -> None:
+    def _accept(self, aor: str, passage: Passage, change: Change, now: float, path: tuple[str, ...], *, flow: bool = False) -> None:
         headers = fields(change.after, now, self._dates.at(now), passage.message, path)
+        if flow:
+            headers.append(REQUIRED)
         self._engine.respond(passage, Reply(200, "", headers))
         self._tell(aor, change)
 
@@ -181,11 +191,16 @@ class Registrar:
         if type(path) is Reply:
             engine.respond(passage, path)
             return
+        flow = flow_of(message) if self.outbound and "reg-id" in ",".join(message.all("contact")) else False
+        if isinstance(flow, Reply):
+            engine.respond(passage, flow)
+            return
         for last in tries:
             now = engine.clock.time()
             try:
                 stored = yield engine.dal.owned("contact", aor.id)
-                change = decide(message, aor, stored, now, Record(passage, aor, path, now).make, raises=self.short == "raise")
+                make = Record(passage, aor, path, now, flow=flow).make
+                change = decide(message, aor, stored, now, make, raises=self.short == "raise", flows=flow)
                 if isinstance(change, Reply):
                     engine.respond(passage, change)
                     return
@@ -198,7 +213,7 @@ class Registrar:
                     continue  # somebody else wrote between: another process, or a sweep
                 engine.respond(passage, self._unavailable(error))
                 return
-            self._accept(aor.id, passage, change, now, path)
+            self._accept(aor.id, passage, change, now, path, flow=flow)
             return
 
     def _end_some(self, aor: Aor, change: Change, stored: tuple[Contact, ...]) -> Any:

@@ -1,43 +1,66 @@
-"""Let in or refuse by source address, before anybody identifies or authenticates. RFC 3261 26.1.5 (denial of service).
+"""Let in or refuse by source address, Contact, user agent and method, before anybody authenticates. RFC 3261 26.1.5 (denial of service).
 
-Rule: of all networks in both lists that hold the source, the longest decides; of two equal ones `deny`. With an `allow` list,
-who is in neither list is refused; without one, let in. A refused message is dropped in silence, so that a scanner learns
-nothing, or answered 403.
+Rule: of all networks in both lists that hold an address, the longest decides; of two equal ones `deny`. With an `allow` list, who is in
+neither list is refused; without one, let in. What these options refuse is dropped in silence, so that a scanner learns nothing, or
+answered 403. Who fails the lists of his endpoint is nobody from then on: he is challenged for ever, exactly as one who does not exist.
+
+Listed behind `identify` it knows the endpoint; in front of it, it applies its own options only, and `check` says so.
 """
 
 from __future__ import annotations
 
+import re
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
-from pipeline import Drop, Reply, hookimpl, option, plugin
-from pipeline.prefixes import Prefixes, network
+from pipeline import Drop, Malformed, Pending, Reply, Wait, hookimpl, option, plugin
+from pipeline.dal.acls import networks
+from pipeline.sip.message import STAR
+
+from .accounts import Accounts
+from .lists import Lists, Rules, first_refusal, has_lists
+from .report import DEFAULT, EVENTS, Reports
 
 if TYPE_CHECKING:
     from pipeline import Message, Passage, Verdict
+    from pipeline.config.checked import Checked
+    from pipeline.engine import Pipeline
 
 UNANSWERED = frozenset({"ACK", "CANCEL"})
 """No answer of ours may follow these: an ACK has none (RFC 3261 17), and a CANCEL is answered by who has its INVITE (9.2)."""
+LITERAL = re.compile(r"[0-9.]+|\[?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]?")
+NO_PLACE = ".invalid"
+"""Contacts of browsers are in this domain (RFC 7118 5): they are reached by their connection, whose source has been judged."""
 
-NOBODY = "allow: no network of the list holds {}"
 
-
-def networks(_instance: Any, attribute: attrs.Attribute[Any], value: list[str]) -> None:
-    """Validate a list of networks."""
+def tokens(_instance: Any, attribute: attrs.Attribute[Any], value: list[str]) -> None:
+    """Validate a list of methods."""
     for text in value:
-        try:
-            network(text)
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"{attribute.name}: {error}") from None
+        if not re.fullmatch(r"[A-Z][A-Z0-9.!%*_+`'~-]*", text):
+            raise ValueError(f'{attribute.name} holds {text!r}: methods are written as "SUBSCRIBE"')
+
+
+def texts(_instance: Any, attribute: attrs.Attribute[Any], value: list[str]) -> None:
+    """Validate a list of texts."""
+    if not all(value):
+        raise ValueError(f"{attribute.name} holds an empty text, which stands in every user agent")
+
+
+def events(_instance: Any, attribute: attrs.Attribute[Any], value: list[str]) -> None:
+    """Validate `log`."""
+    for text in value:
+        if text not in EVENTS:
+            raise ValueError(f"{attribute.name} holds {text!r}: the events are {', '.join(sorted(EVENTS))}")
 
 
 @plugin
 class Security:
-    """Allow and deny lists by source."""
+    """Allow and deny lists by source, Contact, user agent and method; security events and their log."""
 
     stage: ClassVar[str] = "intercept"
-    after: ClassVar[tuple[str, ...]] = ("logging",)
+    after: ClassVar[tuple[str, ...]] = ("logging", "nat", "identify")
 
     allow: list[str] = option(
         factory=list,
@@ -47,32 +70,206 @@ class Security:
     deny: list[str] = option(
         factory=list, validator=networks, help="networks that may not; the longest network decides, of two equal ones this list"
     )
+    acl: list[str] = option(factory=list, refers="acl", help="`acl` objects that every source must pass as well")
+    contact_allow: list[str] = option(
+        factory=list, validator=networks, help="networks that Contacts of requests may be in; [] = all but those of `contact_deny`"
+    )
+    contact_deny: list[str] = option(
+        factory=list, validator=networks, help="networks that Contacts may not be in; a host name cannot be judged and is refused"
+    )
+    contact_acl: list[str] = option(factory=list, refers="acl", help="`acl` objects that the address of every Contact must pass as well")
+    allow_user_agents: list[str] = option(
+        factory=list, validator=texts, help="texts one of which User-Agent of a request must hold, in any case; [] = any, or none"
+    )
+    deny_user_agents: list[str] = option(factory=list, validator=texts, help="texts that User-Agent of a request may not hold, in any case")
+    allow_methods: list[str] = option(
+        factory=list, validator=tokens, help="methods of requests that are let in; [] = all but `deny_methods`"
+    )
+    deny_methods: list[str] = option(factory=list, validator=tokens, help="methods of requests that are refused")
     action: str = option(
         "drop", validator=attrs.validators.in_(("drop", "reject")), help='"drop" refuses in silence, "reject" answers requests with 403'
     )
+    account_failures: int = option(
+        20,
+        validator=attrs.validators.ge(0),
+        help="failed logins as one user at once, from anywhere; beyond, one each `account_seconds`, but for addresses from which that user"
+        " has logged in; 0 = no limit",
+    )
+    account_seconds: float = option(
+        10.0, unit="s", validator=attrs.validators.gt(0), help="time in which one of these failures is forgotten"
+    )
+    log: list[str] = option(
+        factory=lambda: sorted(DEFAULT), validator=events, help="security events that are logged, a line each; [] = none"
+    )
+    log_file: str = option("", help="file of these lines, from this file's folder; empty: the server's log")
+    log_lines: int = option(
+        100, validator=attrs.validators.ge(1), help="lines a second that are written at most; the rest is counted and told in one line"
+    )
 
-    _lists: Prefixes[tuple[bool, str]] = attrs.field(init=False, factory=Prefixes)
+    _source: Rules | None = attrs.field(init=False, default=None)
+    _contact: Rules | None = attrs.field(init=False, default=None)
+    _agents: tuple[tuple[str, ...], tuple[str, ...]] = attrs.field(init=False, default=((), ()))
+    _methods: tuple[frozenset[str], frozenset[str]] = attrs.field(init=False, default=(frozenset(), frozenset()))
+    _by_request: bool = attrs.field(init=False, default=False)
+    _lists: Any = attrs.field(init=False, default=None)
+    _accounts: Any = attrs.field(init=False, default=None)
+    _reports: Any = attrs.field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
-        denied = [(network(text), (False, f"deny: {text}")) for text in self.deny]
-        allowed = [(network(text), (True, f"allow: {text}")) for text in self.allow]
-        self._lists = Prefixes([*denied, *allowed])
+        if self.allow or self.deny:
+            self._source = Rules(self.allow, self.deny, ("allow", "deny"))
+        if self.contact_allow or self.contact_deny:
+            self._contact = Rules(self.contact_allow, self.contact_deny, ("contact_allow", "contact_deny"))
+        self._agents = (tuple(map(str.lower, self.allow_user_agents)), tuple(map(str.lower, self.deny_user_agents)))
+        self._methods = (frozenset(self.allow_methods), frozenset(self.deny_methods))
+        self._by_request = bool(any(self._agents) or any(self._methods) or self._contact or self.contact_acl)
+
+    @hookimpl
+    def check(self, file: Checked) -> None:
+        """Say that an endpoint's lists are not applied where `security` is listed in front of `identify`."""
+        stages = file.data.get("stage")
+        listed: list[Any] = []
+        for stage in stages if isinstance(stages, list) else ():
+            if isinstance(stage, dict) and stage.get("name") == "intercept" and isinstance(stage.get("plugins"), list):
+                listed = stage["plugins"]
+        if "identify" in listed and file.name in listed and listed.index(file.name) > listed.index("identify"):
+            return
+        for endpoint, keys in file.objects("endpoint"):
+            if has_lists(endpoint):
+                message = f"endpoint '{endpoint.id}' has lists of networks, which nobody applies"
+                file.error(keys, message, f'list "{file.name}" behind "identify"')
+
+    @hookimpl
+    def start(self, engine: Pipeline) -> None:
+        """Take over what is known from before a reload."""
+        self._lists, self._accounts, self._reports = engine.state(self, lambda: (Lists(engine.dal), Accounts(engine), Reports(engine)))
+        self._accounts.serve(self.account_failures, self.account_seconds)
+        self._reports.serve(self.log, self.log_file, self.log_lines)
+
+    @hookimpl
+    def stop(self) -> None:
+        """Listen no more."""
+        if self._reports is not None:
+            self._accounts.stop()
+            self._reports.stop()
 
     @hookimpl
     def intercept(self, message: Message, passage: Passage) -> Verdict | None:
-        """Refuse what comes from a source that may not send."""
+        """Refuse what may not be sent, or not from there."""
         source = passage.flow.peer[0]
-        found = self._lists.find(source)
-        if found is None:
-            if not self.allow:
-                return None
-            because = NOBODY.format(source)
-        elif found[0]:
+        if self._source is not None and (why := self._source.refusal(source)):
+            return self._refused(why, message, passage)
+        if self.acl:
+            named = self._lists.named(self.acl)
+            if isinstance(named, Pending):
+                return Wait(named, partial(self._passes, message, passage), because="acl")
+            if why := first_refusal(named, source):
+                return self._refused(why, message, passage)
+        return self._request(message, passage)
+
+    def _passes(self, message: Message, passage: Passage, named: Any) -> Verdict | None:
+        if why := first_refusal(named, passage.flow.peer[0]):
+            return self._refused(why, message, passage)
+        return self._request(message, passage)
+
+    def _request(self, message: Any, passage: Passage) -> Verdict | None:
+        """What only requests are asked."""
+        if not message.is_request:
             return None
-        else:
-            because = f"{found[1]} holds {source}"
-        passage.pipeline.tell("security.refused", source=source, transport=passage.flow.transport, because=because)
-        request: Any = message
-        if self.action == "drop" or not message.is_request or request.method in UNANSWERED:
-            return Drop(because)
-        return Reply(403, because=because, stateless=True)
+        if self._by_request:
+            why = self._by_method_and_agent(message)
+            if not why and self._contact is not None:
+                why = self._by_contact((self._contact,), message)
+            if why:
+                return self._refused(why, message, passage)
+            if self.contact_acl:
+                named = self._lists.named(self.contact_acl)
+                if isinstance(named, Pending):
+                    return Wait(named, partial(self._contacts_pass, message, passage), because="contact_acl")
+                return self._contacts_pass(message, passage, named)
+        return self._endpoint(message, passage)
+
+    def _contacts_pass(self, message: Any, passage: Passage, named: Any) -> Verdict | None:
+        if why := self._by_contact(named, message):
+            return self._refused(why, message, passage)
+        return self._endpoint(message, passage)
+
+    def _by_method_and_agent(self, message: Any) -> str:
+        allowed, denied = self._methods
+        method = message.method
+        if method in denied:
+            return f"deny_methods: {method}"
+        if allowed and method not in allowed:
+            return f"allow_methods: {method} is none of them"
+        wanted, unwanted = self._agents
+        if wanted or unwanted:
+            agent = (message.get("user-agent") or "").lower()
+            for text in unwanted:
+                if text in agent:
+                    return f"deny_user_agents: {text}"
+            if wanted and not any(text in agent for text in wanted):
+                return "allow_user_agents: User-Agent holds none of them"
+        return ""
+
+    @staticmethod
+    def _by_contact(lists: Any, message: Any) -> str:
+        try:
+            contacts = message.contacts if message.get("contact") is not None else ()
+        except Malformed:
+            return ""  # whoever needs it says 400
+        if contacts is STAR:
+            return ""
+        for contact in contacts:
+            host = contact.uri.host
+            if not host or host.lower().endswith(NO_PLACE):
+                continue
+            if not LITERAL.fullmatch(host):
+                return f"contact_deny: the name {host} cannot be judged"
+            if why := first_refusal(lists, host.strip("[]")):
+                return why
+        return ""
+
+    def _endpoint(self, message: Any, passage: Passage) -> Verdict | None:
+        """The lists of the endpoint that `identify` found, then how often its user's logins failed."""
+        endpoint = passage.endpoint
+        if endpoint is not None and has_lists(endpoint):
+            named = self._lists.named((*endpoint.acl, *endpoint.contact_acl))
+            if isinstance(named, Pending):
+                return Wait(named, partial(self._of_endpoint, message, passage), because=f"endpoint.{endpoint.id}: acl")
+            return self._of_endpoint(message, passage, named)
+        return self._account(message, passage)
+
+    def _of_endpoint(self, message: Any, passage: Passage, named: Any) -> Verdict | None:
+        endpoint = passage.endpoint
+        assert endpoint is not None
+        source, contact = self._lists.of(endpoint)
+        count = len(endpoint.acl)
+        why = first_refusal((source, *named[:count]), passage.flow.peer[0])
+        if not why and (contact is not None or endpoint.contact_acl):
+            why = self._by_contact((contact, *named[count:]), message)
+        if not why:
+            return self._account(message, passage)
+        if passage.dialog is not None or message.method in UNANSWERED:
+            return self._refused(why, message, passage)
+        self._tell(why, message, passage, endpoint.id)
+        passage.endpoint, passage.identified = None, False
+        return None
+
+    def _account(self, message: Any, passage: Passage) -> Verdict | None:
+        if self._accounts.busy and (why := self._accounts.refusal(message, passage)):
+            return Drop(why)
+        return None
+
+    def _tell(self, why: str, message: Any, passage: Passage, account: str = "") -> None:
+        flow = passage.flow
+        passage.pipeline.tell("security.refused", source=flow.peer[0], transport=flow.transport, because=why, user=account, passage=passage)
+
+    def _refused(self, why: str, message: Any, passage: Passage) -> Verdict:
+        self._tell(why, message, passage)
+        if self.action == "drop" or not message.is_request or message.method in UNANSWERED:
+            return Drop(why)
+        return Reply(403, because=why, stateless=True)
+
+    def stats(self) -> dict[str, int]:
+        """Return the counters that `sipline show stats` shows."""
+        return {"log_lost": self._reports.lost, "accounts_held": self._accounts.held} if self._reports is not None else {}

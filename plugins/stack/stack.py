@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import attrs
 
 from pipeline import Drop, Malformed, Reply, Request, hookimpl, option, plugin
+from pipeline.bind import binds, parse_bind
 from pipeline.sip.parser import parse
 from pipeline.sip.timers import Timers
 from pipeline.sip.validity import check
@@ -18,6 +19,11 @@ from pipeline.sip.validity import check
 if TYPE_CHECKING:
     from pipeline import Packet, Passage, Verdict
     from pipeline.engine import Pipeline
+
+
+def _servers(_instance: Any, attribute: attrs.Attribute[Any], value: list[str]) -> None:
+    if value:
+        binds(_instance, attribute, value)
 
 
 @plugin
@@ -39,8 +45,31 @@ class Stack:
         help="answered requests kept for their retransmissions (at most 1 kB each), oldest out first",
     )
 
+    dns_servers: list[str] = option(
+        factory=list,
+        validator=_servers,
+        help='name servers that are asked for SIP servers (RFC 3263), as "192.0.2.53" or "192.0.2.53:5353"; [] = those of /etc/resolv.conf',
+    )
+    dns_seconds: float = option(
+        5.0, unit="s", validator=attrs.validators.gt(0), help="how long one question to the name servers may take, all tries together"
+    )
+    avoid_seconds: float = option(
+        60.0,
+        unit="s",
+        validator=attrs.validators.ge(0),
+        help="how long a server that was found by its name and did not answer is tried last (RFC 3263 4.3); 0 = not at all",
+    )
+    tcp_above: int = option(
+        1300,
+        unit="bytes",
+        validator=attrs.validators.ge(0),
+        help="requests longer than this go by TCP instead of UDP, where the peer takes it (RFC 3261 18.1.1); 200 less than the path's MTU"
+        " where that is known; 0 = never",
+    )
+
     _transactions: Any = attrs.field(init=False, default=None)
     _dialogs: Any = attrs.field(init=False, default=None)
+    _tell: Any = attrs.field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
         Timers(self.t1, self.t2, self.t4)  # raises ValueError when T2 is less than T1
@@ -53,6 +82,9 @@ class Stack:
         if (now.t1, now.t2, now.t4, self._transactions.limit) != (self.t1, self.t2, self.t4, self.completed):
             self._transactions.configure(Timers(self.t1, self.t2, self.t4), self.completed)
         self._dialogs = engine.dialogs
+        self._tell = engine.tell
+        engine.locator.configure(tuple(parse_bind(text, 53) for text in self.dns_servers), self.dns_seconds, self.avoid_seconds)
+        engine.clients.large = self.tcp_above
 
     @hookimpl
     def protocol(self, packet: Packet, passage: Passage) -> Verdict | None:
@@ -60,7 +92,7 @@ class Stack:
         flow = passage.flow
         data = packet.data
         try:
-            message = parse(data, flow.reliable)
+            message = parse(data, flow.by_length)
             passage.message = message
             check(message)
         except Malformed as error:
@@ -79,6 +111,7 @@ class Stack:
     def _refuse(self, error: Malformed, data: bytes, passage: Passage) -> Verdict:
         if not data.strip(b"\r\n\0 "):
             return Drop("stack: a keepalive")
+        self._tell("request.malformed", reason=error.reason, passage=passage)
         message: Any = error.message or passage.message
         if message is None or not message.is_request:
             return Drop(f"stack: {error.reason}")

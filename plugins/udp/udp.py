@@ -11,6 +11,7 @@ import attrs
 
 from pipeline import Flow, hookimpl, option, plugin
 from pipeline.bind import advertised, binds, parse_advertised, parse_bind
+from pipeline.sip.stun import binding_answer, is_stun
 
 if TYPE_CHECKING:
     from pipeline import Target
@@ -91,6 +92,10 @@ class Udp:
         1048576, unit="bytes", validator=attrs.validators.ge(0), help="kernel's send buffer; 0 = the system's default"
     )
 
+    stun: bool = option(
+        True, help="whether STUN Binding requests on the SIP port are answered: the keepalive of phones behind NAT (RFC 5626 4.4.2)"
+    )
+
     name: str = attrs.field(init=False, default="udp")
     advertised: Address | None = attrs.field(init=False, default=None)
     _engine: Any = attrs.field(init=False, default=None)
@@ -114,6 +119,8 @@ class Udp:
         def came(data: bytes, source: Address, local: Address) -> None:
             owner = bound.owner
             if owner is not None:
+                if data[:1] < b"\x04" and owner.keepalive(data, bound.socket, source, local):
+                    return
                 receive(data, UdpFlow(owner, bound.socket, source, local))
 
         _, host, port, _ = bound.key
@@ -141,6 +148,16 @@ class Udp:
         endpoint = (exact or wild or fitting)[0]
         local = (route, endpoint.local[1]) if endpoint.local[0] in WILDCARDS else endpoint.local
         return UdpFlow(self, endpoint, peer, local)
+
+    def keepalive(self, data: bytes, endpoint: Endpoint, source: Address, local: Address) -> bool:
+        """Answer a STUN Binding request (RFC 5626 4.4.2, 8); False: it is no STUN. What is STUN and no request is dropped."""
+        if not is_stun(data):
+            return False
+        answer = binding_answer(data, *source[:2]) if self.stun else None
+        self._engine.counts["stun.answered" if answer else "stun.dropped"] += 1
+        if answer:
+            endpoint.send(answer, source, local)
+        return True
 
     def drops(self) -> int:
         """Datagrams that the kernel threw away because we did not read them in time."""

@@ -3,7 +3,7 @@
 import json
 
 from pipeline.control.shows import BEAT, LOOKS, Lag
-from pipeline.dal import Contact
+from pipeline.dal import Aor, Contact
 
 
 def contact(server, ident="c1", seconds=60.0, **more):
@@ -18,6 +18,15 @@ def test_contacts_show_who_where_and_how_long(running):
         (row,) = await server.rows(do="show", what="contacts")
         assert row["aor"] == "alice@example.com" and row["reach"] == "udp:127.0.0.9:5060" and row["user_agent"] == "phone"
         assert 58 <= row["expires"] <= 60
+
+    running(test)
+
+
+def test_contacts_of_the_configuration_are_shown_and_never_expire(running):
+    async def test(server):
+        server.engine.dal.create(Aor(id="gate@example.com", contact=("<sip:gate@192.0.2.7>;q=0.5",)))
+        (row,) = await server.rows(do="show", what="contacts")
+        assert (row["aor"], row["uri"], row["expires"]) == ("gate@example.com", "<sip:gate@192.0.2.7>;q=0.5", "")
 
     running(test)
 

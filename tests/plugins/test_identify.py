@@ -330,7 +330,7 @@ def test_a_database_that_fails_is_a_503_and_never_nobody(ask, mode):
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        ('["username", "name"]', "order holds 'name': the ways are username, auth_username, ip"),
+        ('["username", "name"]', "order holds 'name': the ways are username, auth_username, certificate, ip"),
         ('["ip", "ip"]', "order holds 'ip' twice"),
         ("[]", "order is empty: nobody would ever be identified"),
     ],

@@ -274,7 +274,38 @@ def test_a_preview_is_rewritten_too(house):
     assert callee.early(OFFER.replace(b"4000", b"5000"))
     assert b"5000" in house.given(caller.answer(OFFER))
     house.given(callee.accept(OFFER.replace(b"4000", b"6000")))
+    # RFC 3261 13.2.1: the first description that a caller gets is the answer; what contradicts it is a new offer, rewritten as well.
+    assert b"5000" in house.given(caller.answer(OFFER))
+    ((offer, _),) = caller.channel.leg.changes
+    assert b"m=audio 6000" in offer and b"c=IN IP4 10.9.9.2" in offer
+    assert [engine.commands() for engine in house.engines if engine.commands()] == [["offer", "answer", "answer"]]
+
+
+def test_a_final_answer_like_the_preview_is_no_further_offer(house):
+    house = house()
+    _, caller, callee = house.relay()
+    house.given(callee.offer())
+    assert callee.early(OFFER.replace(b"4000", b"5000"))
+    house.given(caller.answer(OFFER))
+    house.given(callee.accept(OFFER.replace(b"4000", b"5000")))
+    assert b"5000" in house.given(caller.answer(OFFER))
+    assert caller.channel.leg.changes == []
+
+
+def test_a_preview_that_it_refused_is_not_held_against_the_answer(house):
+    house = house()
+    _, caller, callee = house.relay()
+    house.given(callee.offer())
+    for engine in house.engines:
+        engine.says = {"result": "error", "error-reason": "Failed to parse SDP"}
+    callee.early(OFFER.replace(b"4000", b"5000"))
+    with pytest.raises(Unacceptable):
+        house.given(caller.answer(OFFER))
+    for engine in house.engines:
+        engine.says = None
+    house.given(callee.accept(OFFER.replace(b"4000", b"6000")))
     assert b"6000" in house.given(caller.answer(OFFER))
+    assert caller.channel.leg.changes == []
 
 
 def test_a_call_that_ends_while_its_first_command_is_under_way_is_deleted(house):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from pipeline.config import Problems
+from pipeline.dal import Acl
+from pipeline.pending import finished
 
 INSIDE, OUTSIDE = ("192.0.2.7", 5060), ("198.51.100.1", 5060)
 
@@ -69,8 +73,8 @@ def test_reject_never_answers_an_ack_or_a_cancel(guarded, method):
 def test_a_refusal_is_told_with_what_decided(guarded):
     server = guarded('deny = ["192.0.2.0/24"]')
     answers(server, INSIDE)
-    fields = {"source": "192.0.2.7", "transport": "UDP", "because": "deny: 192.0.2.0/24 holds 192.0.2.7"}
-    assert [event.fields for event in server.told("security.refused")] == [fields]
+    fields = {"source": "192.0.2.7", "transport": "UDP", "because": "deny: 192.0.2.0/24 holds 192.0.2.7", "user": ""}
+    assert [{**event.fields, "passage": None} for event in server.told("security.refused")] == [{**fields, "passage": None}]
     server = guarded('allow = ["192.0.2.0/24"]')
     answers(server, OUTSIDE)
     assert server.told("security.refused")[0].fields["because"] == "allow: no network of the list holds 198.51.100.1"
@@ -88,3 +92,222 @@ def test_a_wrong_option_is_told(guarded, toml, text):
     with pytest.raises(Problems) as problems:
         guarded(toml)
     assert text in str(problems.value)
+
+
+# -- user agents, methods, contacts ----------------------------------------------------------------------------------
+
+
+def status(server, method="OPTIONS", source=OUTSIDE, **more):
+    before = len(server.replies(source))
+    server.send(server.message(method, "alice", source=source, **more), source)
+    return [reply.status for reply in server.replies(source)[before:]]
+
+
+def test_a_user_agent_is_refused_by_a_text_in_it(guarded):
+    server = guarded('deny_user_agents = ["pplsip", "Evil"]')
+    assert status(server, headers=[("User-Agent", "my evil phone/1")]) == []
+    assert status(server, headers=[("User-Agent", "a good phone")])
+    assert status(server)
+
+
+def test_with_allowed_user_agents_who_does_not_say_one_is_refused(guarded):
+    server = guarded('allow_user_agents = ["snom"]\naction = "reject"')
+    assert status(server, headers=[("User-Agent", "Snom300/8")]) == [480]
+    assert status(server) == [403]
+
+
+def test_methods_are_allowed_and_denied(guarded):
+    server = guarded('deny_methods = ["OPTIONS"]\naction = "reject"')
+    assert status(server) == [403]
+    assert status(server, "MESSAGE") != [403]
+    server = guarded('allow_methods = ["REGISTER"]\naction = "reject"')
+    assert status(server) == [403]
+
+
+@pytest.mark.parametrize(
+    ("contact", "refused"),
+    [
+        ("<sip:a@192.0.2.7>", True),
+        ("<sip:a@198.51.100.1>", False),
+        ("<sip:a@phone.example.net>", True),
+        ("<sip:a@x7.invalid;transport=ws>", False),
+        ("<sip:a@198.51.100.1>, <sip:a@192.0.2.1:99>", True),
+        ("<sip:a@[::ffff:192.0.2.7]>", True),
+    ],
+)
+def test_the_address_of_every_contact_is_judged(guarded, contact, refused):
+    server = guarded('contact_deny = ["192.0.2.0/24"]\naction = "reject"')
+    assert (status(server, headers=[("Contact", contact)]) == [403]) is refused
+
+
+ACLS = """
+[acl.office]
+permit = ["192.0.2.0/24"]
+[acl.not_that_one]
+deny = ["192.0.2.8"]
+"""
+
+
+def test_named_lists_must_all_be_passed(guarded):
+    server = guarded('acl = ["office", "not_that_one"]\naction = "reject"\n' + ACLS)
+    assert status(server, source=INSIDE) == [480]
+    assert status(server, source=("192.0.2.8", 5060)) == status(server) == [403]
+    assert server.told("security.refused")[-1].fields["because"] == "acl.office: permit: no network of the list holds 198.51.100.1"
+
+
+def test_a_named_list_that_the_store_does_not_hold_refuses_everybody_until_it_does(sip):
+    server = sip(
+        '[plugin.security]\nacl = ["late"]\naction = "reject"\n[dal]\nacl = ["sqlite"]\n',
+        intercept=["security"],
+        integration=["memory", "toml", "sqlite"],
+    )
+
+    def answer():
+        return server.request("OPTIONS", "alice", source=OUTSIDE).status
+
+    assert answer() == 403
+    assert server.told("security.refused")[0].fields["because"] == "acl.late does not exist: 198.51.100.1 is refused"
+
+    async def create():
+        await finished(server.engine.dal.create(Acl(id="late", permit=["198.51.100.0/24"])))
+
+    server.run(create())
+    assert answer() == 480
+
+
+USERS = """
+[user.alice]
+password = "alice's"
+permit = ["192.0.2.0/24"]
+[user.bob]
+password = "bob's"
+contact_acl = ["office"]
+[user.carol]
+password = "carol's"
+"""
+
+
+@pytest.fixture
+def listed(sip):
+    return lambda toml="": sip(f"[plugin.security]\n{toml}\n{ACLS}{USERS}", intercept=["identify", "security", "auth"])
+
+
+def test_who_fails_the_lists_of_his_endpoint_is_challenged_for_ever_as_one_who_does_not_exist(listed):
+    server = listed()
+    assert server.request("REGISTER", from_="alice", password="alice's", source=INSIDE).status == 200
+    assert server.request("REGISTER", from_="alice", password="alice's", source=OUTSIDE).status == 401
+    assert server.request("REGISTER", from_="nobody", password="x", source=OUTSIDE).status == 401
+    because = server.told("security.refused")[0].fields
+    assert (because["user"], because["because"]) == ("alice", "endpoint.alice: permit: no network of the list holds 198.51.100.1")
+
+
+def test_the_contacts_of_an_endpoint_are_judged_by_its_lists(listed):
+    server = listed()
+    here = [("Contact", "<sip:bob@192.0.2.77>")]
+    assert server.request("REGISTER", from_="bob", password="bob's", headers=here, source=OUTSIDE).status == 200
+    assert server.request("REGISTER", from_="bob", password="bob's", source=OUTSIDE).status == 401
+    assert server.request("REGISTER", from_="carol", password="carol's", source=OUTSIDE).status == 200
+
+
+def test_lists_of_endpoints_that_nobody_would_apply_are_a_mistake(sip):
+    with pytest.raises(Problems) as problems:
+        sip(f"{ACLS}{USERS}", intercept=["security", "identify", "auth"])
+    assert "endpoint 'alice' has lists of networks, which nobody applies" in str(problems.value)
+    assert 'list "security" behind "identify"' in str(problems.value)
+
+
+# -- users whose logins fail -----------------------------------------------------------------------------------------
+
+
+def test_a_guess_that_is_spread_over_many_addresses_is_held_up(listed):
+    server = listed("account_failures = 5")
+    for number in range(5):
+        assert server.request("REGISTER", from_="carol", password="x", source=(f"198.51.100.{number}", 5060)).status == 401
+    with pytest.raises(AssertionError, match="no final answer"):
+        server.request("REGISTER", from_="carol", password="x", source=("198.51.100.77", 5060))
+    assert server.told("auth.failed")[-1].fields["source"] == "198.51.100.4"
+
+
+def test_nobody_can_lock_a_user_out_of_where_he_is(listed):
+    server = listed("account_failures = 2")
+    assert server.request("REGISTER", from_="carol", password="carol's", source=INSIDE).status == 200
+    for number in range(2):
+        server.request("REGISTER", from_="carol", password="x", source=(f"198.51.100.{number}", 5060))
+    assert server.request("REGISTER", from_="carol", password="carol's", source=(INSIDE[0], 7000)).status == 200
+
+
+def test_failures_are_forgotten_with_time(listed):
+    server = listed("account_failures = 1\naccount_seconds = 10.0")
+    server.request("REGISTER", from_="carol", password="x")
+    server.advance(11)
+    assert server.request("REGISTER", from_="carol", password="carol's", source=OUTSIDE).status == 200
+
+
+# -- events and lines ------------------------------------------------------------------------------------------------
+
+EVERYTHING = (
+    'log = ["FailedACL", "InvalidAccountID", "InvalidPassword", "ChallengeResponseFailed", "RequestNotAllowed", "RequestBadFormat",'
+    ' "ChallengeSent", "SuccessfulAuth"]\nlog_file = "security.log"\n'
+)
+
+
+def names(server):
+    return [event.fields["event"] for event in server.told("security.event")]
+
+
+def test_events_have_asterisk_s_names(listed):
+    server = listed(EVERYTHING)
+    server.request("REGISTER", from_="carol", password="carol's")
+    assert names(server) == ["ChallengeSent", "SuccessfulAuth"]
+    server.request("REGISTER", from_="carol", password="x")
+    server.request("REGISTER", from_="nobody", password="x")
+    server.request("REGISTER", "bob", from_="carol", username="carol", password="carol's", headers=[("To", "<sip:bob@example.com>")])
+    server.send(b"OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.9;branch=z9hG4bK1\r\nTo: x\r\n\r\n")
+    server.request("REGISTER", from_="alice", source=OUTSIDE)
+    assert [name for name in names(server)[2:] if name != "ChallengeSent"] == [
+        "InvalidPassword",
+        "InvalidAccountID",
+        "SuccessfulAuth",
+        "RequestNotAllowed",
+        "RequestBadFormat",
+        "FailedACL",
+    ]
+    event = next(event.fields for event in server.told("security.event") if event.fields["event"] == "InvalidPassword")
+    assert event["account"] == "carol" and event["severity"] == "Error" and event["proved"]
+    assert (event["local"], event["remote"]) == ("IPV4/UDP/10.0.0.1/5060", "IPV4/UDP/10.0.0.9/5060")
+
+
+LINE = (
+    r'\S+ SecurityEvent="InvalidPassword",EventTV="20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+0000",Severity="Error",Service="SIP",EventVersion="1",'
+    r'AccountID="carol",SessionID="call-\d+@test",LocalAddress="IPV4/UDP/10\.0\.0\.1/5060",RemoteAddress="IPV4/UDP/10\.0\.0\.9/5060",'
+    r'Proved="yes",RequestType="REGISTER",Challenge="[0-9a-f]{48}",Reason="auth\.carol: the response does not fit the password"'
+)
+
+
+def test_a_line_has_the_documented_fields_in_their_order(listed, tmp_path):
+    server = listed(EVERYTHING)
+    server.request("REGISTER", from_="carol", password="x")
+    last = (tmp_path / "security.log").read_text().splitlines()[-1]
+    assert re.fullmatch(LINE, last), last
+
+
+def test_no_message_can_forge_a_line_or_a_field(listed, tmp_path):
+    server = listed(EVERYTHING)
+    call_id = 'x",RemoteAddress="IPV4/UDP/192.0.2.1/5060",Proved="yes'
+    server.send(server.message("REGISTER", from_="carol", headers=[("Call-ID", call_id)]))
+    server.replies()
+    for text in (tmp_path / "security.log").read_text().splitlines():
+        assert text.count("RemoteAddress=") - text.count("\\x22,RemoteAddress=") == 1
+        assert text.count('Proved="') == 1
+
+
+def test_lines_are_bounded_and_what_is_missing_is_told(listed, tmp_path):
+    server = listed(EVERYTHING + "log_lines = 5")
+    for _ in range(20):
+        server.send(server.message("REGISTER", from_="carol"))
+    server.replies()
+    assert len((tmp_path / "security.log").read_text().splitlines()) == 5
+    server.advance(1)
+    server.send(server.message("REGISTER", from_="carol"))
+    server.replies()
+    assert 'SecurityEvent="Suppressed"' in (tmp_path / "security.log").read_text().splitlines()[5]

@@ -73,3 +73,32 @@ def test_a_second_instance_has_its_own_address(sip):
     toml = '[plugin.lab]\nuse = "udp"\nbind = ["10.0.0.1:5080"]\n'
     server = sip(toml, transport=["udp", "tcp", "lab"])
     assert ("lab", "UDP", ("10.0.0.1", 5080)) in server.engine.listeners
+
+
+STUN = b"\x00\x01\x00\x00\x21\x12\xa4\x42" + b"transaction!"
+
+
+@pytest.mark.parametrize("host", ["10.0.0.9", "fd00::9"])
+def test_a_stun_keepalive_is_told_where_it_came_from(sip, host):
+    server = sip('[plugin.udp]\nbind = ["0.0.0.0:5060", "[::]:5060"]\n')
+    got = []
+    endpoint = server.network.host(host).datagram(host, 40000, lambda data, source, local: got.append((data, source)))
+    endpoint.send(STUN, ("fd00::1" if ":" in host else "10.0.0.1", 5060))
+    server.advance(0.1)
+    ((answer, source),) = got
+    assert source[1] == 5060
+    assert answer[:2] == b"\x01\x01"
+    assert answer[8:20] == b"transaction!"
+    assert server.engine.counts["stun.answered"] == 1
+
+
+def test_stun_can_be_off_and_other_binary_noise_reaches_the_stack(sip):
+    server = sip('[plugin.udp]\nbind = ["10.0.0.1:5060"]\nstun = false\n')
+    got = []
+    endpoint = server.network.host("10.0.0.9").datagram("10.0.0.9", 40000, lambda data, *_: got.append(data))
+    for data in (STUN, b"\0\0\0\0", b""):
+        endpoint.send(data, ("10.0.0.1", 5060))
+    server.advance(0.1)
+    assert got == []
+    assert server.engine.counts["stun.dropped"] == 1
+    assert server.engine.counts["dropped"] == 2

@@ -93,6 +93,8 @@ class Calls:
         `timeout`: seconds, 0 for the plugin's `ring_seconds`. `order`: all at once, or by q. `ringback`: what the caller hears meanwhile.
         `headers`: extras for the set-up of the outgoing calls. `proceed`: the steps behind follow also when the called party hangs up.
         """
+        if not channel.call.dialing():
+            raise StepFailed(f"dial: the call has dialled {channel.call.dials} times, it goes round in circles")
         seconds = timeout if timeout > 0 else self._dialplan.ring_seconds  # less than 0 would ring for ever
         variables = channel.variables
         targets = [argument] if isinstance(argument, str) else argument

@@ -3,7 +3,9 @@
     recordings/NAME.wav
     mailboxes/OWNER/new/TIME-CHANNEL.wav, beside it TIME-CHANNEL.json: who called, when, how long
 
-Rule: a message is there whole or not at all. It is recorded in mailboxes/OWNER/tmp and moved when it is finished, the caller's hanging up
+Rule: nothing that a caller can do fills the disk: a recording has an end, a mailbox holds so many messages, and below so much free space
+nothing is recorded (event `dialplan.full`; the caller hears the information tone and the steps behind follow, ${recording} and ${message}
+are empty). Two who record under one name at once get a file each. A message is there whole or not at all. It is recorded in mailboxes/OWNER/tmp and moved when it is finished, the caller's hanging up
 included, its .json first: whoever looks for .wav files finds both. Shorter than `minimum` it is no message.
 """
 
@@ -11,7 +13,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import wave
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +23,11 @@ from pipeline.core import State
 from pipeline.pending import Pending
 
 from ..patterns import Mistake  # noqa: TID252
-from ..sounds import BEEP, sound_of  # noqa: TID252
+from ..sounds import BEEP, NAMED, sound_of  # noqa: TID252
 from ..voice import answered, play, upon_digit  # noqa: TID252
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from pipeline.core import Channel, Sound
@@ -50,14 +55,23 @@ class Keeping:
         stop: str = "#",
         beep: bool = True,
     ) -> None:
-        """Record to a WAV file, until a digit of `stop`, so much `silence` or so many `seconds` (0: no limit). ${recording} is its path."""
+        """Record to a WAV file, until a digit of `stop`, so much `silence` or so many `seconds` (0: the plugin's `recording_seconds`).
+
+        ${recording} is its path: recordings/NAME.wav, or NAME-CHANNEL.wav while somebody else records under that name.
+        """
         sound = await answered(channel)
         path = self._dialplan.recordings_folder / (_name(argument) + ".wav")
         _make(path.parent)
-        if beep:
-            await play(channel, sound, [BEEP])
-        channel.set("recording", str(path))
-        await _record(channel, sound, path, seconds, silence, stop)
+        if not self._room(path.parent):
+            await self._full(channel, sound, "recording", path, "space")
+            return
+        if path in self._dialplan.recorded:
+            path = path.with_name(f"{path.stem}-{_name(channel.id)}.wav")
+        with self._taken(path):
+            if beep:
+                await play(channel, sound, [BEEP])
+            channel.set("recording", str(path))
+            await _record(channel, sound, path, self._seconds(seconds), silence, stop)
 
     async def mailbox(
         self,
@@ -70,23 +84,63 @@ class Keeping:
         minimum: float = 1.0,
         stop: str = "#",
     ) -> None:
-        """Play the greeting, a beep, and take a message for a mailbox. ${message} is its path; event `mailbox.message`."""
+        """Play the greeting, a beep, and take a message for a mailbox. ${message} is its path; event `mailbox.message`.
+
+        `seconds`: 0 for the plugin's `recording_seconds`. A mailbox that holds `messages` takes no more: event `dialplan.full`.
+        """
         sound = await answered(channel)
         greetings = [name for name in ([greeting] if isinstance(greeting, str) else greeting) if name]
         if await play(channel, sound, [sound_of(name) for name in greetings], stop=stop):
             await channel.digit(0)  # enough of the greeting
-        await play(channel, sound, [BEEP])
         owner = _name(argument)
         box = self._dialplan.mailboxes_folder / owner
-        began = channel.core.clock.time()
-        name = f"{datetime.fromtimestamp(began, UTC):%Y%m%dT%H%M%S}-{_name(channel.id)}"
+        name = f"{datetime.fromtimestamp(channel.core.clock.time(), UTC):%Y%m%dT%H%M%S}-{_name(channel.id)}"
         taken, kept = box / "tmp" / f"{name}.wav", box / "new" / f"{name}.wav"
         _make(taken.parent)
         _make(kept.parent)
+        if reason := self._refuses(box):
+            await self._full(channel, sound, "message", box, reason)
+            return
+        with self._taken(taken):
+            await play(channel, sound, [BEEP])
+            began = channel.core.clock.time()
+            try:
+                await _record(channel, sound, taken, self._seconds(seconds), silence, stop)
+            finally:  # the caller may have hung up: that is how most messages end
+                self._keep(channel, argument, taken, kept, began, minimum)
+
+    def _seconds(self, wanted: float) -> float:
+        return wanted if wanted > 0 else self._dialplan.recording_seconds
+
+    @contextmanager
+    def _taken(self, path: Path) -> Iterator[None]:
+        """Let nobody else record to this file meanwhile."""
+        recorded = self._dialplan.recorded
+        recorded.add(path)
         try:
-            await _record(channel, sound, taken, seconds, silence, stop)
-        finally:  # the caller may have hung up: that is how most messages end
-            self._keep(channel, argument, taken, kept, began, minimum)
+            yield
+        finally:
+            recorded.discard(path)
+
+    def _room(self, folder: Path) -> bool:
+        """Whether the disk has space left."""
+        wanted = self._dialplan.free_space
+        return not wanted or shutil.disk_usage(folder).free >= wanted * 1_000_000
+
+    def _refuses(self, box: Path) -> str:
+        """Say why a mailbox takes no message; empty: it does. Those that others are leaving now count as well."""
+        limit = self._dialplan.messages
+        if limit:
+            held = sum(path.parent.name != "tmp" for path in box.glob("*/*.wav"))
+            if held + sum(path.parent.parent == box for path in self._dialplan.recorded) >= limit:
+                return "messages"
+        return "" if self._room(box) else "space"
+
+    async def _full(self, channel: Channel, sound: Sound, variable: str, path: Path, reason: str) -> None:
+        """Tell, and let the caller hear, that nothing is recorded."""
+        channel.set(variable, "")
+        channel.core.tell("dialplan.full", channel=channel, path=str(path), reason=reason)
+        await play(channel, sound, [NAMED["information"]])
 
     def _keep(self, channel: Channel, mailbox: str, taken: Path, kept: Path, began: float, minimum: float) -> None:
         """Move a message to where it is found, or throw it away. A few hundred bytes and two renames: no thread is worth that."""

@@ -5,8 +5,11 @@ import math
 
 import pytest
 from pipeline.plugins.dialplan.patterns import runs_away
+from pipeline.plugins.dialplan.stored import Context
 
-from pipeline.core import Party
+from pipeline.config import Problems
+from pipeline.core import Cause, Dialed, Party
+from pipeline.core.call import AT_ONCE, DEPTH
 from pipeline.testing.server import CALLS
 
 SECRET = """
@@ -70,10 +73,29 @@ def test_numbers_that_are_none_are_refused(context):
 
 
 def test_a_long_text_fits_no_expression_of_a_condition(context):
-    wire = context('"_9." = [{ if = "${extension} =~ ^9(a+)+$", then = [{ playback = "fits" }], else = [{ playback = "no" }] }]')
-    wire.call("alice", "9" + "a" * 300 + "!")  # as 2 ** 300 ways to try
+    wire = context('"_9." = [{ if = "${extension} =~ ^9a+!$", then = [{ playback = "fits" }], else = [{ playback = "no" }] }]')
+    wire.call("alice", "9" + "a" * 300 + "!")
     wire.advance(3)
     assert wire.played == ["no"]
+
+
+def test_an_expression_of_a_database_that_can_take_for_ever_is_never_run(plan):
+    wire = plan('[dal]\ncontext = ["memory"]\n')
+    again, tries = "${extension} =~ ^9(a+)+$", [{"playback": "slow"}]
+    steps = [{"playback": "fine"}, {"if": again, "then": tries}]
+    wire.engine.dal.create(Context(id="default", extensions={"/^9(a+)+$/": tries, "/^9a/": steps}))
+    alice = wire.call("alice", "9" + "a" * 100 + "!")  # 2 ** 100 ways to try
+    wire.advance(3)
+    assert wire.played == ["fine"]
+    assert "can take for ever" in wire.told("step.failed")[0]["error"] and alice.ended.cause is Cause.TEMPORARY_FAILURE
+    (mistake,) = wire.told("dialplan.mistake")
+    assert (mistake["id"], mistake["stored_in"]) == ("default", "memory") and "can take for ever" in mistake["error"]
+
+
+@pytest.mark.parametrize("written", ["'/^9(a+)+$/' = 'answer'", "1 = [{ if = '${extension} =~ ^9(a+)+$', then = 'answer' }]"])
+def test_a_file_with_an_expression_that_can_take_for_ever_is_refused(context, written):
+    with pytest.raises(Problems, match="can take for ever on what a caller chooses"):
+        context(written)
 
 
 @pytest.mark.parametrize(
@@ -145,3 +167,42 @@ def test_the_words_with_which_a_call_is_ended_begin_no_header_field(sip, text):
     assert bye.get("x-evil") is None
     assert "cause=17" in (bye.get("reason") or "")
     assert b"\x1b" not in bye.encode() and b"\r\nX-Evil" not in bye.encode()
+
+
+def test_a_variable_of_the_call_keeps_its_mark_for_its_other_channels(context):
+    wire = context('"_9." = [{ set = { call = { n = "${extension:1}" } } }, "answer", { wait = 9 }]\n"1" = [{ dial = "${call.n}" }]')
+    alice = wire.call("alice", "9x@evil.example;a")
+    wire.settle()
+    other = wires.Phone(wire, "carol")
+    leg = other.leg = wires.Leg(wire, other)
+    leg.channel = wire.core.channel("wire", "in", leg, endpoint="carol", dialed="1", call=alice.channel.call)
+    wire.core.incoming(leg.channel, Dialed("default", "1", endpoint="carol", technology="wire"))
+    wire.settle()
+    assert [target for target, _ in wire.asked] == ["x%40evil.example%3Ba"]
+
+
+def test_a_variable_of_the_call_that_is_set_anew_from_the_file_is_an_address_again(context):
+    sets = '{ set = { call.n = "${extension}" } }, { set = { call.n = "sip:x@trunk.example" } }'
+    wire = context(f'"_9." = [{sets}, {{ dial = "${{call.n}}" }}]')
+    wire.call("alice", "91")
+    wire.settle()
+    assert [target for target, _ in wire.asked] == ["sip:x@trunk.example"]
+
+
+def test_a_script_that_dials_somebody_busy_in_a_circle_comes_to_its_end(context):
+    wire = context('"1" = [{ dial = "bob", timeout = 0.05 }, { goto = "1" }]')
+    wire.phone("bob", auto=False)
+    alice = wire.call("alice", "1")
+    wire.advance(5)
+    assert len(wire.asked) == AT_ONCE and alice.ended.cause is Cause.TEMPORARY_FAILURE
+    assert "it goes round in circles" in wire.told("step.failed")[0]["error"]
+
+
+def test_a_queue_that_tries_again_after_a_while_goes_on_but_not_for_ever(context):
+    wire = context('"1" = [{ dial = "bob", timeout = 15 }, { goto = "1" }]')
+    wire.phone("bob", auto=False)
+    alice = wire.call("alice", "1")
+    wire.advance(3600)
+    assert alice.ended is None and 200 < len(wire.asked) < 260
+    wire.advance(4 * 3600)
+    assert len(wire.asked) == DEPTH and alice.ended is not None

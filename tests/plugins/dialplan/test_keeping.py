@@ -1,6 +1,9 @@
 import json
 import wave
 
+import pytest
+
+from pipeline.plugins.dialplan.sounds import NAMED
 from pipeline.plugins.dialplan.steps.keeping import seconds_of
 
 
@@ -94,4 +97,76 @@ def test_a_digit_skips_the_greeting(context):
     assert wire.played == ["long", "tone:1000*200/0"]
     alice.hang_up()
     wire.settle()
+    wire.clean()
+
+
+def test_a_recording_without_a_limit_of_its_own_ends_after_an_hour(context):
+    wire = context('"1" = [{ record = "memo", beep = false }, { playback = "thanks" }]')
+    alice = wire.call("alice", "1")
+    wire.advance(3599)
+    assert wire.played == []
+    wire.advance(2)
+    assert wire.played == ["thanks"]
+    alice.hang_up()
+    wire.settle()
+    wire.clean()
+
+
+def test_how_long_a_recording_goes_on_is_an_option(context):
+    wire = context('"1" = [{ record = "memo", beep = false }, { playback = "thanks" }]', "[plugin.dialplan]\nrecording_seconds = 5")
+    wire.call("alice", "1")
+    wire.advance(5.5)
+    assert wire.played == ["thanks"]
+
+
+def test_two_who_record_under_one_name_get_a_file_each(context):
+    wire = context('"1" = [{ record = "memo" }]')
+    alice, bob = wire.call("alice", "1"), wire.call("bob", "1")
+    wire.advance(5)
+    alice.hang_up()
+    wire.advance(2)
+    bob.hang_up()
+    wire.settle()
+    folder = wire.engine.plan.state / "recordings"
+    lengths = {path.name: round(seconds_of(path)) for path in folder.iterdir()}
+    assert lengths == {"memo.wav": 4, f"memo-{bob.channel.id}.wav": 6}
+    assert bob.channel.variables["recording"] == str(folder / f"memo-{bob.channel.id}.wav")
+    again = wire.call("alice", "1")  # nobody records under it any more: it is recorded anew
+    wire.advance(3)
+    again.hang_up()
+    wire.settle()
+    assert round(seconds_of(folder / "memo.wav")) == 2
+    wire.clean()
+
+
+def test_a_mailbox_that_is_full_takes_no_more_and_the_steps_behind_follow(context):
+    wire = context('"1" = [{ mailbox = "bob" }, { playback = "full ${message}" }]', "[plugin.dialplan]\nmessages = 2")
+    first, second = wire.call("alice", "1"), wire.call("carol", "1")
+    wire.advance(3)
+    third = wire.call("dave", "1")  # two are being left now: they count
+    wire.advance(3)
+    assert wire.played[-2:] == [NAMED["information"], "full "]
+    assert [told["reason"] for told in wire.told("dialplan.full")] == ["messages"]
+    for phone in (first, second, third):
+        phone.hang_up()
+    wire.settle()
+    assert len(boxes(wire)[0]) == 4
+    (next((wire.engine.plan.state / "mailboxes/bob/new").glob("*.wav"))).unlink()
+    alice = wire.call("alice", "1")
+    wire.advance(4)
+    alice.hang_up()
+    wire.settle()
+    assert len(wire.told("mailbox.message")) == 3
+    wire.clean()
+
+
+@pytest.mark.parametrize("step", ["record", "mailbox"])
+def test_nothing_is_recorded_on_a_disk_that_is_nearly_full(context, step):
+    wire = context(f'"1" = [{{ {step} = "bob" }}, {{ playback = "behind" }}]', "[plugin.dialplan]\nfree_space = 1_000_000_000_000")
+    wire.call("alice", "1")
+    wire.advance(2.5)
+    assert wire.played == [NAMED["information"], "behind"]
+    assert [told["reason"] for told in wire.told("dialplan.full")] == ["space"]
+    assert list(wire.engine.plan.state.rglob("*.wav")) == []
+    wire.advance(2)
     wire.clean()

@@ -73,7 +73,7 @@ def test_regular_expressions_come_after_patterns_in_the_order_of_the_file_and_ca
 
 
 def test_a_regular_expression_is_not_tried_on_what_nobody_dials():
-    assert table("/^(a+)+$/").find("a" * 5000 + "b") is None
+    assert table("/^a+b$/").find("a" * 5000 + "b") is None
 
 
 def test_a_wrong_regular_expression_says_where():

@@ -1,0 +1,90 @@
+"""docs/conformance.md: for every section of every RFC that something holds us to, what that is. `python -m pipeline.conformance.page`.
+
+Made of three kinds of notes: the messages and checks of `sipline conformance`; tests with `@rfc("3261", "10.3-7")`; and test files whose
+docstring, or tests whose docstring, cites "RFC 3261 10.3, 8.2". A citation in a file's docstring speaks for the file.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.conformance.run import cases
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CITED = re.compile(r"RFC (\d{4})((?:,? (?:and )?\d+(?:\.\d+)*(?:-\d+)?(?![\d.]*[A-Za-z]))*)")
+SECTION = re.compile(r"\d+(?:\.\d+)*(?:-\d+)?")
+Note = tuple[str, str, str]
+"""RFC, section ("" = all of it), what holds us to it."""
+
+
+def notes(tests: Path) -> Iterator[Note]:
+    """Give every note."""
+    for number, section, name, _, _ in cases():
+        yield number, section, f"`sipline conformance`: {name}"
+    for path in sorted(tests.rglob("test_*.py")):
+        tree = ast.parse(path.read_text())
+        file = path.relative_to(tests.parent).as_posix()
+        for number, section in cited(ast.get_docstring(tree) or ""):
+            yield number, section, file
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                found = {mark for decorator in node.decorator_list for mark in _marks(decorator)}
+                found |= set(cited(ast.get_docstring(node) or ""))
+                for number, section in sorted(found):
+                    yield number, section, f"{file}: {node.name.removeprefix('test_').replace('_', ' ')}"
+
+
+def cited(text: str) -> list[tuple[str, str]]:
+    """Return the (RFC, section) that a text cites, as "RFC 3261 10.3, 8.2; RFC 4475"."""
+    found = []
+    for match in CITED.finditer(re.sub(r"\s+", " ", text)):
+        sections = SECTION.findall(match[2])
+        found += [(match[1], section) for section in sections or [""]]
+    return found
+
+
+def _marks(decorator: ast.expr) -> list[tuple[str, str]]:
+    if not isinstance(decorator, ast.Call):
+        return []
+    name = decorator.func
+    if (name.id if isinstance(name, ast.Name) else name.attr if isinstance(name, ast.Attribute) else "") != "rfc":
+        return []
+    words = [argument.value for argument in decorator.args if isinstance(argument, ast.Constant)]
+    return [(str(words[0]), str(section)) for section in words[1:] or [""]] if words else []
+
+
+def render(tests: Path) -> str:
+    """Return the page."""
+    by_rfc: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for number, section, what in notes(tests):
+        if what not in by_rfc[number][section]:
+            by_rfc[number][section].append(what)
+    lines = [
+        "# Conformance: what holds us to which section",
+        "",
+        "Made by `make docs` from the messages and checks of `sipline conformance`, the tests' `@rfc(...)` marks and what they cite.",
+        "A file that is named without a test speaks for itself as a whole. Do not edit.",
+        "",
+    ]
+    for number in sorted(by_rfc, key=int):
+        lines += [f"## RFC {number}", "", "| section | held by |", "|---|---|"]
+        for section in sorted(by_rfc[number], key=_order):
+            held = "<br>".join(what.replace("|", "&#124;") for what in by_rfc[number][section])
+            lines.append(f"| {section or 'all'} | {held} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _order(section: str) -> list[int]:
+    return [int(part) for part in SECTION.sub(lambda match: match[0].replace("-", "."), section).split(".") if part]
+
+
+if __name__ == "__main__":
+    sys.stdout.write(render(Path(__file__).parents[2] / "tests"))

@@ -1,0 +1,113 @@
+"""Runs the messages and the check-list against a plan; gives a Result for each, in the order of the RFCs."""
+
+from __future__ import annotations
+
+import tempfile
+import tomllib
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from pipeline.conformance.bench import Bench, Unsuitable, Wrong, must
+from pipeline.conformance.checks import CHECKS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pipeline.config.plan import Plan
+
+MESSAGES = Path(__file__).parent / "messages.toml"
+PASSED, FAILED, SKIPPED = "passed", "failed", "not applicable"
+
+
+@attrs.frozen
+class Result:
+    """One check, and how it went."""
+
+    rfc: str
+    section: str
+    name: str
+    point: str
+    result: str
+    detail: str = ""
+
+
+def cases() -> Iterator[tuple[str, str, str, str, Callable[[Bench], None]]]:
+    """Give (RFC, section, name, point, check) of all, by RFC and section."""
+    found: list[tuple[str, str, str, str, Callable[[Bench], None]]] = []
+    for name, case in tomllib.loads(MESSAGES.read_text()).items():
+        found.append((case["rfc"], case["section"], name, case["point"], partial(_message, case)))
+    for check in CHECKS:
+        first_line = (check.__doc__ or "").strip().partition("\n")[0]
+        for number, section in check.rfc:  # type: ignore[attr-defined]
+            found.append((number, section, check.__name__.replace("_", "-"), first_line, check))
+    yield from sorted(found, key=lambda case: (int(case[0]), [int(part) if part.isdigit() else 0 for part in _parts(case[1])], case[2]))
+
+
+def _parts(section: str) -> list[str]:
+    return section.replace("-", ".").split(".")
+
+
+def run(plan: Plan) -> tuple[list[Result], list[str]]:
+    """Run all; return the results, and which transports were left out. A pipeline that cannot start raises OSError."""
+    results: list[Result] = []
+    done: dict[Any, tuple[str, str]] = {}
+    with tempfile.TemporaryDirectory(prefix="sipline-conformance") as folder:
+        bench = Bench(plan, Path(folder))
+        failures: list[Any] = []
+        bench.engine.bus.listen("step.failed", failures.append)
+        try:
+            for number, section, name, point, check in cases():
+                if check not in done:
+                    bench.fresh()
+                    failures.clear()
+                    done[check] = _outcome(check, bench)
+                    if failures and done[check][0] == PASSED:
+                        fields = failures[0].fields
+                        done[check] = FAILED, f"{fields['plugin']} failed: {fields['error']}"
+                results.append(Result(number, section, name, point, *done[check]))
+            return results, bench.left_out
+        finally:
+            bench.close()
+
+
+def _outcome(check: Callable[[Bench], None], bench: Bench) -> tuple[str, str]:
+    try:
+        check(bench)
+    except Unsuitable as why:
+        return SKIPPED, str(why)
+    except Wrong as error:
+        return FAILED, str(error)
+    except Exception as error:
+        return FAILED, f"{type(error).__name__}: {error}"
+    return PASSED, ""
+
+
+def _message(case: dict[str, Any], bench: Bench) -> None:
+    """Send one message and compare what comes back."""
+    serial = bench.engine.token()
+    head, _, body = case["text"].lstrip("\n").partition("\n\n")
+    body = body.rstrip("\n").replace("\n", "\r\n")
+    words = {
+        "domain": bench.engine.domains.first.id,
+        "me": f"{bench.source[0]}:{bench.source[1]}",
+        "serial": serial,
+        "hundred": "x" * 100,
+        "length": str(len(body.encode())),
+    }
+    text = head.rstrip("\n").replace("\n", "\r\n") + "\r\n\r\n" + body
+    for name, value in words.items():
+        text = text.replace("{" + name + "}", value)
+    answers = [answer for answer in bench.ask(text.encode()) if answer.status >= 200]
+    expected = case["expect"]
+    if "drop" in expected:
+        if answers:
+            raise Wrong(f"it was answered: {answers[0].status} {answers[0].reason}")
+        return
+    must(answers, f"it was not answered; expected: {', '.join(map(str, expected))}")
+    status = answers[0].status
+    forbidden = [int(word[1:]) for word in expected if str(word).startswith("!")]
+    must(status not in forbidden, f"the answer is {status} {answers[0].reason}")
+    must("any" in expected or status in expected, f"the answer is {status} {answers[0].reason}, not {', '.join(map(str, expected))}")

@@ -1,0 +1,197 @@
+"""Admission of packets, before a byte is parsed: who is known passes at once, strangers meet lists, signatures, budgets and bans.
+
+Rules. A peer is known when somebody logged in by it lately (known.py); whoever is not is a stranger, and so is every source that may be
+forged. Budgets are charged for what strangers cost us: a challenge, a failed login, a request that cannot be read. They are asked before
+the next packet of that source is looked at, apart for requests without and with credentials: a phone that answers its challenge does not
+wait behind a scanner. Only a source that has proved that it receives our answers is banned, never one with a binding or a dialog. What is
+refused is dropped in silence, and told once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import attrs
+
+from pipeline import Drop, hookimpl, option, plugin
+from pipeline.dal.acls import networks
+from pipeline.dal.bans import source_of
+from pipeline.prefixes import Prefixes, network
+
+from .watch import State
+
+if TYPE_CHECKING:
+    from pipeline import Packet, Passage
+    from pipeline.engine import Pipeline
+
+HEAD = 4096
+"""Octets of a packet that are searched: start line and fields of any honest request stand there."""
+SCANNERS = (
+    "friendly-scanner",
+    "friendly-request",
+    "sipvicious",
+    "sip-scan",
+    "sipsak-scan",
+    "sipcli",
+    "sundayddr",
+    "smap",
+    "iwar",
+    "vaxsipuseragent",
+    "siparmyknife",
+    "pplsip",
+)
+"""What SIP scanners call themselves in User-Agent, From or Subject; as Kamailio's and fail2ban's users list them."""
+CREDENTIALS = b"\nauthorization"
+TAG = b";tag="
+
+
+def signatures(_instance: Any, attribute: attrs.Attribute[Any], value: list[str]) -> None:
+    """Validate `scanners`."""
+    for text in value:
+        if len(text) < 4:
+            raise ValueError(f"{attribute.name} holds {text!r}: a signature has at least 4 characters, or it stands in honest requests too")
+
+
+@plugin
+class Shield:
+    """Allow and deny lists, scanner signatures, rate limits and bans, before anything is parsed."""
+
+    stage: ClassVar[str] = "transport"
+    fail_closed: ClassVar[bool] = True
+
+    allow: list[str] = option(
+        factory=list, validator=networks, help="networks that no limit, signature or ban is for, as trunks and monitors"
+    )
+    deny: list[str] = option(
+        factory=list, validator=networks, help="networks whose packets are dropped; the longest network of both decides"
+    )
+    scanners: list[str] = option(
+        factory=lambda: list(SCANNERS),
+        validator=signatures,
+        help="signatures of scanners, in any case: a stranger's packet whose head holds one is dropped",
+    )
+
+    known_rate: float = option(
+        20000.0, validator=attrs.validators.gt(0), help="packets a second from a peer that has logged in; twice as many at once"
+    )
+    remember: float = option(
+        7200.0, unit="s", validator=attrs.validators.ge(60), help="how long a peer is known after it has logged in, at least"
+    )
+    rate: float = option(
+        500.0, validator=attrs.validators.gt(0), help="packets a second from one stranger, of any kind; twice as many at once"
+    )
+    request_rate: float = option(
+        1.0,
+        validator=attrs.validators.gt(0),
+        help="requests without credentials a second that are challenged, from one stranger; more where many peers are known",
+    )
+    request_burst: int = option(10, validator=attrs.validators.ge(1), help="such requests of one stranger at once")
+    failure_rate: float = option(1.0, validator=attrs.validators.gt(0), help="failed logins a second from one source")
+    failure_burst: int = option(10, validator=attrs.validators.ge(1), help="failed logins from one source at once")
+    global_rate: float = option(5000.0, validator=attrs.validators.gt(0), help="packets a second from all strangers together")
+    global_request_rate: float = option(500.0, validator=attrs.validators.gt(0), help="challenges a second to all strangers together")
+    global_failure_rate: float = option(200.0, validator=attrs.validators.gt(0), help="failed logins a second from all sources together")
+
+    ban_score: float = option(
+        10.0,
+        validator=attrs.validators.ge(0),
+        help="score at which a source is banned: a wrong password counts 1, an unknown user 2, a scanner by a stream all; 0 = never",
+    )
+    ban_wears: float = option(30.0, unit="s", validator=attrs.validators.gt(0), help="time in which a point of the score wears off")
+    ban_seconds: float = option(3600.0, unit="s", validator=attrs.validators.gt(0), help="how long a ban lasts")
+
+    state: Any = attrs.field(init=False, default=None)
+    lists: Prefixes[bool] | None = attrs.field(init=False, default=None)
+    _engine: Any = attrs.field(init=False, default=None)
+    _words: tuple[bytes, ...] = attrs.field(init=False, default=())
+    _peers: dict[Any, float] = attrs.field(init=False, factory=dict)
+    _step: float = attrs.field(init=False, default=0.0)
+    _window: float = attrs.field(init=False, default=0.0)
+
+    def __attrs_post_init__(self) -> None:
+        listed = [(network(text), False) for text in self.deny] + [(network(text), True) for text in self.allow]
+        self.lists = Prefixes(listed) if listed else None
+        self._words = tuple(text.lower().encode() for text in self.scanners)
+        self._step = 1.0 / self.known_rate
+        self._window = 2.0
+
+    @hookimpl
+    def start(self, engine: Pipeline) -> None:
+        """Take over what is known from before a reload."""
+        self._engine = engine
+        self.state = engine.state(self, lambda: State(engine))
+        self.state.serve(self)
+        self._peers = self.state.known.peers
+
+    @hookimpl
+    def listen(self, engine: Pipeline) -> None:
+        """Read bans and bindings, now that the stores have begun; it listens to nothing."""
+        self.state.read()
+
+    @hookimpl
+    def transport(self, packet: Packet, passage: Passage) -> Drop | None:
+        """Let in, or drop."""
+        peer = passage.flow.peer
+        full_at = self._peers.get(peer)
+        if full_at is None:
+            return self._stranger(packet, passage)
+        now = passage.arrived
+        if full_at <= now:
+            self._peers[peer] = now + self._step
+            return None
+        if full_at - now < self._window:
+            self._peers[peer] = full_at + self._step
+            return None
+        return self.state.dropped("known_rate", passage)  # type: ignore[no-any-return]
+
+    def _stranger(self, packet: Packet, passage: Passage) -> Drop | None:
+        """Judge a packet of somebody who has not logged in by this peer. The cheapest questions come first."""
+        state: State = self.state
+        host = passage.flow.peer[0]
+        source = source_of(host) if ":" in host else host
+        if self.lists is not None and (listed := self.lists.find(host)) is not None:
+            return None if listed else state.dropped("deny", passage)
+        if state.identified is not None and state.identified.find(host):
+            return None
+        jail = state.jail
+        if (jail.bans or jail.networks is not None) and jail.holds(source, host):
+            return state.dropped("banned", passage)
+        now = passage.arrived
+        key = hash(source)
+        if not state.packets.take(key, now):
+            return state.dropped("rate", passage)
+        head = packet.data[:HEAD].lower()
+        if not head.startswith(b"sip/"):
+            if CREDENTIALS in head:
+                if not state.failures.has(key, now) and head.count(TAG) < 2:
+                    return state.dropped("failure_rate", passage)
+                spent = not state.all_failures.has(now)
+            else:
+                if not state.requests.has(key, now, state.scale(source)) and head.count(TAG) < 2:
+                    return state.dropped("request_rate", passage)
+                spent = not state.all_requests.has(now)
+            # Of all strangers together too many: what is left is for the neighbours of who is known, and for who repeats himself, as phones
+            # do and floods do not.
+            if spent and not (
+                state.neighbours.take(now)
+                if source in state.known.sources
+                else state.repeated.seen(passage.flow.peer, packet.data) and state.second_chance.take(now)
+            ):
+                return state.dropped("global_request_rate", passage)
+        for word in self._words:
+            if word in head:
+                state.scanner(passage, source, word.decode())
+                return state.dropped("scanners", passage)
+        if not state.all_packets.take(now):
+            return state.dropped("global_rate", passage)
+        return None
+
+    def stats(self) -> dict[str, Any]:
+        """Return the counters that `sipline show stats` shows."""
+        return self.state.stats() if self.state is not None else {}
+
+    @hookimpl
+    def stop(self) -> None:
+        """Listen no more."""
+        if self.state is not None:
+            self.state.stop()

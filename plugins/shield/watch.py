@@ -1,0 +1,253 @@
+"""What the shield keeps beyond a reload, and what it learns from: who logged in, who failed, what could not be read.
+
+Rule: it learns from the event bus alone, so it works with any authenticator that tells `auth.challenged`, `auth.failed` and
+`auth.succeeded` as ours does: `passage`, and for failures `kind` and `proved`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from pipeline import Drop, settle
+from pipeline.dal.bans import source_of
+from pipeline.pending import gather
+from pipeline.prefixes import Prefixes, network
+
+from .bound import Bound
+from .buckets import Bucket, Buckets
+from .jail import Jail
+from .known import Known, inside
+from .repeated import Repeated
+
+if TYPE_CHECKING:
+    from pipeline import Passage
+    from pipeline.dal import Ban
+    from pipeline.engine import Pipeline
+    from pipeline.events import Event
+
+    from .shield import Shield
+
+POINTS = {"account": 2.0, "password": 1.0, "response": 1.0}
+"""What a failed login adds to the score of who has proved that it receives our answers."""
+UNREADABLE, UNANSWERED = 1.0, 0.2
+"""A request by a stream that cannot be read; one that is challenged (most of them are answered, and a success wipes the score)."""
+CROWD = 5.0
+"""Known peers of one source for which it gets the budget of one stranger once more."""
+TOLD = 1024
+"""Sources of which it is remembered when they were told to be limited."""
+PAUSE = 60.0
+"""Seconds for which the same source and reason are not told again; also between two looks at what has expired."""
+
+
+class State:
+    """Tables, budgets, counters. One per listed shield."""
+
+    def __init__(self, engine: Pipeline) -> None:
+        self.engine = engine
+        self.owner: Shield | None = None
+        self.known = Known()
+        self.jail = Jail(engine, self._out)
+        self.bound = Bound(engine)
+        self.repeated = Repeated()
+        self.identified: Prefixes[bool] | None = None
+        """The networks of `identify` objects: trunks, which nobody challenges."""
+        self.packets = Buckets(1.0, 1.0)
+        self.requests = Buckets(1.0, 1.0)
+        self.failures = Buckets(1.0, 1.0)
+        self.all_packets = Bucket(1.0, 1.0)
+        self.all_requests = Bucket(1.0, 1.0)
+        self.all_failures = Bucket(1.0, 1.0)
+        self.second_chance = Bucket(1.0, 1.0)
+        self.neighbours = Bucket(1.0, 1.0)
+        self.counts: Counter[str] = Counter()
+        self._drops: dict[str, Drop] = {}
+        self._told: dict[tuple[str, str], float] = {}
+        self._read = False
+        self._aged = engine.clock.now()
+        self._timer: Any = None
+        listen = engine.bus.listen
+        self._stops = [
+            listen("auth.succeeded", self._succeeded),
+            listen("auth.challenged", self._challenged),
+            listen("auth.stale", self._challenged),
+            listen("auth.failed", self._failed),
+            listen("request.malformed", self._malformed),
+            *self.bound.stops,
+        ]
+        if engine.dal.stores("identify"):
+            engine.dal.watch("identify", lambda *_: self._identify())
+        self._look()
+
+    def serve(self, owner: Shield) -> None:
+        """Take the options of this reading of the file."""
+        self.owner = owner
+        self.packets.configure(owner.rate, 2 * owner.rate)
+        self.requests.configure(owner.request_rate, owner.request_burst)
+        self.failures.configure(owner.failure_rate, owner.failure_burst)
+        self.all_packets.configure(owner.global_rate, owner.global_rate)
+        self.all_requests.configure(owner.global_request_rate, owner.global_request_rate)
+        self.all_failures.configure(owner.global_failure_rate, owner.global_failure_rate)
+        self.second_chance.configure(owner.global_request_rate, owner.global_request_rate)
+        self.neighbours.configure(owner.global_request_rate, owner.global_request_rate)
+        for host in {peer[0] for peer in self.known.peers}:
+            if owner.lists is not None and owner.lists.find(host) is False:
+                self.known.drop_network(network(host.partition("%")[0]))
+
+    def read(self) -> Any:
+        """Read bans, bindings and trunks once; returns None or a Pending."""
+        if self._read:
+            return None
+        self._read = True
+        dal = self.engine.dal
+        found = [self.jail.read(), self._identify()]
+        if dal.stores("contact"):
+            found.append(settle(dal.find("contact"), self._contacts))
+        return gather(found)
+
+    def _contacts(self, contacts: Any) -> None:
+        for peer in self.bound.read(contacts):
+            self.known.add(peer)
+
+    def _identify(self) -> Any:
+        def took(rules: Any) -> None:
+            nets = [(network(text), True) for rule in rules for text in rule.match]
+            self.identified = Prefixes(nets) if nets else None
+
+        return settle(self.engine.dal.find("identify"), took) if self.engine.dal.stores("identify") else None
+
+    def scale(self, source: str) -> float:
+        """Return how many strangers' budgets a source has: an office behind one address has many phones."""
+        return max(1.0, self.known.sources.get(source, 0) / CROWD)
+
+    # -- what happened -----------------------------------------------------------------------------------------------
+
+    def _succeeded(self, event: Event) -> None:
+        peer = event.fields["passage"].flow.peer
+        if peer in self.known.fresh and not self.jail.scores:  # hot: each refresh of each phone
+            return
+        self.known.add(peer)
+        host = peer[0]
+        source = source_of(host) if ":" in host else host
+        self.requests.fill(hash(source))
+        self.jail.forgive(source)
+
+    def _challenged(self, event: Event) -> None:
+        fields = event.fields
+        flow = fields["passage"].flow
+        peer = flow.peer
+        if peer in self.known.peers:
+            return
+        source = source_of(peer[0])
+        now = self.engine.clock.now()
+        if fields["passage"].message.get("authorization") is None:
+            self.requests.charge(hash(source), now, self.scale(source))
+            self.all_requests.charge(now)
+        else:
+            self.failures.charge(hash(source), now)
+            self.all_failures.charge(now)
+        if flow.reliable:
+            self._score(source, UNANSWERED, "challenges that it does not answer")
+
+    def _failed(self, event: Event) -> None:
+        fields = event.fields
+        peer = fields["passage"].flow.peer
+        source = source_of(peer[0])
+        now = self.engine.clock.now()
+        key = hash(source)
+        self.failures.charge(key, now)
+        if not self.failures.has(key, now):
+            self.known.drop(peer)  # a stranger again: he logs in once a second at most
+        self.all_failures.charge(now)
+        if fields["proved"]:
+            self._score(source, POINTS.get(fields["kind"], 1.0), f"failed logins, the last as {fields['user']!r}")
+
+    def _malformed(self, event: Event) -> None:
+        flow = event.fields["passage"].flow
+        if flow.peer in self.known.peers:
+            return
+        source = source_of(flow.peer[0])
+        self.requests.charge(hash(source), self.engine.clock.now(), self.scale(source))
+        if flow.reliable:
+            self._score(source, UNREADABLE, "requests that cannot be read")
+
+    def scanner(self, passage: Passage, source: str, word: str) -> None:
+        """A stranger's packet holds a signature: by a stream the source is no forgery."""
+        self._tell("scanners", source, passage, f"scanners: {word}")
+        if passage.flow.reliable and self.owner is not None:
+            self._score(source, self.owner.ban_score, f"the signature {word}")
+
+    # -- bans --------------------------------------------------------------------------------------------------------
+
+    def _score(self, source: str, points: float, why: str) -> None:
+        owner = self.owner
+        if owner is None or not owner.ban_score:
+            return
+        lists = owner.lists
+        if lists is not None and lists.find(source.partition("/")[0]):
+            return
+        score = self.jail.add(source, points, 1.0 / owner.ban_wears, self.engine.clock.now())
+        if score < owner.ban_score:
+            return
+        if source in self.known.sources or self.bound.holds(source):
+            self.counts["spared"] += 1
+            self._tell(
+                "spared", source, None, f"ban_score: {why}; not banned: it has a binding or a call, or somebody logged in from there"
+            )
+            return
+        if self.jail.ban(source, owner.ban_seconds, why):
+            self.counts["bans"] += 1
+            self.engine.tell("shield.banned", source=source, seconds=owner.ban_seconds, reason=why, score=score)
+
+    def _out(self, ban: Ban) -> None:
+        """Who is banned is no longer known, and has no connection: an administrator may ban whom he likes."""
+        net = network(ban.id)
+        self.known.drop_network(net)
+        for flow in tuple(self.engine.flows.values()):
+            if inside(flow.peer[0], net):
+                flow.close("banned")
+
+    def dropped(self, why: str, passage: Passage) -> Drop:
+        """Count a packet that is not let in; tells it once in a while, and ends a connection that nobody will listen to."""
+        self.counts[why] += 1
+        flow = passage.flow
+        self._tell(why, source_of(flow.peer[0]), passage, f"{why}: packets are dropped")
+        if flow.reliable and why in ("deny", "banned", "scanners"):
+            flow.close(f"shield: {why}")
+        drop = self._drops.get(why)
+        if drop is None:
+            drop = self._drops[why] = Drop(f"{why}: shield")
+        return drop
+
+    def _tell(self, why: str, source: str, passage: Passage | None, reason: str) -> None:
+        now = self.engine.clock.now()
+        key = (why, source)
+        if now - self._told.get(key, -PAUSE) < PAUSE:
+            return
+        if len(self._told) >= TOLD:
+            if now - next(iter(self._told.values())) < PAUSE:
+                return  # so many at once: they are counted
+            self._told.clear()
+        self._told[key] = now
+        self.engine.tell("shield.limited", limit=why, source=source, reason=reason, passage=passage)
+
+    # -- time --------------------------------------------------------------------------------------------------------
+
+    def _look(self) -> None:
+        now = self.engine.clock.now()
+        if self.owner is not None and now - self._aged >= self.owner.remember:
+            self._aged = now
+            self.known.age()
+        self.jail.sweep()
+        self._timer = self.engine.clock.call_later(PAUSE, self._look)
+
+    def stats(self) -> dict[str, Any]:
+        """Return the counters."""
+        return {"known_peers": len(self.known.peers), "banned": len(self.jail), **dict(self.counts)}
+
+    def stop(self) -> None:
+        """Listen no more."""
+        for stop in self._stops:
+            stop()
+        if self._timer is not None:
+            self._timer.cancel()

@@ -1,0 +1,290 @@
+"""Admission: lists, signatures, budgets, bans, and who is never in their way."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.config import Problems
+from pipeline.dal import Ban
+from pipeline.flow import Flow
+
+STRANGER, OTHER = ("198.51.100.9", 5062), ("198.51.100.10", 5060)
+TRANSPORT = ["shield", "udp", "tcp"]
+
+
+@pytest.fixture
+def shielded(sip):
+    def shielded(toml="", **more):
+        return sip(f"[plugin.shield]\n{toml}", transport=TRANSPORT, intercept=["identify", "auth"], **more)
+
+    return shielded
+
+
+def shield_of(server):
+    return next(listing.plugin for listing in server.engine.generation.listings() if listing.name == "shield")
+
+
+def register(server, source, user="alice", headers=()):
+    """Send one REGISTER without credentials; give the statuses that came back for it."""
+    before = len(server.replies(source))
+    server.send(server.message("REGISTER", from_=user, source=source, headers=headers), source)
+    return [reply.status for reply in server.replies(source)[before:]]
+
+
+def guess(server, source, user="alice", password="wrong"):
+    """Log in; give the final status, or None when nobody answered."""
+    try:
+        return server.request("REGISTER", from_=user, password=password, source=source).status
+    except AssertionError:
+        return None
+
+
+def test_a_phone_registers_and_is_known_from_then_on(shielded):
+    server = shielded()
+    assert server.request("REGISTER", from_="alice", password="alice's", source=STRANGER).status == 200
+    assert set(shield_of(server).state.known.peers) == {STRANGER}
+    assert shield_of(server).stats()["known_peers"] == 1
+
+
+def test_a_denied_network_is_dropped_before_it_is_parsed(shielded):
+    server = shielded('deny = ["198.51.100.0/24"]')
+    assert register(server, STRANGER) == []
+    assert server.engine.counts["unparsed"] == 0
+    assert [event.fields["limit"] for event in server.told("shield.limited")] == ["deny"]
+
+
+def test_the_longest_network_of_both_lists_decides(shielded):
+    server = shielded('deny = ["198.51.100.0/24"]\nallow = ["198.51.100.9"]')
+    assert register(server, STRANGER) == [401]
+    assert register(server, OTHER) == []
+
+
+@pytest.mark.parametrize(
+    "header",
+    [("User-Agent", "friendly-scanner"), ("User-Agent", "FRIENDLY-Scanner 1"), ("Subject", "sipvicious"), ("User-Agent", "sundayddr")],
+)
+def test_a_scanner_s_signature_is_dropped_in_silence(shielded, header):
+    server = shielded()
+    assert register(server, STRANGER, headers=[header]) == []
+    assert register(server, STRANGER) == [401]  # the packet, not the source: by UDP it may be forged
+    assert not server.told("shield.banned")
+
+
+def test_signatures_are_the_administrator_s_list(shielded):
+    server = shielded('scanners = ["nosy-phone"]')
+    assert register(server, STRANGER, headers=[("User-Agent", "friendly-scanner")]) == [401]
+    assert register(server, STRANGER, headers=[("User-Agent", "Nosy-Phone/2")]) == []
+
+
+def test_a_signature_must_be_long_enough_to_mean_something(shielded):
+    with pytest.raises(Problems) as problems:
+        shielded('scanners = ["sip"]')
+    assert "at least 4 characters" in str(problems.value)
+
+
+def test_who_asks_again_and_again_without_credentials_is_answered_once_a_second(shielded):
+    server = shielded()
+    answered = [bool(register(server, STRANGER, user=f"u{number}")) for number in range(30)]
+    assert answered[:10] == [True] * 10
+    assert sum(answered) <= 12  # the time in between earned one or two
+    begin = len(server.replies(STRANGER))
+    for number in range(100):  # ten a second for ten seconds
+        server.advance(0.1)
+        register(server, STRANGER, user=f"v{number}")
+    assert 8 <= len(server.replies(STRANGER)) - begin <= 13
+    assert not server.told("shield.banned")  # nothing proved that it is not forged
+
+
+def test_a_neighbour_behind_the_same_address_who_has_logged_in_notices_nothing(shielded):
+    server = shielded()
+    phone = (STRANGER[0], 6000)
+    assert guess(server, phone, password="alice's") == 200
+    for number in range(40):
+        register(server, STRANGER, user=f"u{number}")
+    assert register(server, STRANGER) == []
+    for _ in range(20):
+        assert guess(server, phone, password="alice's") == 200
+
+
+def test_a_phone_that_answers_its_challenge_does_not_wait_behind_a_scanner(shielded):
+    server = shielded()
+    phone = (STRANGER[0], 6000)
+    sent = []
+    send = server.send
+    server.send = lambda data, *more: (sent.append(data), send(data, *more))
+    server.request("REGISTER", from_="alice", source=phone)
+    for number in range(40):
+        register(server, STRANGER, user=f"u{number}")
+    assert register(server, phone) == []  # without credentials the address has nothing left
+    from pipeline.sip import digest
+
+    challenge = digest.choose(server.replies(phone)[0].all("www-authenticate"), "alice's")
+    value = digest.answer(challenge, "REGISTER", "sip:example.com", username="alice", password="alice's", cnonce="c")
+    server.send(server.message("REGISTER", from_="alice", source=phone, headers=[("Authorization", value)], cseq=2), phone)
+    assert server.replies(phone)[-1].status == 200
+
+
+def test_guessing_passwords_ends_in_a_ban_that_the_store_holds(shielded):
+    server = shielded()
+    outcomes = [guess(server, STRANGER, password=f"p{number}") for number in range(20)]
+    assert 401 in outcomes and outcomes[-1] is None
+    (event,) = server.told("shield.banned")
+    assert event.fields["source"] == STRANGER[0] and "alice" in event.fields["reason"]
+    (ban,) = server.engine.dal.find("ban")
+    assert (ban.id, ban.by) == (STRANGER[0], "shield")
+    server.advance(3700)
+    assert register(server, STRANGER) == [401]
+    assert server.engine.dal.find("ban") == ()
+
+
+def test_a_success_resets_the_score(shielded):
+    server = shielded()
+    for _ in range(6):
+        for number in range(4):
+            assert guess(server, STRANGER, password=f"p{number}") == 401
+            server.advance(2)
+        assert guess(server, STRANGER, password="alice's") == 200
+    assert not server.told("shield.banned")
+
+
+def test_an_address_with_a_binding_is_never_banned(shielded):
+    server = shielded("ban_score = 3")
+    assert guess(server, (STRANGER[0], 6000), password="alice's") == 200
+    for number in range(10):
+        guess(server, STRANGER, user="bob", password=f"p{number}")
+    assert not server.told("shield.banned")
+    assert [event.fields["limit"] for event in server.told("shield.limited")].count("spared") == 1
+    assert register(server, (STRANGER[0], 6000)) == [401]
+
+
+def test_credentials_that_do_not_echo_our_nonce_never_lead_to_a_ban(shielded):
+    server = shielded("ban_score = 2")
+    forged = 'Digest username="alice", realm="example.com", nonce="00", uri="sip:example.com", response="00", qop=auth, nc=1, cnonce="x"'
+    for _ in range(40):
+        register(server, STRANGER, headers=[("Authorization", forged)])
+        server.advance(1)
+    assert not server.told("shield.banned")
+    assert {event.fields["proved"] for event in server.told("auth.failed")} == {False}
+
+
+def test_a_nonce_of_another_source_proves_nothing(shielded):
+    server = shielded("ban_score = 2")
+    server.request("REGISTER", from_="alice", source=OTHER)
+    nonce = server.replies(OTHER)[0].get("www-authenticate").split('nonce="')[1].split('"')[0]
+    forged = (
+        f'Digest username="alice", realm="example.com", nonce="{nonce}", uri="sip:example.com", response="00", qop=auth, nc=1, cnonce="x"'
+    )
+    for _ in range(5):
+        register(server, STRANGER, headers=[("Authorization", forged)])
+    assert not server.told("shield.banned")
+
+
+def test_failed_logins_are_held_to_one_a_second(shielded):
+    server = shielded("ban_score = 0")
+    for number in range(40):
+        guess(server, STRANGER, user="nobody", password=f"p{number}")
+    begin, count = server.clock.now(), len(server.told("auth.failed"))
+    for number in range(40):
+        guess(server, STRANGER, user="nobody", password=f"p{number}")
+    assert len(server.told("auth.failed")) - count <= server.clock.now() - begin + 2
+
+
+def test_a_known_peer_that_fails_too_often_is_a_stranger_again(shielded):
+    server = shielded()
+    assert guess(server, STRANGER, password="alice's") == 200
+    for number in range(30):
+        guess(server, STRANGER, user="bob", password=f"p{number}")
+    assert STRANGER not in shield_of(server).state.known.peers
+
+
+def test_a_ban_is_lifted_and_made_through_the_store(shielded):
+    server = shielded()
+    now = server.engine.clock.time()
+    server.engine.dal.create(Ban(id=STRANGER[0], created_at=now, expires_at=now + 60, by="admin"))
+    assert register(server, STRANGER) == []
+    server.engine.dal.delete(server.engine.dal.get("ban", STRANGER[0]))
+    assert register(server, STRANGER) == [401]
+    server.engine.dal.create(Ban(id="198.51.100.0/24", by="admin"))
+    assert register(server, STRANGER) == register(server, OTHER) == []
+
+
+def test_an_administrator_bans_whom_he_likes_known_or_not(shielded):
+    server = shielded()
+    assert guess(server, STRANGER, password="alice's") == 200
+    server.engine.dal.create(Ban(id="198.51.100.8/29", by="admin"))
+    assert register(server, STRANGER) == []
+
+
+def test_a_ban_closes_the_connections_of_its_source(shielded):
+    server = shielded()
+    phone = server.phone("alice", transport="TCP", address=STRANGER)
+    assert server.wait(phone.register()).status == 200
+    (flow,) = server.engine.flows.values()
+    server.engine.dal.create(Ban(id=STRANGER[0], by="admin"))
+    assert flow.closed
+
+
+def test_an_ipv6_source_is_its_64(shielded):
+    server = shielded('[plugin.udp]\nbind = ["10.0.0.1:5060", "[fd00::1]:5060"]\n')
+    server.engine.dal.create(Ban(id="2001:db8:1:2::/64", by="admin"))
+    assert register(server, ("2001:db8:1:2::9", 5060)) == []
+    assert register(server, ("2001:db8:1:2:ffff::9", 5060)) == []
+    assert register(server, ("2001:db8:1:3::9", 5060)) == [401]
+
+
+def test_trunks_that_identify_names_have_no_budget(shielded):
+    toml = (
+        '[plugin.shield]\n[endpoint.trunk]\nauth = []\ntrust_from = true\n[identify.trunk]\nendpoint = "trunk"\nmatch = ["198.51.100.9"]\n'
+    )
+    server = shielded("\n" + toml.replace("[plugin.shield]\n", ""))
+    for _ in range(50):
+        server.send(server.message("OPTIONS", "nobody@example.com", source=STRANGER), STRANGER)
+    assert len(server.replies(STRANGER)) == 50
+
+
+def test_ten_thousand_strangers_cost_constant_memory_and_a_bounded_number_of_challenges(shielded):
+    server = shielded("global_request_rate = 100")
+    state = shield_of(server).state
+    for number in range(3000):
+        source = (f"172.16.{number >> 8}.{number & 255}", 5060)
+        server.engine.receive(server.message("REGISTER", source=source), Null(source))
+    assert len(server.told("auth.challenged")) <= 110
+    assert not state.known.peers and not state.jail.bans and not state.jail.scores
+    assert len(state._told) <= 1024
+
+
+def test_who_repeats_himself_gets_what_is_left_when_all_strangers_are_too_many(shielded):
+    server = shielded("global_request_rate = 2")
+    for number in range(200):
+        source = (f"172.16.0.{number}", 5060)
+        server.engine.receive(server.message("REGISTER", source=source), Null(source))
+    request = server.message("REGISTER", source=STRANGER)
+    server.send(request, STRANGER)
+    assert server.replies(STRANGER) == []
+    server.send(request, STRANGER)
+    assert [reply.status for reply in server.replies(STRANGER)] == [401]
+
+
+def test_bindings_of_before_a_restart_are_known(sip, tmp_path):
+    dal = '[dal]\nendpoint = ["toml"]\nauth = ["toml"]\naor = ["toml"]\ncontact = ["sqlite"]\nban = ["sqlite"]\n'
+    server = sip(dal, transport=TRANSPORT, intercept=["identify", "auth"], integration=["toml", "sqlite"])
+    assert guess(server, STRANGER, password="alice's") == 200
+    server.engine.dal.create(Ban(id="198.51.100.77", by="admin"))
+    server.advance(1)
+    server.stop()
+    server.start()
+    server.advance(1)
+    state = shield_of(server).state
+    assert STRANGER in state.known.peers and state.bound.holds(STRANGER[0]) and set(state.jail.bans) == {"198.51.100.77"}
+
+
+class Null(Flow):
+    """A flow whose answers go nowhere."""
+
+    transport, reliable, listener, id, local, advertised = "UDP", False, "udp", "udp:x", ("10.0.0.1", 5060), ("10.0.0.1", 5060)
+
+    def __init__(self, peer):
+        self.peer = peer
+
+    def send(self, data):
+        pass
