@@ -37,6 +37,7 @@ $(STAMP): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || (echo "no venv: install python3-venv" && false)
 	@echo "installing Sipline and its tools into $(VENV) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@$(BIN)/python -m compileall -q pipeline plugins  # as pip does for what is not editable: also where the environment forbids it later
 	@touch $@
 
 clean:

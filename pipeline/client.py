@@ -77,13 +77,17 @@ TCP_CONNECT_SECONDS = 2.0
 NO_TCP = 10000
 """Peers of which that is remembered."""
 CHALLENGES = 2
-"""Challenges answered for one request: a realm's first and its stale nonce's; whoever asks more often will never be content."""
+"""Challenges of one realm answered for one request: the first and its stale nonce's; whoever asks more often will never be content."""
+REALMS = 4
+"""Realms that one request proves itself to: a way has few proxies that ask, and who names a new realm each time would ask for ever."""
+ANSWERS = 32
+"""2xx of an INVITE, by To tag, that are taken: each costs an ACK and a repeated BYE to whatever Contact its sender chose."""
 
 
 class Branch:
     """One client transaction: one request to one target."""
 
-    __slots__ = ("acks", "asking", "data", "flow", "key", "machine", "message", "passage", "timers")
+    __slots__ = ("acks", "asking", "data", "flow", "key", "machine", "message", "passage", "tags", "timers")
 
     def __init__(self, asking: Asking, message: Request, passage: Passage, machine: InviteClient | NonInviteClient) -> None:
         self.asking = asking
@@ -95,6 +99,8 @@ class Branch:
         self.timers: dict[str, int] = {}
         self.acks: dict[str, tuple[bytes, Flow]] = {}
         """To tag of a 2xx -> the ACK that was sent for it."""
+        self.tags: tuple[str, ...] = ()
+        """The To tags of its 2xx."""
 
 
 class Answered:
@@ -408,7 +414,7 @@ class Asking:
                 continue
             realm = challenge.realm
             tried = self._answered.get(realm, 0)
-            if tried >= CHALLENGES or (tried and not challenge.stale):
+            if tried >= CHALLENGES or (tried and not challenge.stale) or (not tried and len(self._answered) >= REALMS):
                 continue
             found = engine.credentials(realm, branch.passage)
             if found is None:
@@ -571,8 +577,7 @@ class Clients:
         """Give a response to its transaction; a stray one is dropped (RFC 3261 18.1.2)."""
         branch = self._branches.get(client_key(response))
         if branch is None:
-            self.engine.counts["dropped.response"] += 1
-            passage.decided = ("protocol", "stack", "a response to nothing that was asked")
+            self._stray(passage, "a response to nothing that was asked")
             return
         if isinstance(branch, Answered):
             passage.decided = ("protocol", "stack", "a repeated answer")
@@ -582,10 +587,24 @@ class Clients:
         passage.transaction = branch
         passage.cause = branch.passage
         status = response.status  # type: ignore[attr-defined]
-        if 200 <= status < 300 and (stored := branch.acks.get(response.to.tag)) is not None:
-            self.engine.resend(*stored)
+        if response.cseq.number != branch.message.cseq.number:  # 8.2.6.2; the number of a dialog's next request depends on it
+            self._stray(passage, "the CSeq is not that of the request")
             return
+        if 200 <= status < 300:
+            tag = response.to.tag
+            if (stored := branch.acks.get(tag)) is not None:
+                self.engine.resend(*stored)
+                return
+            if tag not in branch.tags:
+                if len(branch.tags) >= ANSWERS:
+                    self._stray(passage, "too many have answered this INVITE")
+                    return
+                branch.tags = (*branch.tags, tag)
         self.run(branch, branch.machine.response(status), response, again=True)  # type: ignore[arg-type]
+
+    def _stray(self, passage: Passage, why: str) -> None:
+        self.engine.counts["dropped.response"] += 1
+        passage.decided = ("protocol", "stack", why)
 
     def run(self, branch: Branch, actions: tuple[Action, ...], response: Response | None = None, *, again: bool = False) -> None:
         """Carry out what a machine says; `again`: what it sends was sent before, and the tap has not seen that yet."""

@@ -1,9 +1,9 @@
 """UDP sockets: the hottest code of the server. RFC 3261 18, RFC 3581 4 (an answer leaves from where the request came to).
 
-Rule: one wake-up of the loop drains the socket (bounded), and under load a look now and then does it. One datagram costs one system call each way and two Python calls:
-within a tenth of a bare blocking loop, where asyncio's DatagramProtocol costs twice that and more (bench/udp.py). Under a
-wildcard bind recvmsg tells which of our addresses the datagram was sent to (IP_PKTINFO), and sendmsg sets the one to answer
-from; that costs about a third more.
+Rule: one wake-up of the loop drains the socket (bounded), and under load a look now and then does it. One datagram costs one system
+call each way and two Python calls: within a tenth of a bare blocking loop, where asyncio's DatagramProtocol costs twice that and
+more (bench/udp.py). Under a wildcard bind recvmsg tells which of our addresses the datagram was sent to (IP_PKTINFO), and sendmsg
+sets the one to answer from; that costs about a third more.
 """
 
 from __future__ import annotations

@@ -232,7 +232,7 @@ class Pipeline:
                 tap.came(passage)
 
     def unframed(self, error: Malformed, flow: Flow, data: bytes = b"") -> None:
-        """Answer what a stream began with and cannot be followed (RFC 3261 18.3), when enough of it can be read; show it in the trace anyway."""
+        """Answer what a stream began with and cannot be followed (RFC 3261 18.3), when enough of it can be read; trace it anyway."""
         passage = Passage(self, Packet(data, flow), flow, self.clock.now())
         self.tell("request.malformed", reason=error.reason, passage=passage)
         chain = self.generation.protocol

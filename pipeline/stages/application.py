@@ -68,8 +68,8 @@ class Offer:
 def check(offer: Offer, message: Request, passage: Passage) -> Verdict | None:
     """Refuse what no application could serve; None when they may look at it. Raises Malformed for a bad Request-URI.
 
-    A refusal changes nothing, so it is stateless (RFC 3261 8.2.7): strangers leave nothing behind. Not so that of one who has proved himself:
-    his retransmission would be taken for a replay and challenged.
+    A refusal changes nothing, so it is stateless (RFC 3261 8.2.7): strangers leave nothing behind. Not so that of one who has proved
+    himself: his retransmission would be taken for a replay and challenged.
     """
     method = message.method
     if method not in offer.methods:

@@ -26,6 +26,7 @@ FIELD = "sipline-loop"
 HOPS = 70  # RFC 3261 8.1.1.6
 MARKS = HOPS
 """Marks that are read: a call cannot have passed more often."""
+OCTETS = 6
 LOOP = Hangup(Cause.INTERWORKING, "Loop Detected", TECHNOLOGY, 482)
 TOO_MANY = Hangup(Cause.INTERWORKING, "Too Many Hops", TECHNOLOGY, 483)
 
@@ -66,7 +67,8 @@ class Loops:
         mark = self.mark(request.uri, endpoint)
         before: tuple[str, ...] = ()
         if FIELD in request:
-            before = tuple(item.strip() for value in request.all(FIELD) for item in value.split(",", MARKS))[:MARKS]
+            items = (item.strip() for value in request.all(FIELD) for item in value.split(",", MARKS))
+            before = tuple(item for item in items if len(item) == 2 * OCTETS and item.isalnum())[:MARKS]  # anything else is no mark
             if mark in before:
                 return LOOP
         return Trip(HOPS if hops is None else min(hops, HOPS), (*before, mark))
@@ -74,4 +76,4 @@ class Loops:
     def mark(self, uri: Uri, endpoint: str) -> str:
         """Return the mark of a call to this URI by this endpoint."""
         called = f"{uri.scheme}\0{uri.user_unescaped}\0{host_key(uri.host)}\0{uri.port or 0}\0{endpoint}"
-        return hashlib.blake2b(called.encode("utf-8", "surrogateescape"), digest_size=6, key=self._key).hexdigest()
+        return hashlib.blake2b(called.encode("utf-8", "surrogateescape"), digest_size=OCTETS, key=self._key).hexdigest()

@@ -3,11 +3,17 @@
 Rule: the address that the peer has described counts at once. Another one counts after a few packets in sequence of one SSRC, and then it
 alone: from whom else something comes is a stranger. Whoever moves (a NAT forgets) keeps its SSRC, and the old place has fallen silent.
 Described addresses go before all others, and the host of the signalling before the rest of the world.
+
+Whoever is wary does not send where a peer has only said that it is: anybody can describe somebody else, who then gets all that is played.
+It sends to the host of the signalling and its network (/24, in IPv6 /64) at once, elsewhere when something has come from there.
 """
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
+
+from pipeline.datagrams import literal
 
 if TYPE_CHECKING:
     from pipeline.flow import Address
@@ -24,6 +30,10 @@ class Latch:
 
     def __init__(self, *, symmetric: bool = True) -> None:
         self.symmetric = symmetric
+        self.wary = False
+        """Whether media go only where the peer is known to be."""
+        self.proven = False
+        """Whether something has come from the host that is described, if only a report."""
         self.described: Address | None = None
         """Where the peer said that it is."""
         self.near = ""
@@ -36,14 +46,22 @@ class Latch:
 
     @property
     def destination(self) -> Address | None:
-        """Where media are to be sent."""
+        """Where media are to be sent; None: nowhere yet."""
+        if self.wary and self.source is None and not self.proven and not self._near(self.described):
+            return None
         return (self.source or self.described) if self.symmetric else self.described
 
     def describe(self, address: Address) -> None:
         """Take what the peer's description says. Unchanged, it changes nothing; changed, it is to be learned anew."""
         if address != self.described:
-            self.described, self.source = address, None
+            self.described, self.source, self.proven = address, None, False
             self._candidates.clear()
+
+    def _near(self, address: Address | None) -> bool:
+        """Whether an address is that of the signalling, or of its network; where that is not known nothing can be said against it."""
+        if address is None or not literal(self.near) or not literal(address[0]):
+            return True
+        return address[0] == self.near or _network(address[0]) == _network(self.near)
 
     def admit(self, source: Address, ssrc: int, sequence: int, *, known: int | None, silent: float) -> bool:
         """Tell whether a packet from somewhere else than `source` is the peer's; it may be its `source` from now on.
@@ -76,3 +94,10 @@ class Latch:
             seen[:] = sequence, 1
         self.strangers += 1
         return False
+
+
+def _network(host: str) -> tuple[int, int]:
+    """Give the family and the network of an address: /24, in IPv6 /64."""
+    address = ip_address(host.partition("%")[0])
+    address = getattr(address, "ipv4_mapped", None) or address
+    return address.version, int(address) >> (8 if address.version == 4 else 64)

@@ -6,7 +6,7 @@ Rule: a channel's wish stands in its variable `media` (its endpoint's option); "
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import attrs
 
@@ -71,6 +71,12 @@ class MediaLocal:
     symmetric: bool = option(
         default=True, help="whether media go to where they come from (RFC 4961), not to where the peer says that it is"
     )
+    strict: Literal["no", "strangers", "yes"] = option(
+        "strangers",
+        help="who is sent nothing outside the network that his signalling comes from (/24, in IPv6 /64) before something has come from where"
+        ' he says that he is, so that nobody has media sent to others. "strangers": callers that are no endpoint of ours, or the `anonymous`'
+        ' one; "yes": everybody; "no": nobody, for callers that wait to be sent to first',
+    )
     rtp_timeout: float = option(
         60.0, unit="s", validator=attrs.validators.ge(0), help="a call from whose peer no packet came for so long is dead; 0 = never"
     )
@@ -86,7 +92,10 @@ class MediaLocal:
     def start(self, engine: Pipeline) -> None:
         """Make ready; no port is bound before a call needs it."""
         folder = engine.generation.plan.document.folder
-        self._passes = DIRECT not in {listing.name for listing in engine.generation.listings()}
+        listings = list(engine.generation.listings())
+        self._passes = DIRECT not in {listing.name for listing in listings}
+        # Whoever identifies callers gives those that nobody knows an endpoint of this name.
+        strangers = frozenset({"", *(str(getattr(listing.plugin, "anonymous", "")) for listing in listings)})
         self._room = Room(
             engine,
             engine.name_of(self),
@@ -97,6 +106,8 @@ class MediaLocal:
             advertise=self.advertise,
             bind=tuple(self.bind),
             symmetric=self.symmetric,
+            strict=self.strict,
+            strangers=strangers,
             timeout=self.rtp_timeout,
             timeout_hold=self.rtp_timeout_hold,
             hold_music=self.hold_music,

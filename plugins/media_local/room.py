@@ -52,6 +52,8 @@ class Room:
         advertise: str = "",
         bind: tuple[str, ...] = (),
         symmetric: bool = True,
+        strict: str = "strangers",
+        strangers: frozenset[str] = frozenset({""}),
         timeout: float = 0.0,
         timeout_hold: float = 0.0,
         hold_music: str = "",
@@ -77,6 +79,9 @@ class Room:
         self.advertise = advertise
         self.bind = bind
         self.symmetric = symmetric
+        self.strict = strict
+        self.strangers = strangers
+        """Endpoints of callers of whom nothing is known; "": there is none."""
         self.timeout = timeout
         self.timeout_hold = timeout_hold
         self.hold_music = hold_music
@@ -137,6 +142,10 @@ class Room:
             local[1] == port and (local[0] == host or (_address(local[0]).is_unspecified and self._ours(host)))
             for _, _, local in self.engine.listeners
         )
+
+    def wary(self, channel: Channel) -> bool:
+        """Tell whether the peer of a channel must be heard before media are sent to where it says that it is."""
+        return self.strict == "yes" or (self.strict == "strangers" and channel.direction == "in" and channel.endpoint in self.strangers)
 
     def _ours(self, host: str) -> bool:
         """Tell whether an address is this machine's: the route there begins and ends with it."""

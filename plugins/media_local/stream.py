@@ -143,8 +143,10 @@ class Stream:
         if before is None or before.codec is not agreed.codec or before.back[before.codec] != agreed.back[agreed.codec]:
             sender.change(agreed.back[agreed.codec], agreed.codec.rate)
         self.latch.describe(agreed.remote)
-        self.report_to = agreed.reports if self.latch.source is None else self.report_to
-        sender.destination = self.latch.destination if agreed.sends else None
+        destination = self.latch.destination
+        if self.latch.source is None:
+            self.report_to = agreed.reports if destination is not None else None
+        sender.destination = destination if agreed.sends else None
         self.alive = self.room.now()
         if self._seat is None:
             self._due = self.alive + self._interval()
@@ -208,6 +210,8 @@ class Stream:
         if agreed is not None and self.latch.symmetric and source != agreed.remote:
             # RTCP goes where RTP went, until it is seen where it comes from.
             self.report_to = source if agreed.mux else (source[0], source[1] + 1)
+        elif agreed is not None and self.report_to is None:
+            self.report_to = agreed.reports
         return True
 
     def _begin(self, ssrc: int, sequence: int) -> Received:
@@ -224,10 +228,22 @@ class Stream:
             self.latch.strangers += 1
         elif rtcp.hear(data, self.sender.ssrc, self.heard, self.room.time()):
             self.alive = max(self.alive, self.room.now())
+            if not self.latch.proven:
+                self._prove(source)
             if self.latch.symmetric:
                 self.report_to = source
         else:
             self.bad += 1
+
+    def _prove(self, source: Address) -> None:
+        """Something has come from the host that is described: media may go there, also when the phone is mute and sends none itself."""
+        latch, agreed = self.latch, self.agreed
+        if latch.described is None or source[0] != latch.described[0]:
+            return
+        latch.proven = True
+        if agreed is not None:
+            self.sender.destination = latch.destination if agreed.sends else None
+            self.report_to = self.report_to or agreed.reports
 
     # -- once a second -------------------------------------------------------------------------------------------------
 

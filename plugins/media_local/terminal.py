@@ -205,6 +205,7 @@ class Terminal:
             stream.close()
         stream = Stream(self.room, self.room.host_for(self.channel, peer), timeouts=self.room.timeouts_of(self.channel))
         stream.latch.near = getattr(self.channel.leg, "peer_host", "")
+        stream.latch.wary = self.room.wary(self.channel)
         stream.on_dead = self._dead
         stream.on_digit = self.channel.told_digit
         self.stream = stream
@@ -246,6 +247,7 @@ class Terminal:
             if needed:
                 raise Unacceptable("the answer takes nothing of the offer")
             return  # an offer that ends all streams: legal, and there is nothing to be heard until the next
+        stream.latch.near = getattr(self.channel.leg, "peer_host", "")  # of whom we call it is known when he has answered
         stream.agree(agreed)
         self.ready()
 

@@ -24,6 +24,8 @@ FORMAT = Struct("<HHIIHH")
 """Format, channels, rate, bytes per second, block, bits."""
 LONGEST = 3600
 """Seconds of a file that are read: an hour of 8 kHz sound is 58 MB of samples."""
+LARGEST = 0xFFFFFFFF - 36 - (1 << 16)
+"""Bytes of samples after which a file is written no further: its header says them in 32 bits."""
 KEPT = 64 << 20
 """Bytes of samples that are kept for the next who asks."""
 LONG = 1 << 16
@@ -161,7 +163,7 @@ class Writer:
     @property
     def full(self) -> bool:
         """Whether it is as long as its header can say."""
-        return self.size >= LONGEST
+        return self.size >= LARGEST
 
     def _head(self) -> bytes:
         size = min(self.size, 0xFFFFFFFF - 36)  # what came last may be some frames longer

@@ -9,7 +9,7 @@ from .test_redirect import Slow
 FIELDS = ("allow", "accept", "supported", "accept-encoding", "accept-language")
 
 
-@pytest.mark.parametrize("uri", ["sip:example.com", "sip:10.0.0.1:5060", "sips:EXAMPLE.com"])
+@pytest.mark.parametrize("uri", ["sip:example.com", "sip:10.0.0.1:5060", "sip:EXAMPLE.com."])
 def test_the_server_itself_says_what_it_can_do(sip, uri):
     reply = sip().request("OPTIONS", uri=uri)
     assert reply.status == 200

@@ -3,10 +3,11 @@
     recordings/NAME.wav
     mailboxes/OWNER/new/TIME-CHANNEL.wav, beside it TIME-CHANNEL.json: who called, when, how long
 
-Rule: nothing that a caller can do fills the disk: a recording has an end, a mailbox holds so many messages, and below so much free space
-nothing is recorded (event `dialplan.full`; the caller hears the information tone and the steps behind follow, ${recording} and ${message}
-are empty). Two who record under one name at once get a file each. A message is there whole or not at all. It is recorded in mailboxes/OWNER/tmp and moved when it is finished, the caller's hanging up
-included, its .json first: whoever looks for .wav files finds both. Shorter than `minimum` it is no message.
+Rule: nothing that a caller does fills the disk: a recording has an end, a mailbox holds so many messages, and below so much free space
+nothing is recorded: event `dialplan.full`, the caller hears the information tone, and the steps behind follow with ${recording} or
+${message} empty. Two who record under one name at once get a file each. A message is there whole or not at all: it is recorded in
+mailboxes/OWNER/tmp and moved when it is finished, the caller's hanging up included, its .json first, so that whoever looks for .wav files
+finds both. Shorter than `minimum` it is no message.
 """
 
 from __future__ import annotations

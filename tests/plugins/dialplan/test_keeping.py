@@ -2,7 +2,6 @@ import json
 import wave
 
 import pytest
-
 from pipeline.plugins.dialplan.sounds import NAMED
 from pipeline.plugins.dialplan.steps.keeping import seconds_of
 

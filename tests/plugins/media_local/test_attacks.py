@@ -4,8 +4,9 @@ import struct
 
 import pytest
 from pipeline.plugins.media_local.ports import Ports
+from pipeline.plugins.media_local.recorder import Recording
 from pipeline.plugins.media_local.stream import FLOOD
-from pipeline.plugins.media_local.wav import NotSound, read
+from pipeline.plugins.media_local.wav import LARGEST, NotSound, read
 
 from pipeline.core.media import Unacceptable, Unavailable
 
@@ -192,3 +193,94 @@ def test_a_wav_file_whose_format_is_said_to_be_gigabytes_long_is_none(tmp_path, 
     path.write_bytes(b"RIFF\xff\xff\xff\xffWAVEfmt " + struct.pack("<I", size) + bytes(100))
     with pytest.raises(NotSound):
         read(path, 8000)
+
+
+def test_a_recording_ends_before_its_header_cannot_say_how_long_it_is(tmp_path):
+    recording = Recording(tmp_path / "long.wav", 8000, seconds=0, silence=0)
+    recording._writer.size = LARGEST - 320  # what 74 hours would have written
+    recording.hear(bytes(320), 8000)
+    assert recording.over and recording.done.value() > 74 * 3600
+    assert struct.unpack("<I", (tmp_path / "long.wav").read_bytes()[4:8])[0] == LARGEST + 36
+
+
+@pytest.fixture
+def elsewhere(desk):
+    """A phone at 198.51.100.9 whose signalling comes from `near`, while a tone is played to it."""
+
+    def elsewhere(near, options="", endpoint="", direction="in", host="198.51.100.9"):
+        at = desk(options)
+        phone = at.phone(address=host)
+        channel = at.channel(phone, up=False)
+        channel.endpoint, channel.direction, channel.leg.peer_host = endpoint, direction, near
+        channel.told_up()
+        sound = channel.media = at.media("sound", channel)
+        phone.hears_where(sound.answer(phone.description()))
+        sound.play("tone:440*60000/0")
+        at.advance(8)
+        return at, phone, sound
+
+    return elsewhere
+
+
+STRICT = 'strict = "yes"'
+
+
+@pytest.mark.parametrize(
+    ("near", "host", "more", "sent"),
+    [
+        ("10.0.0.9", "198.51.100.9", {}, False),
+        ("10.0.0.9", "198.51.100.9", {"options": 'strict = "no"'}, True),
+        ("10.0.0.9", "198.51.100.9", {"endpoint": "trunk"}, True),  # of whom it is known who he is
+        ("10.0.0.9", "198.51.100.9", {"endpoint": "trunk", "options": STRICT}, False),
+        ("10.0.0.9", "198.51.100.9", {"direction": "out"}, True),  # whom we call
+        ("10.0.0.9", "198.51.100.9", {"direction": "out", "options": STRICT}, False),
+        ("198.51.100.9", "198.51.100.9", {}, True),
+        ("198.51.100.77", "198.51.100.9", {}, True),
+        ("198.51.101.9", "198.51.100.9", {}, False),
+        ("::ffff:198.51.100.77", "198.51.100.9", {}, True),
+        ("fd00::9", "198.51.100.9", {}, False),
+        ("fd00::9", "fd00::abcd", {}, True),
+        ("fd00:0:0:1::9", "fd00::abcd", {}, False),
+        ("", "198.51.100.9", {"options": STRICT}, True),  # of a technology that does not know
+    ],
+)
+def test_a_stranger_does_not_have_media_sent_to_somebody_else(elsewhere, near, host, more, sent):
+    _, phone, _ = elsewhere(near, host=host, **more)
+    assert (len(phone.packets) > 300, bool(phone.reports)) == (sent, sent)
+
+
+def test_who_speaks_from_where_he_said_is_sent_to(elsewhere):
+    at, phone, _ = elsewhere("10.0.0.9")
+    assert phone.packets == []
+    phone.send(bytes(160))
+    at.advance(8)
+    assert len(phone.packets) > 300 and phone.reports
+
+
+def test_a_phone_that_is_mute_is_sent_to_when_its_first_report_has_come(elsewhere):
+    at, phone, sound = elsewhere("10.0.0.9")
+    phone.rtcp.send(struct.pack("!BBHI", 0x80, 201, 1, 77), (phone.to[0], phone.to[1] + 1))
+    at.advance(8)
+    assert len(phone.packets) > 300 and phone.reports
+    sound.answer(described(phone, "198.51.100.200"))  # elsewhere again: nothing has come from there
+    count = len(phone.packets)
+    at.advance(2)
+    assert len(phone.packets) == count and sound.stream.sender.destination is None
+
+
+def test_behind_a_nat_he_is_sent_to_when_he_has_spoken(elsewhere):
+    at, phone, sound = elsewhere("203.0.113.5", host="192.168.1.7")
+    assert phone.packets == []
+    got = []
+    nat = at.server.network.host("203.0.113.5").datagram("203.0.113.5", 7777, lambda data, *_: got.append(data))
+    for number in range(5):
+        phone.send(bytes(160), rtp=nat, sequence=number, ssrc=5)
+    at.advance(1)
+    assert len(got) >= 50 and phone.packets == []
+
+
+def test_the_anonymous_endpoint_is_a_stranger(sip):
+    text = '[plugin.identify]\nanonymous = "guest"\n[endpoint.guest]\nauth = []\n'
+    server = sip(text, intercept=["identify"], integration=["memory", "toml", "media_local"])
+    room = next(one.plugin for one in server.engine.generation.listings() if one.name == "media_local")._room
+    assert room.strangers == {"", "guest"}
