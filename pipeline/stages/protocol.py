@@ -211,7 +211,9 @@ class Transactions:
         """Answer a CANCEL and tell the owner of the INVITE, or answer that in its place with 487 (RFC 3261 9.2)."""
         engine = self.engine
         found = self.servers.get(server_key_for_cancel(request))
-        if found is None:
+        began = None if found is None else found.passage
+        # It cannot be challenged: taken from the hop alone that sent the INVITE (22.1), for the branches of some phones can be guessed.
+        if found is None or (began is not None and began.flow.peer[0] != passage.flow.peer[0]):
             engine.respond(passage, Reply(481, because="stack: no INVITE here to cancel", stateless=True))
             return
         passage.tag = found.tag

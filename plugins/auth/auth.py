@@ -99,8 +99,11 @@ class Auth:
             return None
         dialog = passage.dialog
         if dialog is not None:
-            if self.in_dialog == "never" or (self.in_dialog == "elsewhere" and by_its_own_way(dialog, passage)):
+            own = by_its_own_way(dialog, passage)
+            if self.in_dialog == "never" or (self.in_dialog == "elsewhere" and own):
                 return None
+            if not own and getattr(dialog, "endpoint", None) is None:  # whoever he proves to be, the dialog is not with him
+                return Reply(403, because="auth: this dialog is with a stranger, and the request does not come from there")
         elif message.to.params.get("tag"):
             return None  # of no dialog here: 481, whoever sent it
         elif message.method == "OPTIONS" and not self.challenge_options and self.engine.is_self(message.uri, passage.flow):

@@ -86,7 +86,8 @@ class Targets:
     def redirected(self, hangup: Hangup, endpoint: Endpoint) -> list[Destination] | Pending:
         """Return where a 3xx says to go instead, or a Pending of it: whoever is ours, where he is; others by the ways of `endpoint`.
 
-        `endpoint` is whose answer it was; what proves us to it is not for others. What cannot be called is left out.
+        `endpoint` is whose answer it was; what proves us to it is not for others. What cannot be called is left out, and where lists say
+        where its Contacts may be, all that is not ours: a 3xx names Contacts too, and what it may not register it shall not call.
         """
         found: list[Destination] | Pending = walk(self._redirected(hangup.targets, endpoint))
         return found
@@ -94,10 +95,13 @@ class Targets:
     def _redirected(self, targets: tuple[str, ...], endpoint: Endpoint) -> Generator[Any, Any, list[Destination]]:
         if endpoint.outbound_auth:
             endpoint = attrs.evolve(endpoint, outbound_auth=())
+        confined = endpoint.contact_acl or endpoint.contact_permit or endpoint.contact_deny
         found: list[Destination] = []
         for text in targets:
             try:
                 if self._engine.domain_of(Uri.parse(text).host) is None:
+                    if confined:
+                        continue
                     found.append(self._destination(text, endpoint, 1.0, (), _elsewhere(text)))
                 else:
                     found += (yield from self._uri(text)) or ()

@@ -46,7 +46,7 @@ class Dialplan:
     recordings: str = option("recordings", help="the folder of what `record` records, from the state directory")
     mailboxes: str = option("mailboxes", help="the folder of the messages that `mailbox` takes, from the state directory")
     recording_seconds: float = option(
-        3600.0, unit="s", validator=attrs.validators.gt(0), help="how long a `record` or `mailbox` without `seconds` of its own goes on"
+        3600.0, unit="s", validator=attrs.validators.gt(0), help="how long a `record` without `seconds` goes on"
     )
     messages: int = option(100, validator=attrs.validators.ge(0), help="messages that a mailbox holds; then it takes no more; 0 = no limit")
     free_space: int = option(

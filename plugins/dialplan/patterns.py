@@ -13,17 +13,17 @@ Nothing here knows what an extension does: `Table` finds values by names.
 from __future__ import annotations
 
 import re
-from re import _parser  # type: ignore[attr-defined]  # what `re` itself reads expressions with; there is no public one
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
-__all__ = ["LONGEST", "Mistake", "Pattern", "Table", "bounded", "is_expression", "read_expression", "read_pattern", "runs_away"]
+from .ambiguity import runs_away
+
+__all__ = ["LONGEST", "Mistake", "Pattern", "Table", "bounded", "is_expression", "read_expression", "read_pattern"]
 
 Value = TypeVar("Value")
 
 LONGEST = 256
 """Characters of what is dialled that a regular expression is tried on: a user part is the far side's to choose."""
 _CLASSES = {"X": "0123456789", "Z": "123456789", "N": "23456789"}
-_REPEATS = (_parser.MAX_REPEAT, _parser.MIN_REPEAT)
 _MORE, _ANY = 0x10000, 0x10001
 """Ranks of "." and "!": behind every set of characters."""
 
@@ -131,53 +131,15 @@ def read_expression(name: str) -> re.Pattern[str]:
     except re.error as error:
         where = f" at its character {error.pos + 1}" if error.pos is not None else ""
         raise Mistake(f"the regular expression is wrong{where}: {error.msg}") from None
-    bounded(body)
+    bounded(body, flags)
     return made
 
 
-def bounded(expression: str) -> None:
+def bounded(expression: str, flags: int = 0) -> None:
     """Raise Mistake for a regular expression that could hold the whole server for ever: nothing stops it once it runs."""
-    if runs_away(expression):
-        text = f"'{expression}' can take for ever on what a caller chooses: a repetition stands within a repetition"
+    if runs_away(expression, flags):
+        text = f"'{expression}' can take for ever on what a caller chooses: it can be read in too many ways"
         raise Mistake(text, "write it with one repetition, such as \\d+ for (\\d+)+")
-
-
-def runs_away(expression: str) -> bool:
-    r"""Tell whether a regular expression may take exponentially long on a text that nearly fits.
-
-    A repetition does in one without limit, when nothing must stand between two rounds: "(\d+)*", "(a|b+)+".
-    Python's `re` cannot be stopped, and what is dialled is the far side's to choose.
-    """
-    try:
-        return _ambiguous(_parser.parse(expression))
-    except (re.error, RecursionError):
-        return False
-
-
-def _ambiguous(parsed: Any) -> bool:
-    for kind, value in parsed:
-        if kind in _REPEATS and value[1] is _parser.MAXREPEAT and _bare(value[2]):
-            return True
-        if any(_ambiguous(part) for part in _within(value)):
-            return True
-    return False
-
-
-def _bare(parsed: Any) -> bool:
-    """Whether a round can be cut in several ways: all that must stand in it is itself a repetition of no fixed number."""
-    needed = [(kind, value) for kind, value in parsed if kind not in _REPEATS or value[0]]
-    if not needed:
-        return any(value[1] > 1 for _, value in parsed)
-    if all(kind in _REPEATS for kind, _ in needed):
-        return all(value[0] != value[1] for _, value in needed)
-    return len(needed) == 1 and any(_bare(part) for part in _within(needed[0][1]))
-
-
-def _within(value: Any) -> list[Any]:
-    """Return the expressions in an operation's value: groups, branches, repetitions."""
-    if isinstance(value, _parser.SubPattern):
-        return [value]
-    return [part for item in value for part in _within(item)] if isinstance(value, tuple | list) else []
 
 
 class Table(Generic[Value]):

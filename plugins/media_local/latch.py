@@ -42,12 +42,14 @@ class Latch:
         """Where it is; None: nothing came yet."""
         self.strangers = 0
         """Packets that came from somebody else."""
+        self._own = False
+        """Whether it has described itself as a host that would be this machine."""
         self._candidates: dict[tuple[Address, int], list[int]] = {}
 
     @property
     def destination(self) -> Address | None:
         """Where media are to be sent; None: nowhere yet."""
-        if self.wary and self.source is None and not self.proven and not self._near(self.described):
+        if self.source is None and (self._own or (self.wary and not self.proven and not self._near(self.described))):
             return None
         return (self.source or self.described) if self.symmetric else self.described
 
@@ -56,6 +58,8 @@ class Latch:
         if address != self.described:
             self.described, self.source, self.proven = address, None, False
             self._candidates.clear()
+            # Its own loopback is not ours: some phones do say so, and are heard from where they really are.
+            self._own = _loopback(address[0]) and literal(self.near) and not _loopback(self.near)
 
     def _near(self, address: Address | None) -> bool:
         """Whether an address is that of the signalling, or of its network; where that is not known nothing can be said against it."""
@@ -101,3 +105,10 @@ def _network(host: str) -> tuple[int, int]:
     address = ip_address(host.partition("%")[0])
     address = getattr(address, "ipv4_mapped", None) or address
     return address.version, int(address) >> (8 if address.version == 4 else 64)
+
+
+def _loopback(host: str) -> bool:
+    if not literal(host):
+        return False
+    address = ip_address(host.partition("%")[0])
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback

@@ -73,9 +73,9 @@ class MediaLocal:
     )
     strict: Literal["no", "strangers", "yes"] = option(
         "strangers",
-        help="who is sent nothing outside the network that his signalling comes from (/24, in IPv6 /64) before something has come from where"
-        ' he says that he is, so that nobody has media sent to others. "strangers": callers that are no endpoint of ours, or the `anonymous`'
-        ' one; "yes": everybody; "no": nobody, for callers that wait to be sent to first',
+        help="who is sent nothing outside the network that his signalling comes from (/24, in IPv6 /64) before something has come from"
+        ' where he says that he is, so that nobody has media sent to others. "strangers": callers that are no endpoint of ours, or the'
+        ' `anonymous` one; "yes": everybody; "no": nobody, for callers that wait to be sent to first',
     )
     rtp_timeout: float = option(
         60.0, unit="s", validator=attrs.validators.ge(0), help="a call from whose peer no packet came for so long is dead; 0 = never"

@@ -122,10 +122,8 @@ class Room:
         return next((told for told in (own, self.advertise) if told and (":" in told) == (":" in bound)), bound)
 
     def may_send(self, channel: Channel, host: str, port: int) -> bool:
-        """Tell whether media may be sent where a peer has described itself: not to many at once, not to us ourselves.
-
-        Not to this machine's loopback, unless its signalling comes from there, and not to a port where we listen for signalling: whatever
-        waits for datagrams there did not ask for them.
+        """Tell whether media may be sent where a peer has described itself: not to many at once, and not to a port where we listen for
+        signalling: whatever waits for datagrams there did not ask for them.
         """
         if not literal(host):
             return True  # nothing is, before the peer has been heard
@@ -134,10 +132,6 @@ class Room:
             return False
         if address.is_unspecified:
             return host in NOBODY  # any other writing of it would reach this machine
-        if address.is_loopback:
-            near = getattr(channel.leg, "peer_host", "")
-            if literal(near) and not _address(near).is_loopback:
-                return False
         return not any(
             local[1] == port and (local[0] == host or (_address(local[0]).is_unspecified and self._ours(host)))
             for _, _, local in self.engine.listeners

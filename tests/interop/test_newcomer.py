@@ -115,7 +115,7 @@ def test_without_registrar_a_register_gets_501_and_the_rest_works(fresh, tools, 
     assert re.search(r"(?m)^Allow: .*\bOPTIONS\b", answer)
     assert "REGISTER" not in re.search(r"(?m)^Allow: (.*)$", answer)[1]
     assert ask(fresh, tools, "OPTIONS", uri)[0] == 200
-    assert ask(fresh, tools, "INVITE", carol, from_=carol)[0] == 480
+    assert ask(fresh, tools, "INVITE", carol, from_=carol, headers=f"Contact: <{carol}>\r\n")[0] == 480
 
 
 def test_an_example_plugin_runs_at_its_place(fresh, tools):

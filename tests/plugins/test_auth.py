@@ -407,11 +407,11 @@ def test_a_request_of_no_dialog_is_481_for_everybody(server):
 
 @pytest.fixture
 def dialog(start):
-    def made(toml=""):
+    def made(toml="", peer="alice"):
         server = start(toml)
 
         class Usage:
-            endpoint = None
+            endpoint = server.engine.dal.get("endpoint", peer)
             source = ("UDP", "10.0.0.9")
             flow_id = ""
 
@@ -428,6 +428,12 @@ def dialog(start):
 def test_a_request_of_a_dialog_is_challenged_when_it_does_not_come_from_its_source(dialog):
     bye = dialog()
     assert bye("10.0.0.10") == 401
+    assert bye("10.0.0.9") == 200
+
+
+def test_no_password_proves_the_peer_of_a_dialog_with_a_stranger(dialog):
+    bye = dialog(peer="nobody")
+    assert bye("10.0.0.10") == 403
     assert bye("10.0.0.9") == 200
 
 

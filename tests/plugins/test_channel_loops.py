@@ -58,8 +58,13 @@ def test_a_mark_is_known_after_a_restart_and_to_nobody_else():
 
 
 def test_a_field_full_of_marks_is_read_only_so_far():
-    trip = Loops(b"key").arrived(invite(Sipline_Loop=",".join(["x"] * 5000)), "alice")
+    trip = Loops(b"key").arrived(invite(Sipline_Loop=",".join(["0123456789ab"] * 5000)), "alice")
     assert len(trip.marks) == 71
+
+
+def test_what_is_no_mark_is_not_carried_on():
+    trip = Loops(b"key").arrived(invite(Sipline_Loop='secrets, <sip:a@b>;x="1", 0123456789ab'), "alice")
+    assert trip.marks[:-1] == ("0123456789ab",)
 
 
 def test_a_bad_number_of_hops_is_malformed():

@@ -4,7 +4,7 @@ import json
 import math
 
 import pytest
-from pipeline.plugins.dialplan.patterns import runs_away
+from pipeline.plugins.dialplan.ambiguity import runs_away
 from pipeline.plugins.dialplan.stored import Context
 
 from pipeline.config import Problems
@@ -99,14 +99,50 @@ def test_a_file_with_an_expression_that_can_take_for_ever_is_refused(context, wr
 
 
 @pytest.mark.parametrize(
-    "expression", [r"(\d+)+$", r"^(\d+-?)*$", r"(a|b+)+", r"((\d+))+x", r"(\d{1,3})*", r"(.*)*", r"(a+?b?)+", r"x(a+a+)+"]
+    "expression",
+    [
+        r"(\d+)+$",
+        r"^(\d+-?)*$",
+        r"(a|b+)+",
+        r"((\d+))+x",
+        r"(\d{1,3})*",
+        r"(.*)*",
+        r"(a+?b?)+",
+        r"x(a+a+)+",
+        r"(\d|\d\d)+$",
+        r"(ab|a|b)*c",
+        r"(a+ba*)+$",
+        r"(\d{3}|\d{5})+x",
+        r"([a-z]+\w)*-",
+        r"(.|\s)+x",
+        r"(a+){2,}b",
+        r"(b|b)*c",
+    ],
 )
 def test_expressions_that_can_take_for_ever_are_found(expression):
     assert runs_away(expression)
 
 
 @pytest.mark.parametrize(
-    "expression", [r"^\d+$", r"^00(\d+)$", r"(\d+-)*\d+", r"(?:a+b)+", r"(\d{3})+", r"(\d?)+", r"()*", r"^(\+|00)?\d{2,15}(;.*)?$"]
+    "expression",
+    [
+        r"^\d+$",
+        r"^00(\d+)$",
+        r"(\d+-)*\d+",
+        r"(?:a+b)+",
+        r"(\d{3})+",
+        r"(\d?)+",
+        r"()*",
+        r"^(\+|00)?\d{2,15}(;.*)?$",
+        r"([a-z]+[0-9]+)+",
+        r"(\*+\d+)*#",
+        r"^(0|[1-9])+$",
+        r"(\d+\.)+\d+$",
+        r"^(?:911|112)$",
+        r"(?:a|bc)*d",
+        r".*(\d+).*",
+        r"(?>a+)+b",
+    ],
 )
 def test_others_are_not(expression):
     assert not runs_away(expression)
