@@ -227,9 +227,7 @@ FAMILIES: dict[str, frozenset[str]] = {
             "session_end",
         }
     ),
-    "integration": frozenset(
-        {"store", "integration", "credentials", "route_call", "channel_application", "channel_request", "media"}
-    ),
+    "integration": frozenset({"store", "integration", "credentials", "route_call", "channel_application", "channel_request", "media"}),
 }
 NO_FAMILY = frozenset({"start", "stop", "check"})
 """Hooks that may be implemented wherever a plugin is listed."""

@@ -156,6 +156,8 @@ class Transactions:
                 return None
             self.engine.resend(data, self.back(passage))
             return Drop("stack: a retransmission; the stored answer was sent again")
+        if found.flow.peer[0] != passage.flow.peer[0]:  # or whoever guesses a branch would be told the tags of a dialog
+            return Drop("stack: the branch of somebody else's request")
         if request.method == "ACK":
             if not ack_belongs(request, found.tag):
                 return Drop("stack: an ACK for another answer")
@@ -211,9 +213,8 @@ class Transactions:
         """Answer a CANCEL and tell the owner of the INVITE, or answer that in its place with 487 (RFC 3261 9.2)."""
         engine = self.engine
         found = self.servers.get(server_key_for_cancel(request))
-        began = None if found is None else found.passage
         # It cannot be challenged: taken from the hop alone that sent the INVITE (22.1), for the branches of some phones can be guessed.
-        if found is None or (began is not None and began.flow.peer[0] != passage.flow.peer[0]):
+        if found is None or found.flow.peer[0] != passage.flow.peer[0]:
             engine.respond(passage, Reply(481, because="stack: no INVITE here to cancel", stateless=True))
             return
         passage.tag = found.tag
@@ -336,12 +337,7 @@ class Transactions:
     def _claim_over(self, item: tuple[str, int]) -> None:
         """Answer an INVITE whose owner has forgotten it (RFC 3261 16.6: Timer C, three minutes)."""
         transaction = self.servers.get(item[0])
-        if (
-            transaction is not None
-            and id(transaction) == item[1]
-            and transaction.open
-            and transaction.passage is not None
-        ):
+        if transaction is not None and id(transaction) == item[1] and transaction.open and transaction.passage is not None:
             self.engine.counts["claims.over"] += 1
             self.engine.respond(transaction.passage, Reply(500, because="claim_seconds: no servant gave a final answer in time"))
             if transaction.on_event is not None:

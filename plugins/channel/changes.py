@@ -70,6 +70,8 @@ class Changes:
             return
         if change.kind == "refresh" and any(each.kind == "refresh" for each in self._waiting):
             return
+        if change.kind == "identity":  # of several that wait only the last says who it is
+            self._waiting = deque(each for each in self._waiting if each.kind != "identity")
         self._waiting.append(change)
         self.flush()
 

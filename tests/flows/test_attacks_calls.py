@@ -127,6 +127,40 @@ def test_a_cancel_is_taken_only_from_the_host_that_sent_the_invite(house):
     assert call.until("ended").status == 487
 
 
+def test_who_repeats_the_invite_of_another_host_is_told_nothing(house):
+    h = house(**GUARDED)
+    h.bob.answers(after=None)
+    call = h.alice.call("bob")
+    h.advance(0.5)
+    [transaction] = h.server.engine.transactions.at_work()
+    h.server.send(transaction.passage.message.encode())
+    assert not h.server.replies()
+    call.hangup()
+    call.until("ended")
+
+
+def test_names_that_change_faster_than_they_can_be_told_are_told_once(house):
+    h, peer, call = called(house, bob="trust_id_inbound = true")
+    peer.answer(200)
+    call.until("up")
+    h.alice.silent = {"UPDATE", "INVITE"}
+    [invite] = peer.named("INVITE")
+    for number in range(100):
+        names = [("P-Asserted-Identity", f"<sip:b{number}@example.com>")]
+        update = forged(
+            "UPDATE", invite.call_id, f"{invite.get('to')};tag=one", invite.get("from"), cseq=100 + number, headers=names, source=PEER
+        )
+        peer.socket.send(update.replace(b"sip:evil@", b"sip:one@"), ("10.0.0.1", 5060))
+    h.advance(1)
+    h.alice.silent = set()
+    h.advance(10)
+    assert [shown.number for shown in call.displays if shown.source == "pai"][-1] == "b99"
+    assert len(call.displays) < 10
+    call.hangup()
+    h.advance(0.1)
+    peer.agree()
+
+
 # -- what an answer may cost -----------------------------------------------------------------------------------------
 
 

@@ -24,7 +24,15 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 SIPLINE = shlex.split(os.environ.get("SIPLINE_PROGRAM", "")) or [sys.executable, "-m", "pipeline"]
 READY = re.compile(r"^ready\b", re.MULTILINE)
-FINDERS = {"sipp": "sip-tester", "sipsak": "sipsak", "baresip": "baresip", "ip": "iproute2", "rtpengine": "rtpengine-daemon", "npm": "npm", "chromium": "chromium"}
+FINDERS = {
+    "sipp": "sip-tester",
+    "sipsak": "sipsak",
+    "baresip": "baresip",
+    "ip": "iproute2",
+    "rtpengine": "rtpengine-daemon",
+    "npm": "npm",
+    "chromium": "chromium",
+}
 
 
 def pytest_collection_modifyitems(items):

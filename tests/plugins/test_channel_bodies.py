@@ -39,7 +39,11 @@ def test_none(kind, body):
 
 @pytest.mark.parametrize(
     ("disposition", "kind", "beyond"),
-    [("handling=required", "application/isup", True), ("handling=optional", "application/isup", False), ("handling=required", "application/sdp", False)],
+    [
+        ("handling=required", "application/isup", True),
+        ("handling=optional", "application/isup", False),
+        ("handling=required", "application/sdp", False),
+    ],
 )
 def test_a_part_that_must_be_understood(disposition, kind, beyond):
     part = f"--b\r\nContent-Type: {kind};version=x\r\nContent-Disposition: signal; {disposition}\r\n\r\nxx\r\n--b--".encode()

@@ -96,7 +96,9 @@ def test_outside_our_networks_via_and_contact_carry_the_external_address(sip):
 
 
 def test_answers_outside_carry_it_too_and_the_callers_vias_stay(sip):
-    server = sip(EXTERNAL + '[context.default]\nextensions = { "100" = ["answer", { wait = 5 }] }\n' + USER, **{**CALLS, "intercept": ["nat"]})
+    server = sip(
+        EXTERNAL + '[context.default]\nextensions = { "100" = ["answer", { wait = 5 }] }\n' + USER, **{**CALLS, "intercept": ["nat"]}
+    )
     body = b"v=0\r\no=- 1 1 IN IP4 172.30.0.9\r\ns=-\r\nc=IN IP4 172.30.0.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
     answer = server.request("INVITE", "100", headers=[("Content-Type", "application/sdp")], body=body, source=("172.30.0.9", 5060))
     assert answer.status == 200, answer

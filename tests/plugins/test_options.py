@@ -13,7 +13,13 @@ FIELDS = ("allow", "accept", "supported", "accept-encoding", "accept-language")
 def test_the_server_itself_says_what_it_can_do(sip, uri):
     reply = sip().request("OPTIONS", uri=uri)
     assert reply.status == 200
-    assert [reply.get(name) for name in FIELDS] == ["REGISTER, INVITE, OPTIONS, ACK, CANCEL", "application/sdp", "path, outbound", "identity", "en"]
+    assert [reply.get(name) for name in FIELDS] == [
+        "REGISTER, INVITE, OPTIONS, ACK, CANCEL",
+        "application/sdp",
+        "path, outbound",
+        "identity",
+        "en",
+    ]
 
 
 def test_what_is_not_listed_is_not_offered(sip):
