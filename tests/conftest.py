@@ -2,10 +2,14 @@
 
 import datetime as dt
 import ipaddress
+import signal
 import ssl
 import textwrap
 
 import pytest
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # run in the background: what we start would inherit it and be deaf to Ctrl-C
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 HEAD = """
 from typing import ClassVar

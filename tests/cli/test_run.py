@@ -120,7 +120,10 @@ def test_a_running_server_is_watched_and_the_twin_goes_with_the_viewer(serve, si
             if "← 404" in line:
                 break
         viewer.send_signal(signal.SIGINT)
-        viewer.communicate(timeout=20)
+        try:
+            viewer.communicate(timeout=20)
+        finally:
+            viewer.kill()
     text = "".join(lines)
     assert "→ REGISTER" in text and "│ Call-ID: c@test" in text
     server.end()
