@@ -13,7 +13,7 @@ from .headers import KEYS, LISTS, canonical, spelled
 from .once import once
 
 # Begins only where a run of blanks begins, and never goes back: a datagram full of blanks costs linear time.
-FOLD = re.compile(r"(?<![ \t])[ \t]*+(?:\r\n[ \t]++)++")
+FOLD = re.compile(r"(?<![ \t])[ \t]*+(?>(?:\r\n[ \t]++)+)")
 
 Field = tuple[str, str, str, str]  # key, name as written, value, the text as received ("" when it is to be written anew)
 

@@ -13,7 +13,7 @@ from ipaddress import IPv6Address
 from .grammar import PORT, Malformed, bad
 
 # A domain name may hold "_" here: RFC 3261 forbids it, container networks are full of it, and it makes nothing ambiguous.
-HOSTPORT = re.compile(r"([A-Za-z0-9_](?:[A-Za-z0-9._\-]*+))(?::([0-9]++))?+|(\[[^\]]*+\])(?::([0-9]++))?+")
+HOSTPORT = re.compile(r"([A-Za-z0-9_](?:[A-Za-z0-9._\-]*+))(?>(?::([0-9]++))?)|(\[[^\]]*+\])(?>(?::([0-9]++))?)")
 LONGEST = 270
 """RFC 1035 2.3.4: a name has at most 255 octets, and behind it may stand a port. What is refused is not remembered either."""
 BLANKS = re.compile(r"[ \t]*+:[ \t]*+(?=[0-9]+$)")

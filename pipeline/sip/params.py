@@ -18,7 +18,7 @@ PLAIN = re.compile(rf"[{TOKEN_CHARS};=]*+")  # no blanks, quotes, brackets: can 
 # without brackets (RFC 5118 section 4.5) is in wide use, and nothing becomes ambiguous.
 PARAM = re.compile(
     rf"[ \t]*+;[ \t]*+([{TOKEN_CHARS}]++)[ \t]*+"
-    rf'(?:=[ \t]*+("{QUOTED_TEXT}"|[^\x00-\x20\x7f;,"<>]++)[ \t]*+)?+',
+    rf'(?>(?:=[ \t]*+("{QUOTED_TEXT}"|[^\x00-\x20\x7f;,"<>]++)[ \t]*+)?)',
 )
 
 

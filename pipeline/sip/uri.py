@@ -28,14 +28,14 @@ CACHED = 256  # longer texts are parsed each time: the cache holds at most 8192 
 ESCAPED = "%[0-9A-Fa-f]{2}"
 UNRESERVED = r"A-Za-z0-9\-_.!~*'()"
 COMMON = re.compile(  # the usual form; whatever does not fit goes the careful way
-    rf"(sips?):(?:([{UNRESERVED}&=+$,;?/]++)@)?([A-Za-z0-9\[][A-Za-z0-9.\-:\[\]]*+)((?:;[{UNRESERVED}\[\]/:&+$]++(?:=[{UNRESERVED}\[\]/:&+$]++)?)*+)",
+    rf"(sips?):(?:([{UNRESERVED}&=+$,;?/]++)@)?([A-Za-z0-9\[][A-Za-z0-9.\-:\[\]]*+)((?>(?:;[{UNRESERVED}\[\]/:&+$]++(?:=[{UNRESERVED}\[\]/:&+$]++)?)*))",
 )
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+\-.]*+")
-USER = re.compile(rf"(?:[{UNRESERVED}&=+$,;?/]|{ESCAPED})++")
-PASSWORD = re.compile(rf"(?:[{UNRESERVED}&=+$,]|{ESCAPED})*+")
-PARAM = re.compile(rf"(?:[{UNRESERVED}\[\]/:&+$]|{ESCAPED})++")
-HEADERS = re.compile(rf"(?:[{UNRESERVED}\[\]/?:+$]|{ESCAPED})++=(?:[{UNRESERVED}\[\]/?:+$]|{ESCAPED})*+")
-OPAQUE = re.compile(rf"(?:[{UNRESERVED};/?:@&=+$,\[\]#]|{ESCAPED})++")
+USER = re.compile(rf"(?>(?:[{UNRESERVED}&=+$,;?/]|{ESCAPED})+)")
+PASSWORD = re.compile(rf"(?>(?:[{UNRESERVED}&=+$,]|{ESCAPED})*)")
+PARAM = re.compile(rf"(?>(?:[{UNRESERVED}\[\]/:&+$]|{ESCAPED})+)")
+HEADERS = re.compile(rf"(?>(?:[{UNRESERVED}\[\]/?:+$]|{ESCAPED})+)=(?>(?:[{UNRESERVED}\[\]/?:+$]|{ESCAPED})*)")
+OPAQUE = re.compile(rf"(?>(?:[{UNRESERVED};/?:@&=+$,\[\]#]|{ESCAPED})+)")
 TEL = re.compile(r"\+[\-.()]*+[0-9][0-9\-.()]*+|[0-9A-Fa-f*#\-.()]*?[0-9A-Fa-f*#][0-9A-Fa-f*#\-.()]*+")
 SEPARATORS = str.maketrans("", "", "-.()")
 ESCAPE = re.compile(ESCAPED)

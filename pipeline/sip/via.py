@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 KNOWN = {name: name for name in ("UDP", "TCP", "TLS", "WS", "WSS", "SCTP", "TLS-SCTP")}
 FORM = re.compile(
     rf"([{TOKEN_CHARS}]++)[ \t]*+/[ \t]*+([{TOKEN_CHARS}]++)[ \t]*+/[ \t]*+([{TOKEN_CHARS}]++)[ \t]++"
-    r"([^ \t;:\[\]]++|\[[^\]]*+\])[ \t]*+(?::[ \t]*+([0-9]++)[ \t]*+)?+(;.*+)?",
+    r"([^ \t;:\[\]]++|\[[^\]]*+\])[ \t]*+(?>(?::[ \t]*+([0-9]++)[ \t]*+)?)(;.*+)?",
     re.DOTALL,
 )
-USUAL = re.compile(rf"SIP/2\.0/(UDP|TCP|TLS|WSS?) ([^ \t;,]++)(;rport)?+;branch=([{TOKEN_CHARS}]++)(;rport)?+")
+USUAL = re.compile(rf"SIP/2\.0/(UDP|TCP|TLS|WSS?) ([^ \t;,]++)(?>(;rport)?);branch=([{TOKEN_CHARS}]++)(?>(;rport)?)")
 FIRST = re.compile(r"[^,;\s]+[^,;]*")
 
 

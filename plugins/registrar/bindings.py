@@ -30,8 +30,8 @@ MANY = 64
 """Contacts that one REGISTER may name beyond what is bound and what may be: those it removes, or names twice."""
 HOUR = 3600
 """RFC 3261 10.3: an interval of an hour or more is never too brief."""
-QUOTED = r'"(?:[^"\\]|\\.)*+"'
-EXPIRES = re.compile(rf"({QUOTED})|[ \t]*+;[ \t]*+expires[ \t]*+(?:=[ \t]*+(?:{QUOTED}|[^;\"]*+))?+(?=;|$)", re.IGNORECASE)
+QUOTED = r'"(?>(?:[^"\\]|\\.)*)"'
+EXPIRES = re.compile(rf"({QUOTED})|[ \t]*+;[ \t]*+expires[ \t]*+(?>(?:=[ \t]*+(?:{QUOTED}|[^;\"]*+))?)(?=;|$)", re.IGNORECASE)
 
 
 class Change:

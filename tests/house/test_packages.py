@@ -2,6 +2,7 @@
 
 import ast
 import pathlib
+import re
 import tomllib
 
 import pytest
@@ -51,3 +52,10 @@ def test_the_reference_page_is_what_the_options_say():
     from pipeline.config.reference import render
 
     assert (ROOT / "docs/reference.md").read_text() == render(), "run `make docs`"
+
+
+def test_no_group_is_repeated_possessively():
+    """Python 3.11 before 3.11.5 (Debian 12 has 3.11.2) matches `(...)*+` wrongly (gh-106052); `(?>(...)*)` means the same and works."""
+    found = re.compile(r"\)(\*|\+|\?|\{[0-9,]+\})\+(?!\w)")
+    sources = [path for folder in ("pipeline", "plugins") for path in (ROOT / folder).rglob("*.py")]
+    assert not [(path.name, line) for path in sources for line in path.read_text().splitlines() if found.search(line) and '"' in line]

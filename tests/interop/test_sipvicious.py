@@ -122,7 +122,7 @@ def test_svwar_finds_no_user(server, phone, program, method):
     out = scan(server, [program("svwar"), "--force", "-e", "100-160", "-m", method, "-p", server.port, "127.0.0.1"], 12)
     assert not re.search(r"\|\s*10[01]\s*\|", out), out
     beside.stop()
-    assert beside.bad == 0 and beside.good > 5 and beside.slowest < 0.25, (beside.bad, beside.good, beside.slowest)
+    assert beside.bad == 0 and beside.good > 5 and beside.slowest < 1.0, (beside.bad, beside.good, beside.slowest)
     assert counts(server)["plugins"]["shield"]["known_peers"] == 1
 
 
@@ -132,7 +132,7 @@ def test_svcrack_finds_no_password_and_is_held_to_one_try_a_second(server, phone
     out = scan(server, [program("svcrack"), "-u", "101", "-r", "100-400", "-p", server.port, "127.0.0.1"], 15)
     assert "7" not in re.findall(r"\|\s*101\s*\|\s*(\d+)\s*\|", out), out
     beside.stop()
-    assert beside.bad == 0 and beside.good > 5 and beside.slowest < 0.25, (beside.bad, beside.good, beside.slowest)
+    assert beside.bad == 0 and beside.good > 5 and beside.slowest < 1.0, (beside.bad, beside.good, beside.slowest)
     shield = counts(server)["plugins"]["shield"]
     assert shield.get("failure_rate", 0) + shield.get("request_rate", 0) > 0, shield
     assert shield.get("bans", 0) == 0  # a phone is bound there
