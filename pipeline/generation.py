@@ -34,16 +34,20 @@ SESSION = dict.fromkeys(
 """The hooks that a message of a session meets; whoever owns the session walks their steps. None: an empty tuple."""
 CALLS = dict.fromkeys(("route_call", "channel_request", "media"), "integration")
 """The hooks that every call asks: who walks them takes the first result that is not None."""
-COMPILED |= SESSION | CALLS
+EVENTS = dict.fromkeys(("event_package", "event_body", "event_published", "event_watched", "event_publisher"), "application")
+"""The hooks of pub/sub; who walks them takes the first result that is not None."""
+UNTRACED = frozenset(SESSION) | frozenset(CALLS) | frozenset(EVENTS)
+"""They are walked by their owners, who say themselves what they did."""
+COMPILED |= SESSION | CALLS | EVENTS
 
 
 class Generation:
     """The chains that a message walks, the plugins behind them, and what they offer together."""
 
     __slots__ = (
-        "application", "channel_request", "hooks", "intercept", "intercept_out", "invite_reply", "media", "offer", "on_error", "plan",
-        "protocol", "route_call", "session_begin", "session_end", "session_request", "session_request_out", "session_response",
-        "session_response_out", "transport",
+        "application", "channel_request", "event_body", "event_package", "event_published", "event_publisher", "event_watched", "hooks",
+        "intercept", "intercept_out", "invite_reply", "media", "offer", "on_error", "plan", "protocol", "route_call", "session_begin",
+        "session_end", "session_request", "session_request_out", "session_response", "session_response_out", "transport",
     )  # fmt: skip
 
     def __init__(self, plan: Plan) -> None:
@@ -79,6 +83,11 @@ class Generation:
     route_call: Chain
     channel_request: Chain
     media: Chain
+    event_package: Chain
+    event_body: Chain
+    event_published: Chain
+    event_watched: Chain
+    event_publisher: Chain
     offer: Offer
     on_error: dict[str, str]
 
@@ -95,5 +104,5 @@ class Generation:
         twin: Generation = object.__new__(Generation)
         for name in self.__slots__:
             value = getattr(self, name)
-            setattr(twin, name, traced(value, now) if isinstance(value, Chain) and name not in SESSION and name not in CALLS else value)
+            setattr(twin, name, traced(value, now) if isinstance(value, Chain) and name not in UNTRACED else value)
         return twin

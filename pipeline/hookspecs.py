@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pipeline.flow import Flow, Target
     from pipeline.passage import Packet, Passage, Verdict
     from pipeline.pending import Pending
+    from pipeline.pubsub import Form, Publication, Resource, Watcher
     from pipeline.session import Session
     from pipeline.sip.message import Message, Request, Response
 
@@ -98,6 +99,41 @@ def application(message: Message, passage: Passage) -> Verdict | None:
 @hookspec(firstresult=True)
 def invite_reply(message: Message, passage: Passage) -> Verdict | None:
     """Tell how an INVITE to the Request-URI of `message` would be answered, without doing it (RFC 3261 11.2)."""
+
+
+# -- application, events: what can be watched, and how it is written (pipeline.pubsub) -------------------------------------
+
+
+@hookspec(firstresult=True)
+def event_package(resource: Resource, published: tuple[Publication, ...]) -> Any:
+    """Give the state of `resource` in the package `resource.event`, or a Pending of it; None: not my package.
+
+    A value that can be compared (`pipeline.pubsub.states`). `published` is what others published about it, the oldest first. Raises, or
+    fails with, `pubsub.NoSuchResource` (404) or `pubsub.Refused`. Called for each SUBSCRIBE and each `state.changed`: it has to be cheap.
+    """
+
+
+@hookspec(firstresult=True)
+def event_body(resource: Resource, state: Any, form: Form) -> bytes | None:
+    """Write a state in `form.content_type`; None: not mine. Declared in the class: `bodies = {"presence": ("application/xpidf+xml",)}`."""
+
+
+@hookspec(firstresult=True)
+def event_published(resource: Resource, publication: Publication, publisher: Watcher) -> bool | None:
+    """Take a document that was published, or raise `pubsub.Unpublishable`; True: taken, None: not my package. It is kept by `pubsub`."""
+
+
+@hookspec(firstresult=True)
+def event_watched(resource: Resource, watcher: Watcher) -> str | None:
+    """Say who may watch whom: "active", "pending", "rejected", or "waiting" (polite block: he is told that nothing goes on).
+
+    None: not my say. Asked in list order; when nobody says anything, the option of `pubsub` does. For PUBLISH see `event_publisher`.
+    """
+
+
+@hookspec(firstresult=True)
+def event_publisher(resource: Resource, publisher: Watcher) -> bool | None:
+    """Say who may publish about whom; None: not my say. When nobody says anything: the owner of the address alone."""
 
 
 # -- application, within a session: supplements that add a header or veto a call in ten lines ------------------------
@@ -219,6 +255,11 @@ FAMILIES: dict[str, frozenset[str]] = {
         {
             "application",
             "invite_reply",
+            "event_package",
+            "event_body",
+            "event_published",
+            "event_watched",
+            "event_publisher",
             "session_begin",
             "session_request",
             "session_response",

@@ -1,7 +1,9 @@
 """The application stage: what RFC 3261 8.2.1 to 8.2.3 asks before any application, from what the listed plugins declare.
 
 A plugin declares as class attributes: `methods` (it takes), `accepts` (content types it can use), `extensions` (option tags
-it supports), `schemes` (of Request-URIs, sip and sips when it says nothing). Their union is Allow, Accept and Supported.
+it supports), `schemes` (of Request-URIs, sip and sips when it says nothing). Their union is Allow, Accept and Supported. `own_bodies`
+names methods whose bodies the plugin judges itself, because it passes on what it need not understand (MESSAGE), or takes a type for one
+event only (PUBLISH).
 """
 
 from __future__ import annotations
@@ -42,15 +44,22 @@ SIP_METHODS = frozenset(
 class Offer:
     """What the listed applications offer together."""
 
-    __slots__ = ("accept", "accepts", "allow", "extensions", "headers", "methods", "schemes", "supported")
+    __slots__ = ("accept", "accepts", "allow", "extensions", "headers", "methods", "own_bodies", "schemes", "supported")
 
     def __init__(self, plugins: Iterable[Any]) -> None:
         methods: list[str] = []
         accepts: list[str] = []
         extensions: list[str] = []
         schemes: list[str] = ["sip", "sips"]
+        own: list[str] = []
         for plugin in plugins:
-            for into, name in ((methods, "methods"), (accepts, "accepts"), (extensions, "extensions"), (schemes, "schemes")):
+            for into, name in (
+                (methods, "methods"),
+                (accepts, "accepts"),
+                (extensions, "extensions"),
+                (schemes, "schemes"),
+                (own, "own_bodies"),
+            ):
                 into += [value for value in getattr(plugin, name, ()) if value not in into]
         if "INVITE" in methods:
             methods += [method for method in ("ACK", "CANCEL") if method not in methods]
@@ -58,6 +67,7 @@ class Offer:
         self.accepts = frozenset(accepts)
         self.extensions = frozenset(extensions)
         self.schemes = frozenset(schemes)
+        self.own_bodies = frozenset(own)
         self.allow = ", ".join(methods)
         self.accept = ", ".join(accepts)
         self.supported = ", ".join(extensions)
@@ -92,7 +102,7 @@ def check(offer: Offer, message: Request, passage: Passage) -> Verdict | None:
     if passage.identified is False and not (method == "OPTIONS" and passage.pipeline.is_self(uri, passage.flow)):
         because = "identify: no endpoint fits this request and none is named for anonymous ones"
         return Reply(403, because=because, stateless=not passage.identity)
-    if message.body:
+    if message.body and method not in offer.own_bodies:
         refusal = _body(offer, message)
         if refusal is not None:
             refusal.stateless = not passage.identity
