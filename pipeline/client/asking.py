@@ -1,0 +1,182 @@
+"""A request of ours and what becomes of it: a transaction for each target, the next one after a timeout, a transport error or a 503."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline.passage import Passage
+from pipeline.sip.dialog import Dialog, credentials_of
+from pipeline.sip.grammar import Malformed
+from pipeline.sip.message import Request
+from pipeline.sip.transaction_client import InviteClient, NonInviteClient
+
+from .acknowledging import Acknowledging
+from .branch import Branch
+from .challenges import answer
+from .outcomes import Final, Provisional, Timeout, TransportError, nothing
+from .seeking import Seeking
+from .sending import with_via
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from pipeline.dal import Endpoint
+    from pipeline.flow import Flow
+    from pipeline.sip.message import Response
+
+    from .clients import Clients
+    from .outcomes import Outcome
+
+
+class Asking(Seeking):
+    """A request of ours and what becomes of it: what `Pipeline.request` returns."""
+
+    def __init__(
+        self,
+        clients: Clients,
+        message: Request | Callable[[Flow], Request],
+        targets: Any,
+        on_event: Callable[[Outcome], None],
+        cause: Passage | None,
+        endpoint: Endpoint | None = None,
+    ) -> None:
+        super().__init__(clients, message, targets, on_event, cause, endpoint)
+        self.cancel_headers: tuple[tuple[str, str], ...] = ()
+        """What the CANCEL says besides (a Reason, RFC 3326)."""
+        self._challenged: dict[str, int] = {}
+        """Realm -> challenges of it that were answered."""
+        self.branch: Branch | None = None
+
+    # -- what the owner may do ---------------------------------------------------------------------------------------
+
+    def cancel(self, headers: Iterable[tuple[str, str]] = ()) -> None:
+        """Want no answer any more: CANCEL an INVITE (with these fields), now or upon its first 1xx; try no further target."""
+        self.cancelled = True
+        self.cancel_headers = tuple(headers)
+        self._targets.clear()
+        self._last.clear()
+        if self.branch is not None and isinstance(self.branch.machine, InviteClient):
+            self._clients.run(self.branch, self.branch.machine.cancel())
+
+    def acknowledge(self, response: Response, ack: Request, target: Any = None) -> None:
+        """Send the ACK of a 2xx (RFC 3261 13.2.2.4) and keep it: when that 2xx is repeated, it is sent again.
+
+        It goes where its Route or Request-URI says, which need not be where the INVITE went: `target` as for `Pipeline.request`;
+        None: by the flow of the INVITE.
+        """
+        branch = self.branch
+        if branch is None:
+            raise RuntimeError("there is no INVITE to acknowledge")
+        targets = branch.flow if target is None else target
+        Acknowledging(self._clients, ack, targets, branch, response.to.tag).go_on()
+
+    def leave(self) -> None:
+        """Part from the owner, who has nothing more to say: a 2xx that comes now is acknowledged and released here (13.2.2.4, 9.1).
+
+        What he holds can go with him; the transaction goes on for up to 64*T1.
+        """
+        self._on_event = self._late
+        self._make = _made
+        self._cause = None
+        branch = self.branch
+        if branch is not None and self._clients.engine.tap is None:
+            sent = branch.message
+            branch.message = Request(sent.method, sent.uri_text, sent.head, b"")  # without what was parsed of it
+            branch.passage = Passage(self._clients.engine, None, branch.flow, branch.passage.arrived)
+
+    def _late(self, outcome: Outcome) -> None:
+        branch = self.branch
+        if not isinstance(outcome, Final) or branch is None or not 200 <= outcome.response.status < 300:
+            return
+        try:
+            dialog = Dialog.from_response(branch.message, outcome.response)
+            number = branch.message.cseq.number
+            self.acknowledge(outcome.response, dialog.ack(number, credentials_of(branch.message)), [dialog.hop, branch.flow])
+            self._clients.request(dialog.request("BYE"), [dialog.hop, branch.flow], nothing, branch.passage, self.endpoint)
+        except Malformed as error:
+            self._clients.engine.tell("send.failed", flow=branch.flow.id, error=error.reason)
+
+    # -- a transaction for each target ---------------------------------------------------------------------------------
+
+    def send(self, message: Request, flow: Flow) -> None:
+        """Send `message` by `flow` in a transaction of its own."""
+        if not flow.secure and message.uri_text[:5].lower() == "sips:":
+            self.failed(TransportError(f"a request to a sips URI never goes by {flow.transport} (RFC 3261 26.2.2)"))
+            return
+        clients = self._clients
+        engine = clients.engine
+        sent = with_via(message, clients.via(flow))
+        passage = Passage(engine, None, flow, engine.loop.time())
+        passage.cause = self._cause
+        passage.endpoint = self.endpoint
+        machine = (InviteClient if message.method == "INVITE" else NonInviteClient)(engine.transactions.timers, flow.reliable)
+        branch = self.branch = Branch(self, sent, passage, machine)
+        try:
+            data = engine.prepare(sent, passage)
+        except Exception as error:
+            self.failed(TransportError(f"an interceptor failed: {error!r}"))
+            return
+        if data is None:
+            self.failed(TransportError("an interceptor refused to send the request"))
+            return
+        clients.add(branch)
+        clients.run(branch, machine.start(data))
+
+    # -- what comes back ---------------------------------------------------------------------------------------------
+
+    def told(self, branch: Branch, event: str, response: Response | None) -> None:
+        """Take what the machine of a branch tells."""
+        target = self._target
+        if response is not None and not self._heard:
+            self._heard = True
+            if target is not None and target.name:
+                self._clients.engine.locator.health.alive(target)
+        if event == "provisional" and response is not None:
+            if response.status > 100:
+                self._tell(Provisional(response))
+            return
+        if event == "final" and response is not None:
+            status = response.status
+            if status == 503 and target is not None and target.name:
+                self._clients.engine.locator.health.refused(target, _retry_after(response))
+            if status in (430, 503) and (self._targets or self._last):  # 430: that flow is gone, another may be there (RFC 5626 11.5)
+                self.failed(Final(response))
+            elif status in (401, 407) and not self.cancelled and self._answer(branch, response):
+                pass
+            else:
+                self._tell(Final(response))
+        elif self.over:
+            pass
+        elif event == "timeout":
+            self._clients.engine.tell("transaction.timeout", key=branch.key, passage=branch.passage)
+            self._dead()
+            self.failed(Timeout())
+        else:
+            if self._udp is not None and not self._heard and not self.cancelled:  # a reset: TCP is not taken after all
+                self._clients.takes_no_tcp(self._udp)
+                self._targets.appendleft(self._udp)
+            else:
+                self._dead()
+            self.failed(TransportError(f"the flow to {branch.flow.peer[0]} failed"))
+
+    def _dead(self) -> None:
+        """Remember who has said nothing at all."""
+        target = self._target
+        if target is not None and target.name and not self._heard:
+            self._clients.engine.locator.health.dead(target)
+
+    def _answer(self, branch: Branch, response: Response) -> bool:
+        again = answer(self._clients.engine, branch, response, self._challenged)
+        if again is not None:
+            self.send(again, branch.flow)
+        return again is not None
+
+
+def _retry_after(response: Response) -> float:
+    """Return the seconds of a Retry-After (RFC 3261 20.33), 0 when there is none."""
+    words = (response.get("retry-after") or "").partition(";")[0].partition("(")[0].strip()
+    return float(words) if words.isascii() and words.isdigit() and len(words) < 10 else 0.0
+
+
+def _made(_flow: Flow) -> Request:
+    raise RuntimeError("nobody asks any more")

@@ -1,0 +1,204 @@
+"""One target after the other until one takes the message: RFC 3263 4.3, and 18.1.1 of RFC 3261 for what is too long for a datagram.
+
+Names are located a step at a time by pipeline.dns; who was dead a moment ago is tried last; a request that is too long goes by TCP, and
+by UDP all the same where TCP is not taken. How a message is sent, and what becomes of it, is the affair of who seeks (asking.py,
+acknowledging.py).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from pipeline.datagrams import literal
+from pipeline.flow import Flow, Target
+from pipeline.pending import Pending
+from pipeline.sip.grammar import Malformed
+from pipeline.sip.uri import Uri
+
+from .outcomes import Provisional, Timeout, TransportError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipeline.dal import Endpoint
+    from pipeline.dns import Service
+    from pipeline.passage import Passage
+    from pipeline.sip.message import Request
+
+    from .clients import Clients
+    from .outcomes import Outcome
+
+TCP_CONNECT_SECONDS = 2.0
+"""How long a peer may take to accept TCP, for a request that is too long for UDP."""
+
+
+class Seeking:
+    """A message of ours that wants to be sent to the first target that takes it."""
+
+    def __init__(
+        self,
+        clients: Clients,
+        message: Request | Callable[[Flow], Request],
+        targets: Any,
+        on_event: Callable[[Outcome], None],
+        cause: Passage | None,
+        endpoint: Endpoint | None = None,
+    ) -> None:
+        self._clients = clients
+        self.endpoint = endpoint
+        """Whom it is for: interceptors and the credentials hook read it from the passage."""
+        self._make = message
+        self._targets = deque(targets) if isinstance(targets, list | tuple) else deque([targets])
+        self._last: list[Target] = []
+        """Targets that were dead a moment ago: tried when there is no other (RFC 3263 4.3)."""
+        self._desperate = False
+        self._target: Target | None = None
+        """What the branch at work was sent to, as far as it was located: not for a flow that was given."""
+        self._udp: Target | None = None
+        """Where to go by UDP after all when TCP, taken for the length of the request, fails (RFC 3261 18.1.1)."""
+        self._heard = False
+        """Whether the target at work has said anything."""
+        self._on_event = on_event
+        self._cause = cause
+        self._failure: Outcome = TransportError("there is no target")
+        self.cancelled = False
+        self.over = False
+
+    def go_on(self) -> None:
+        """Try the next target; report the last failure when there is none."""
+        if not self.cancelled and not self._targets and self._last:
+            self._targets, self._last, self._desperate = deque(self._last), [], True
+        if self.cancelled or not self._targets:
+            self._tell(Timeout() if self.cancelled else self._failure)
+            return
+        target = self._targets.popleft()
+        self._target = self._udp = None
+        self._heard = False
+        if isinstance(target, Flow):
+            self._by(target)
+            return
+        try:
+            if isinstance(target, str):
+                target = Uri.parse(target)
+            if not isinstance(target, Target) or not literal(target.host):
+                self._locate(target)
+                return
+        except Malformed as error:
+            self.failed(TransportError(error.reason))
+            return
+        if target.name and (known := self._clients.engine.locator.health.says(target)):
+            if known == "refused":
+                self.failed(TransportError(f"{target} has asked to be left alone (503 with Retry-After)"))
+                return
+            if not self._desperate:
+                self._last.append(target)
+                self.go_on()
+                return
+        self._connect(target)
+
+    def _locate(self, step: Uri | Service | Target) -> None:
+        """Put in a target's place what DNS says, a step at a time (RFC 3263). Raises Malformed."""
+
+        def located(pending: Pending) -> None:
+            try:
+                self._located(step, pending.value())
+            except OSError as error:
+                self.failed(TransportError(f"{error.strerror or error}"))
+
+        found = self._clients.engine.locator.expand(step)
+        if isinstance(found, Pending):
+            found.then(located)
+        else:
+            self._located(step, found)
+
+    def _located(self, step: Uri | Service | Target, found: list[Uri | Service | Target]) -> None:
+        if not found:
+            self._failure = TransportError(f"nothing serves {step}")
+        if not self.cancelled:
+            self._targets.extendleft(reversed(found))
+        self.go_on()
+
+    def _connect(self, target: Target) -> None:
+        flow = self._clients.engine.connect(target)
+        if flow is None:
+            self.failed(TransportError(f"no listed transport serves {target}"))
+        elif isinstance(flow, Pending):
+            flow.then(lambda pending: self._connected(target, pending))
+        else:
+            self._by(flow, target)
+
+    def _connected(self, target: Target, pending: Pending) -> None:
+        try:
+            flow = pending.value()
+        except OSError as error:
+            if target.name:
+                self._clients.engine.locator.health.dead(target)
+            self.failed(TransportError(str(error)))
+            return
+        self._by(flow, target)
+
+    def _by(self, flow: Flow, target: Target | None = None) -> None:
+        if self.cancelled:
+            self._tell(Timeout())
+            return
+        message = self._make(flow) if callable(self._make) else self._make
+        if target is not None:
+            self._target = target
+            if flow.transport == "UDP" and not target.only and self._clients.is_large(message, target):
+                self._by_tcp(message, flow, target)
+                return
+        self.send(message, flow)
+
+    def _by_tcp(self, message: Request, flow: Flow, target: Target) -> None:
+        """Send what is too long for a datagram by TCP; by UDP all the same when the peer takes none (RFC 3261 18.1.1)."""
+        clients = self._clients
+        stream = clients.engine.connect(attrs.evolve(target, transport="TCP"))
+        if stream is None:
+            self.send(message, flow)
+            return
+        settled = False
+
+        def connected(pending: Pending) -> None:
+            nonlocal settled
+            try:
+                tcp = pending.value()
+            except OSError:
+                clients.takes_no_tcp(target)
+                tcp = None
+            if settled:
+                return
+            settled = True
+            timer.cancel()
+            if tcp is None:
+                self._by(flow, attrs.evolve(target, only=True))
+                return
+            self._udp = attrs.evolve(target, only=True)
+            self._by(tcp)
+
+        def late() -> None:
+            nonlocal settled
+            settled = True
+            clients.takes_no_tcp(target)
+            self._by(flow, attrs.evolve(target, only=True))
+
+        if not isinstance(stream, Pending):
+            stream = Pending.of(stream)
+        timer = clients.engine.clock.call_later(TCP_CONNECT_SECONDS, late)
+        stream.then(connected)
+
+    def send(self, message: Request, flow: Flow) -> None:
+        """Send `message` by `flow`; call `failed` when that goes wrong."""
+        raise NotImplementedError
+
+    def failed(self, failure: Outcome) -> None:
+        """Remember why the target at work would not do, and try the next."""
+        self._failure = failure
+        self.go_on()
+
+    def _tell(self, outcome: Outcome) -> None:
+        if not isinstance(outcome, Provisional):
+            self.over = True
+        self._on_event(outcome)

@@ -1,0 +1,71 @@
+"""Targets in turn: RFC 3263 4.3, flows, names, streams."""
+
+from pipeline.client import Final, TransportError
+from pipeline.flow import Target
+
+
+def test_the_next_target_is_tried_after_a_timeout_with_a_new_branch(server, phone, ask, told):
+    silent = []
+    server.network.host("10.0.0.77").datagram("10.0.0.77", 5060, lambda data, *where: silent.append(data))
+    ask([Target("10.0.0.77", 5060), Target("10.0.0.2", 5060)])
+    server.advance(33)
+    assert isinstance(told[0], Final)
+    (message,) = phone.received
+    assert message.via.branch.encode() not in silent[0]
+
+
+def test_the_next_target_is_tried_after_503_and_after_a_transport_error(server, phone, ask, told):
+    phone.phone.script["OPTIONS"] = [200]
+    busy = server.phone("carol", address=("10.0.0.3", 5060))
+    busy.phone.script["OPTIONS"] = [503]
+    ask([Target("10.0.0.99", 5060, "TCP"), Target("10.0.0.3", 5060), Target("10.0.0.2", 5060)])
+    server.advance(20)
+    assert [outcome.response.status for outcome in told] == [200]
+
+
+def test_the_next_flow_is_tried_when_an_edge_proxy_says_that_one_is_gone(server, phone, ask, told):
+    gone = server.phone("carol", address=("10.0.0.3", 5060))
+    gone.phone.script["OPTIONS"] = [430]
+    ask([Target("10.0.0.3", 5060), Target("10.0.0.2", 5060)])
+    server.advance(1)
+    assert [outcome.response.status for outcome in told] == [200]
+
+
+def test_the_last_503_is_told_when_there_is_no_other_target(server, phone, ask, told):
+    phone.phone.script["OPTIONS"] = [503]
+    ask(Target("10.0.0.2", 5060))
+    server.advance(1)
+    assert told[0].response.status == 503
+
+
+def test_a_host_name_is_resolved_and_its_addresses_tried_in_turn(server, phone, ask, told):
+    server.network.names["phones.example"] = ["10.0.0.98", "10.0.0.2"]
+    ask("sip:phones.example;transport=tcp")
+    server.advance(20)
+    assert isinstance(told[0], Final)
+
+
+def test_a_name_without_address_is_a_transport_error(server, ask, told):
+    ask("sip:nowhere.example")
+    server.advance(1)
+    assert isinstance(told[0], TransportError)
+    assert "nowhere.example" in told[0].reason
+
+
+def test_a_transport_nobody_lists_is_a_transport_error(server, ask, told):
+    ask(Target("10.0.0.2", 5061, "TLS"))
+    assert told == [TransportError("no listed transport serves tls:10.0.0.2:5061")]
+
+
+def test_a_flow_is_a_target_too(server, phone, ask, told):
+    ask(server.engine.connect(Target("10.0.0.2", 5060)))
+    server.advance(1)
+    assert isinstance(told[0], Final)
+
+
+def test_tcp_uses_one_connection_for_two_requests(server, phone, ask, told, request_):
+    ask(Target("10.0.0.2", 5060, "TCP"))
+    ask(Target("10.0.0.2", 5060, "TCP"), request_("MESSAGE"))
+    server.advance(1)
+    assert [outcome.response.status for outcome in told] == [200, 200]
+    assert len(server.engine.flows) == 1
