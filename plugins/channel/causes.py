@@ -13,14 +13,12 @@ import attrs
 
 from pipeline import Malformed
 from pipeline.core.causes import Cause, Hangup
+from pipeline.destinations import TECHNOLOGY
 from pipeline.sip.grammar import SECONDS, number
 from pipeline.sip.reason import Q850, SIP, Reason, reasons_of
 
 if TYPE_CHECKING:
     from pipeline import Message, Response
-
-TECHNOLOGY = "sip"
-"""As `Channel.technology`, `Leg.technology` and `Hangup.technology` have it."""
 
 CAUSES: dict[int, Cause] = {
     401: Cause.REJECTED, 402: Cause.REJECTED, 403: Cause.REJECTED, 404: Cause.UNALLOCATED, 405: Cause.INTERWORKING,

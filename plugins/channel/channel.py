@@ -13,13 +13,13 @@ import attrs
 from pipeline import Claim, Pending, Reply, Wait, hookimpl, plugin
 from pipeline.core import Cause, Dialed, Hangup, Unroutable
 from pipeline.dal import StorageError
+from pipeline.destinations.identity import caller_of
+from pipeline.destinations.targets import NOBODY
 
 from .bodies import SDP
 from .causes import status_of
 from .driver import EXTENSIONS, Driver
-from .identity import caller_of
 from .session import SERVANT
-from .targets import NOBODY
 
 if TYPE_CHECKING:
     from pipeline import Message, Passage, Request, Verdict

@@ -9,19 +9,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.core import Unroutable
+from pipeline.destinations.credentials import Credentials
+from pipeline.destinations.identity import connected, outgoing, user_text
+from pipeline.destinations.targets import NOBODY, Targets
 from pipeline.pending import settle
 from pipeline.sip.session_timer import SessionTimer
 from pipeline.stages.timetable import Timetable
 
 from .bodies import is_beyond_us
-from .credentials import Credentials
-from .identity import connected, outgoing, user_text
 from .incoming import Incoming
 from .limits import Limits
 from .loops import BEGINNING, Loops
 from .outgoing import Outgoing
 from .supplements import Supplements
-from .targets import NOBODY, Targets
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
     from pipeline import Passage, Pending, Request
     from pipeline.core import Channel, Hangup, Party, Wanted
     from pipeline.dal import Endpoint
+    from pipeline.destinations.targets import Destination
     from pipeline.engine import Pipeline
     from pipeline.generation import Generation
 
     from .loops import Trip
     from .session import Session
-    from .targets import Destination
     from .usage import Fields
 
 EXTENSIONS = ("100rel", "timer")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from pipeline import Drop, Reply
 from pipeline.core import Cause, Dialed, Hangup
+from pipeline.destinations.identity import caller_of, diversions_from
 from pipeline.sip.dialog import Dialog
 from pipeline.sip.offer_answer import Meaning
 from pipeline.sip.reliable import RELIABLE, Reliable
@@ -20,7 +21,6 @@ from .bodies import description_of, is_beyond_us
 from .branches import Branch, choose, show
 from .causes import hangup_of_reason, status_of
 from .exchange import hangup_of_failure, ledger_for, obtain
-from .identity import caller_of, diversions_from
 from .session import Session
 from .t38 import unwanted
 from .usage import ANSWERED, EARLY, OVER, SDP, UP

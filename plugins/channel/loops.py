@@ -15,9 +15,8 @@ import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.core.causes import Cause, Hangup
+from pipeline.destinations import TECHNOLOGY
 from pipeline.sip.uri import host_key
-
-from .causes import TECHNOLOGY
 
 if TYPE_CHECKING:
     from pipeline import Request, Uri

@@ -26,12 +26,12 @@ if TYPE_CHECKING:
     from pipeline import Flow, Response
     from pipeline.client import Asking, Outcome
     from pipeline.core import Hangup
+    from pipeline.destinations.targets import Destination
     from pipeline.sip.dialog import Dialog
 
     from .driver import Driver
     from .early import Fork
     from .loops import Trip
-    from .targets import Destination
 
 
 class Outgoing(Session):

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.destinations.identity import diversion, diversions_from
+
 from .causes import challenge_of, hangup_of
 from .exchange import obtain
-from .identity import diversion, diversions_from
 from .session import MEDIA
 from .usage import EARLY
 
 if TYPE_CHECKING:
     from pipeline import Response
     from pipeline.core import Hangup
+    from pipeline.destinations.targets import Destination
 
     from .outgoing import Outgoing
-    from .targets import Destination
 
 RETRIES = 4
 """INVITEs sent anew for a 422 (RFC 4028 7.3): each raises the interval, whoever asks more often plays with us."""

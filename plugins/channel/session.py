@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 from pipeline import Claim
 from pipeline.client import Final, Provisional
 from pipeline.core import Cause, Hangup, Refused
+from pipeline.destinations.identity import connected_of
 from pipeline.pending import Pending
 
 from . import in_dialog
 from .causes import reason_of
 from .changes import Change, Changes
 from .exchange import hangup_of_failure
-from .identity import connected_of
 from .t38 import TIMER
 from .usage import ANSWERED, ENDING, OVER, UP, Usage
 

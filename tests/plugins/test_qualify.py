@@ -1,11 +1,11 @@
 """plugins.qualify: contacts are asked, what they say is shown, and who is silent is not called."""
 
 import pytest
-from pipeline.plugins.channel.credentials import Credentials
-from pipeline.plugins.channel.targets import Targets
 
 from pipeline.control.shows import contacts as shown
 from pipeline.core import Unroutable
+from pipeline.destinations.credentials import Credentials
+from pipeline.destinations.targets import Targets
 from pipeline.pending import Pending
 from pipeline.testing.server import CALLS
 

@@ -1,9 +1,9 @@
-"""plugins.channel.credentials: how we answer a challenge to a request of ours."""
+"""pipeline.destinations.credentials: how we answer a challenge to a request of ours."""
 
 import pytest
-from pipeline.plugins.channel.credentials import Credentials
 
 from pipeline.dal import Endpoint
+from pipeline.destinations.credentials import Credentials
 from pipeline.pending import walk
 
 TOML = """

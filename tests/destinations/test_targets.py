@@ -1,14 +1,14 @@
-"""plugins.channel.targets: whom a name means, and every place where he can be reached."""
+"""pipeline.destinations.targets: whom a name means, and every place where he can be reached."""
 
 import attrs
 import pytest
-from pipeline.plugins.channel.credentials import Credentials
-from pipeline.plugins.channel.targets import NOBODY, Targets
 from pipeline.plugins.memory.tables import Tables
 
 from pipeline import Pending, Target
 from pipeline.core import Cause, Hangup, Unroutable
 from pipeline.dal import Contact, Mapping, Unavailable
+from pipeline.destinations.credentials import Credentials
+from pipeline.destinations.targets import NOBODY, Targets
 
 TRUNK = """
 [user.bob]

@@ -1,7 +1,11 @@
-"""plugins.channel.identity: who calls, and who is told what. RFC 3323, RFC 3325."""
+"""pipeline.destinations.identity: who calls, and who is told what. RFC 3323, RFC 3325."""
 
 import pytest
-from pipeline.plugins.channel.identity import (
+
+from pipeline import Request
+from pipeline.core import Party, Presentation
+from pipeline.dal import Endpoint
+from pipeline.destinations.identity import (
     caller_of,
     connected,
     connected_of,
@@ -11,10 +15,6 @@ from pipeline.plugins.channel.identity import (
     party_of,
     user_text,
 )
-
-from pipeline import Request
-from pipeline.core import Party, Presentation
-from pipeline.dal import Endpoint
 from pipeline.domains import Domains
 
 HIDDEN = Presentation.RESTRICTED

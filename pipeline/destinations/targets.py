@@ -1,4 +1,4 @@
-"""Whom a target's name means, and every place where he can be reached: what `channel_request` asks of the driver.
+"""Whom a target's name means, and every place where he can be reached: what those ask who call and who write.
 
 A target is written as
 
@@ -27,7 +27,6 @@ from pipeline.pending import walk
 from pipeline.reach import static_key, way_of
 from pipeline.sip.routing import route_within
 
-from .causes import TECHNOLOGY
 from .identity import party_of, user_text
 
 if TYPE_CHECKING:
@@ -39,6 +38,8 @@ if TYPE_CHECKING:
 
     from .credentials import Credentials
 
+TECHNOLOGY = "sip"
+"""As `Channel.technology`, `Leg.technology` and `Hangup.technology` have it."""
 METHOD = re.compile(r";method=[^;?]*", re.IGNORECASE)
 NOBODY = Endpoint(id="")
 """Stands for who is no endpoint of ours: all options as they are when nobody says anything."""
@@ -49,7 +50,7 @@ UNKNOWN = Hangup(Cause.UNALLOCATED, "", TECHNOLOGY, 404)
 
 @attrs.frozen(slots=True, eq=False)
 class Destination:
-    """One place to send an INVITE to."""
+    """One place to send a request to."""
 
     uri: str
     """The Request-URI."""
