@@ -21,8 +21,10 @@ from pipeline.dns import Locator
 from pipeline.domains import Domains
 from pipeline.events import Bus
 from pipeline.generation import Generation
+from pipeline.gruu import Gruus
 from pipeline.identifiers import Identifiers
 from pipeline.listeners import Listeners
+from pipeline.location import called
 from pipeline.overload import Overload
 from pipeline.passage import Claim, Drop, Packet, Passage, Reply, Wait
 from pipeline.reach import Reachability
@@ -100,6 +102,8 @@ class Pipeline:
         self.dal: Layer = None  # type: ignore[assignment]  # built in start(), before anything can ask for it
         self.key = b""
         """The secret of this installation, from its state directory: nonces and stateless tags hang on it."""
+        self.gruus = Gruus()
+        """Makes and reads addresses of single phones (RFC 5627); they hang on the key."""
         self.draining = False
         self.overloaded = False
         self.overload = Overload(self)
@@ -116,6 +120,7 @@ class Pipeline:
         """Open the stores, start the plugins, bind the listeners; raises OSError when an address is taken."""
         self.key = state.secret(self.plan.state)
         self.identifiers.key = self.key[:32]
+        self.gruus = Gruus(self.key)
         self.dal = integration.build(self)
         for listing in self.generation.listings():
             await self._lifecycle(listing.plugin, "start")
@@ -568,7 +573,10 @@ class Pipeline:
         return self.domains.of(host, flow.local[0] if flow is not None else "")
 
     def aor_of(self, uri: Any, flow: Flow | None = None) -> str | None:
-        """Return the address of record "user@domain" of a sip or sips URI; None when its domain is not ours (RFC 3261 10.3)."""
+        """Return the address of record "user@domain" that a sip or sips URI means, a GRUU too; None when its domain is not ours."""
+        if "gr" in uri.params:
+            found = called(self, uri, flow)
+            return None if found is None else found.aor
         return self.domains.aor(uri, flow.local[0] if flow is not None else "")
 
     def is_self(self, uri: Any, flow: Flow | None = None) -> bool:

@@ -7,18 +7,21 @@ all applications; who asks (the plugin `qualify`) is none of theirs.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import attrs
 
 from pipeline.flow import Target
+from pipeline.pending import Pending
 
 if TYPE_CHECKING:
     from pipeline.dal import Contact
     from pipeline.engine import Pipeline
     from pipeline.flow import Flow
+    from pipeline.sip.uri import Uri
 
-__all__ = ["AVAIL", "CREATED", "NON_QUAL", "STREAM", "UNAVAIL", "Asked", "Reachability", "static_key", "way_of"]
+__all__ = ["AVAIL", "CREATED", "NON_QUAL", "STREAM", "UNAVAIL", "Asked", "Reachability", "static_key", "way_of", "ways_to_gruu"]
 
 STREAM = "flow:"
 """How the id of a connection begins."""
@@ -93,6 +96,25 @@ def way_of(engine: Pipeline, contact: Contact) -> Flow | Target | None:
     transport, host, port = form.groups()
     target = Target(host.strip("[]"), int(port), transport.upper(), only=True)
     return _by_listener(engine, contact.listener, target) or target
+
+
+def ways_to_gruu(engine: Pipeline, uri: Uri) -> list[Flow | Target | str] | None:
+    """Return the ways to the phone whose GRUU a URI is, the latest first, as far as they are known at once; None: it is no GRUU of ours.
+
+    For requests to a peer that has given its GRUU as Contact: our own domain is no way to it (RFC 5627 4.4, 6.1).
+    """
+    if "gr" not in uri.params or (domain := engine.domain_of(uri.host)) is None:
+        return None
+    gruu = engine.gruus.read(uri, domain.id)
+    stored = engine.dal.owned("contact", f"{gruu.user}@{domain.id}") if gruu is not None and "contact" in engine.dal.mapping else ()
+    if gruu is None or isinstance(stored, Pending):
+        return []
+    now, found = engine.clock.time(), []
+    for contact in sorted(stored, key=lambda contact: -contact.expires_at):
+        if contact.expires_at > now and gruu.fits(contact):
+            with suppress(ConnectionError):
+                found.append(way_of(engine, contact) or contact.uri)
+    return found
 
 
 def _by_listener(engine: Pipeline, name: str, target: Target) -> Flow | None:

@@ -185,6 +185,7 @@ class Contact(Stored):
     user_agent: str = option(default="", converter=shared, help="User-Agent of that REGISTER")
     endpoint: str = option(default="", refers="endpoint", help="the endpoint that registered it")
     node: str = option(default="", converter=shared, help="the node that holds its flow")
+    gruu: int = option(default=0, help="generation of its phone's temporary GRUUs (RFC 5627 5.1); those of another are void; 0 = none")
     origin: str = origin_field()
     version: int = version_field()
 

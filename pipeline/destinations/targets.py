@@ -7,6 +7,9 @@ A target is written as
 - `trunk/+15551234`: this number by the endpoint `trunk`, at the contacts of its addresses of record with that user part;
 - `trunk/sip:bob@example.net`: this URI, with the endpoint's identity, credentials and outbound proxy.
 
+Whom the caller called may narrow that: of the address of record whose GRUU he called only that phone is a place, and who called a sips URI
+is connected over TLS or not at all (pipeline.location).
+
 Rule: contacts are those that are registered and live, and the static ones of the address of record (RFC 3261 10), each a Destination of its
 own. A Path is its Route (RFC 3327 5.3); where `reach` says where requests really go, they go there and nowhere else (RFC 5626 5.3).
 """
@@ -23,6 +26,7 @@ from pipeline.core import Unroutable
 from pipeline.core.causes import Cause, Hangup
 from pipeline.core.party import Party, Presentation
 from pipeline.dal import Endpoint, StorageError
+from pipeline.location import Called, Nowhere, called, insecure, is_secured, reached
 from pipeline.pending import walk
 from pipeline.reach import static_key, way_of
 from pipeline.sip.routing import route_within
@@ -30,9 +34,9 @@ from pipeline.sip.routing import route_within
 from .identity import party_of, user_text
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable
+    from collections.abc import Generator, Iterable, Sequence
 
-    from pipeline import Flow, Pending, Target
+    from pipeline import Flow, Pending, Reply, Target
     from pipeline.dal import Contact
     from pipeline.engine import Pipeline
 
@@ -76,24 +80,27 @@ class Targets:
         self._engine = engine
         self._credentials = credentials
 
-    def find(self, target: str) -> list[Destination] | Pending | None:
+    def find(self, target: str, only: Called | None = None) -> list[Destination] | Pending | None:
         """Return every place that a target's name means, the preferred ones first, or a Pending of it; None: nobody is called so.
+
+        `only` is whom the caller called, as far as that narrows it.
 
         Raises, or fails with, core.Unroutable when the target is known and cannot be called; StorageError when the stores fail.
         """
-        found: list[Destination] | Pending | None = walk(self._find(target.strip()))
+        found: list[Destination] | Pending | None = walk(self._find(target.strip(), only))
         return found
 
-    def redirected(self, hangup: Hangup, endpoint: Endpoint) -> list[Destination] | Pending:
+    def redirected(self, hangup: Hangup, endpoint: Endpoint, *, secure: bool = False) -> list[Destination] | Pending:
         """Return where a 3xx says to go instead, or a Pending of it: whoever is ours, where he is; others by the ways of `endpoint`.
 
         `endpoint` is whose answer it was; what proves us to it is not for others. What cannot be called is left out, and where lists say
-        where its Contacts may be, all that is not ours: a 3xx names Contacts too, and what it may not register it shall not call.
+        where its Contacts may be, all that is not ours: a 3xx names Contacts too, and what it may not register it shall not call. `secure`:
+        only what is reached over TLS, for a sips URI was called.
         """
-        found: list[Destination] | Pending = walk(self._redirected(hangup.targets, endpoint))
+        found: list[Destination] | Pending = walk(self._redirected(hangup.targets, endpoint, secure))
         return found
 
-    def _redirected(self, targets: tuple[str, ...], endpoint: Endpoint) -> Generator[Any, Any, list[Destination]]:
+    def _redirected(self, targets: tuple[str, ...], endpoint: Endpoint, secure: bool) -> Generator[Any, Any, list[Destination]]:
         if endpoint.outbound_auth:
             endpoint = attrs.evolve(endpoint, outbound_auth=())
         confined = endpoint.contact_acl or endpoint.contact_permit or endpoint.contact_deny
@@ -101,47 +108,51 @@ class Targets:
         for text in targets:
             try:
                 if self._engine.domain_of(Uri.parse(text).host) is None:
-                    if confined:
+                    if confined or (secure and not is_secured(text)):
                         continue
                     found.append(self._destination(text, endpoint, 1.0, (), _elsewhere(text)))
                 else:
-                    found += (yield from self._uri(text)) or ()
+                    found += (yield from self._uri(text, None, secure)) or ()
             except (Malformed, Unroutable, StorageError):
                 continue
         return found
 
     # -- what a name means -------------------------------------------------------------------------------------------
 
-    def _find(self, target: str) -> Generator[Any, Any, list[Destination] | None]:
-        scheme = target[:5].lower()
+    def _find(self, target: str, only: Called | None) -> Generator[Any, Any, list[Destination] | None]:
+        scheme, secure = target[:5].lower(), only is not None and only.secure
         if scheme.startswith("sip:") or scheme == "sips:":
-            return (yield from self._uri(target))
+            return (yield from self._uri(target, only, secure))
         name, slash, rest = target.partition("/")
         if slash:
-            return (yield from self._by(name, rest))
+            return (yield from self._by(name, rest, secure))
         endpoint = yield self._engine.dal.get("endpoint", target)
         if endpoint is not None:
-            return (yield from self._endpoint(endpoint, ""))
+            return (yield from self._endpoint(endpoint, "", only, secure))
         user, at, host = target.rpartition("@")
         if at:
-            return (yield from self._uri(f"sip:{user_text(user)}@{host}"))
-        return (yield from self._aor(f"{target}@{self._engine.domains.first.id}"))
+            return (yield from self._uri(f"sip:{user_text(user)}@{host}", only, secure))
+        return (yield from self._aor(_narrowed(f"{target}@{self._engine.domains.first.id}", only, secure)))
 
-    def _uri(self, text: str) -> Generator[Any, Any, list[Destination] | None]:
+    def _uri(self, text: str, only: Called | None, secure: bool) -> Generator[Any, Any, list[Destination] | None]:
         engine = self._engine
         try:
             uri = Uri.parse(text)
         except Malformed as error:
             raise Unroutable(Hangup(Cause.INVALID_NUMBER, error.reason, TECHNOLOGY, 484)) from None
         if engine.domain_of(uri.host) is None:
-            return [self._destination(text, NOBODY, 1.0, (), _elsewhere(text))]
-        name = engine.aor_of(uri)
-        found = None if name is None else (yield from self._aor(name))
+            return self._there(text, NOBODY, secure)
+        who = called(engine, uri)
+        if who is None:
+            raise Unroutable(UNKNOWN)
+        if who.gruu is None:
+            who = _narrowed(who.aor, only, secure or who.secure)
+        found = yield from self._aor(who)
         if found is None:
             raise Unroutable(UNKNOWN)
         return found
 
-    def _by(self, name: str, rest: str) -> Generator[Any, Any, list[Destination] | None]:
+    def _by(self, name: str, rest: str, secure: bool) -> Generator[Any, Any, list[Destination] | None]:
         endpoint = yield self._engine.dal.get("endpoint", name)
         if endpoint is None:
             return None
@@ -149,45 +160,64 @@ class Targets:
         if scheme.startswith("sip:") or scheme == "sips:":
             yield from self._credentials.read(endpoint)
             try:
-                return [self._destination(rest, endpoint, 1.0, (), _elsewhere(rest))]
+                return self._there(rest, endpoint, secure)
             except Malformed as error:
                 raise Unroutable(Hangup(Cause.INVALID_NUMBER, error.reason, TECHNOLOGY, 484)) from None
-        return (yield from self._endpoint(endpoint, rest.removeprefix("tel:")))
+        return (yield from self._endpoint(endpoint, rest.removeprefix("tel:"), None, secure))
+
+    def _there(self, text: str, endpoint: Endpoint, secure: bool) -> list[Destination]:
+        """Return a URI itself as the place."""
+        if secure and not is_secured(text):
+            raise Unroutable(_hangup(insecure(self._engine, text)))
+        return [self._destination(text, endpoint, 1.0, (), _elsewhere(text))]
 
     # -- where they are ----------------------------------------------------------------------------------------------
 
-    def _endpoint(self, endpoint: Endpoint, number: str) -> Generator[Any, Any, list[Destination]]:
+    def _endpoint(self, endpoint: Endpoint, number: str, only: Called | None, secure: bool) -> Generator[Any, Any, list[Destination]]:
         """Every contact of an endpoint; with `number` in the place of its user part."""
         found: list[Destination] = []
+        refused: Reply | None = None
         yield from self._credentials.read(endpoint)
-        for name in endpoint.aors:
+        names = (only.aor,) if only is not None and only.gruu is not None and only.aor in endpoint.aors else endpoint.aors
+        for name in names:
             aor = yield self._engine.dal.get("aor", name)
             if aor is not None:
                 stored = yield self._engine.dal.owned("contact", name)
-                self._places(found, stored, aor.contact, endpoint, number, Party(number=number) if number else _who(endpoint, name), name)
-        return _known(found)
+                who = _narrowed(name, only, secure)
+                live, nowhere = self._live(who, stored)
+                party = Party(number=number) if number else _who(endpoint, who)
+                refused = self._places(found, live, aor.contact, endpoint, number, party, who) or nowhere or refused
+        return _known(found, refused)
 
-    def _aor(self, name: str) -> Generator[Any, Any, list[Destination] | None]:
+    def _aor(self, who: Called) -> Generator[Any, Any, list[Destination] | None]:
         """Every contact of an address of record, each with the endpoint that registered it; None: there is no such address."""
-        dal = self._engine.dal
+        dal, name = self._engine.dal, who.aor
         aor = yield dal.get("aor", name)
         if aor is None:
             return None
         found: list[Destination] = []
         stored = yield dal.owned("contact", name)
+        live, refused = self._live(who, stored)
         whose: dict[str, list[Contact]] = {}
-        for contact in stored:
+        for contact in live:
             whose.setdefault(contact.endpoint, []).append(contact)
         if aor.contact or "" in whose:  # nobody was identified when it was registered, or it was not registered at all
             owners = yield dal.find("endpoint", aors=name)
             owner: Endpoint = owners[0] if owners else NOBODY
             yield from self._credentials.read(owner)
-            self._places(found, whose.pop("", ()), aor.contact, owner, "", _who(owner, name), name)
+            refused = self._places(found, whose.pop("", ()), aor.contact, owner, "", _who(owner, who), who) or refused
         for ident, contacts in whose.items():
             endpoint = (yield dal.get("endpoint", ident)) or NOBODY
             yield from self._credentials.read(endpoint)
-            self._places(found, contacts, (), endpoint, "", _who(endpoint, name), name)
-        return _known(found)
+            self._places(found, contacts, (), endpoint, "", _who(endpoint, who), who)
+        return _known(found, refused)
+
+    def _live(self, who: Called, stored: Iterable[Contact]) -> tuple[Sequence[Contact], Reply | None]:
+        """Return the contacts that may be called, or why none may."""
+        try:
+            return reached(self._engine, who, stored), None
+        except Nowhere as nowhere:
+            return (), nowhere.reply
 
     def _places(
         self,
@@ -197,13 +227,16 @@ class Targets:
         endpoint: Endpoint,
         number: str,
         party: Party,
-        aor: str,
-    ) -> None:
-        """Add the contacts that can be reached: not the expired, nor those whose connection is gone or that did not answer `qualify`."""
+        who: Called,
+    ) -> Reply | None:
+        """Add the contacts that can be reached: not those whose connection is gone or that did not answer `qualify`.
+
+        Returns why a static one may not be called, if that is so.
+        """
         flows: dict[str, tuple[int, float]] = {}
-        now, unreachable = self._engine.clock.time(), self._engine.reachability.unreachable
+        unreachable, refused = self._engine.reachability.unreachable, False
         for contact in stored:
-            if contact.expires_at <= now or contact.id in unreachable:
+            if contact.id in unreachable:
                 continue
             try:
                 pinned = way_of(self._engine, contact) if contact.reach else None
@@ -215,16 +248,20 @@ class Targets:
                     found.append(made)
             except (Malformed, ConnectionError):
                 continue
-        for text in static:
+        for text in static if who.gruu is None else ():
             try:
                 address = Address.parse(text if "<" in text else f"<{text}>", "contact")
-                if unreachable and static_key(aor, text) in unreachable:
+                if unreachable and static_key(who.aor, text) in unreachable:
+                    continue
+                if who.secure and not is_secured(address.uri.text):
+                    refused = True
                     continue
                 uri = _with_user(address.uri.text, number) if number else address.uri.text
                 q = address.q
                 found.append(self._destination(uri, endpoint, 1.0 if q is None else q, (), party))
             except Malformed:
                 continue
+        return insecure(self._engine, who.aor) if refused else None
 
     def _destination(
         self, uri: str, endpoint: Endpoint, q: float, path: tuple[str, ...], party: Party, pinned: Flow | Target | None = None
@@ -243,10 +280,22 @@ class Targets:
         return Destination(where, hop if pinned is None else pinned, tuple(routes), q, endpoint, party, pinned is not None)
 
 
-def _who(endpoint: Endpoint, name: str) -> Party:
+def _who(endpoint: Endpoint, who: Called) -> Party:
     """Return who answers at an address of record: as its endpoint calls, so it is shown to those who call it."""
-    party = party_of(endpoint.caller_id) if endpoint.caller_id else Party(number=name.rpartition("@")[0])
-    return attrs.evolve(party, presentation=Presentation.RESTRICTED) if endpoint.privacy else party
+    party = party_of(endpoint.caller_id) if endpoint.caller_id else Party(number=who.aor.rpartition("@")[0])
+    return attrs.evolve(party, presentation=Presentation.RESTRICTED) if endpoint.privacy or who.hides else party
+
+
+def _narrowed(aor: str, only: Called | None, secure: bool) -> Called:
+    """Return an address of record as it is meant by who called `only`."""
+    return Called(aor, only.gruu if only is not None and only.aor == aor else None, secure)
+
+
+def _hangup(reply: Reply) -> Hangup:
+    """Return how a call ends that gets this reply."""
+    if reply.status == UNKNOWN.code:
+        return UNKNOWN
+    return attrs.evolve(ABSENT, text=reply.reason, details=tuple(reply.headers))
 
 
 def _elsewhere(text: str) -> Party:
@@ -271,10 +320,10 @@ def _add_flow(found: list[Destination], flows: dict[str, tuple[int, float]], con
     flows[phone] = place, max(ends, contact.expires_at)
 
 
-def _known(found: list[Destination]) -> list[Destination]:
+def _known(found: list[Destination], refused: Reply | None) -> list[Destination]:
     """What is known is reachable somewhere, or else cannot be called now."""
     if not found:
-        raise Unroutable(ABSENT)
+        raise Unroutable(ABSENT if refused is None else _hangup(refused))
     if len(found) > 1:
         found.sort(key=_preference)
     return found

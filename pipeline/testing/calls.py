@@ -237,7 +237,7 @@ class Call:
         """Send UPDATE (RFC 3311) with an offer of ours, with `sdp`, or with None: without any."""
         headers = list(headers)
         if sdp is None:
-            self.request("UPDATE", [("Contact", f"<{self.phone.contact}>"), *headers])
+            self.request("UPDATE", [("Contact", f"<{self.phone.remote_target}>"), *headers])
         else:
             self.when_free(lambda: within.update(self, sdp, headers), early=True)
 
@@ -245,7 +245,7 @@ class Call:
         """Refresh the session (RFC 4028 7.4), with the description as it is."""
         headers = [("Supported", "timer"), ("Session-Expires", f"{self.interval};refresher=uac")] if self.interval else []
         if method == "UPDATE":
-            self.request("UPDATE", [("Contact", f"<{self.phone.contact}>"), *headers], told=self._refreshed)
+            self.request("UPDATE", [("Contact", f"<{self.phone.remote_target}>"), *headers], told=self._refreshed)
         else:
             self.reinvite(headers=headers)
 

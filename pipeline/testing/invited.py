@@ -72,7 +72,7 @@ class Invited:
         if body is None:
             call.decline(488)
             return
-        fields = [("Contact", f"<{call.phone.contact}>"), *([("Content-Type", "application/sdp")] if body else [])]
+        fields = [("Contact", f"<{call.phone.remote_target}>"), *([("Content-Type", "application/sdp")] if body else [])]
         if reliable:
             self._rseq = self._rseq + 1 if self._rseq else call.phone.random.randrange(1, 1 << 20)
             self.reliably = self._rseq
@@ -105,7 +105,7 @@ class Invited:
                 call.freed()
             return
         phone = call.phone
-        fields = [("Contact", f"<{phone.contact}>"), ("Allow", phone.allow), *([("Content-Type", "application/sdp")] if body else [])]
+        fields = [("Contact", f"<{phone.remote_target}>"), ("Allow", phone.allow), *([("Content-Type", "application/sdp")] if body else [])]
         fields += self._timer()
         self.given = 200
         if self.initial:

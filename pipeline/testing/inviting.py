@@ -53,7 +53,7 @@ class Inviting:
         self.late = late
         call.ours = self
         body = b"" if late else call.exchange.offer(sdp)
-        fields = [("Contact", f"<{call.phone.contact}>"), *([("Content-Type", "application/sdp")] if body else []), *headers]
+        fields = [("Contact", f"<{call.phone.remote_target}>"), *([("Content-Type", "application/sdp")] if body else []), *headers]
         message, hop = call.make("INVITE", call.number(), fields, body)
         if retry:
             self._again = lambda: Inviting(call, initial=False).go(sdp, late=late, headers=headers, retry=True)

@@ -20,6 +20,7 @@ from pipeline.client import Final, Provisional
 from pipeline.config import Document, build
 from pipeline.engine import Pipeline
 from pipeline.flow import Target
+from pipeline.sip.grammar import unquote
 from pipeline.sip.message import Request
 from pipeline.testing.answering import Answering
 from pipeline.testing.attempt import Attempt
@@ -130,6 +131,10 @@ class UserAgent:
         """Method -> the status that requests within a call get."""
         self.silent: set[str] = set()
         """Methods within a call that are never answered."""
+        self.instance = ""
+        """Its instance (RFC 5626 4.1), as "urn:uuid:…": when it is set, GRUUs are asked for and used (RFC 5627)."""
+        self.gruus: list[str] = []
+        """The public and the temporary GRUU that the last 200 to a REGISTER gave."""
         self._rtp = FIRST_PORT
         token = self.engine.token
         self._tag, self._call_id, self._cseq = token(), f"{token(12)}@{self.address[0]}", 0
@@ -151,6 +156,11 @@ class UserAgent:
         return f"sip:{self.name}@{where}" + (";transport=tcp" if self.target.transport == "TCP" else "")
 
     @property
+    def remote_target(self) -> str:
+        """Its Contact in calls (RFC 5627 4.4): its own GRUU when it has one."""
+        return self.gruus[0] if self.gruus else self.contact
+
+    @property
     def received(self) -> list[Any]:
         """The requests that came, oldest first."""
         return self.phone.received
@@ -161,14 +171,19 @@ class UserAgent:
         self, expires: int = 3600, contacts: Iterable[str] | None = None, *, retry: bool = False, headers: Iterable[tuple[str, str]] = ()
     ) -> Attempt:
         """Send a REGISTER (10.2); with `retry`, send it anew until a final answer comes."""
-        values = [f"<{self.contact}>"] if contacts is None else list(contacts)
+        named = f';+sip.instance="<{self.instance}>"' if self.instance else ""
+        values = [f"<{self.contact}>{named}"] if contacts is None else list(contacts)
         fields = [*(("Contact", value) for value in values), ("Expires", str(expires)), *headers]
+        if self.instance:
+            fields.append(("Supported", "gruu"))
         attempt = Attempt()
 
         def ended(outcome: Outcome) -> None:
             if isinstance(outcome, Final) and outcome.response.status == 200:
                 self.bindings = [(str(each.uri), each.expires or 0) for each in outcome.response.contacts]
                 self.believes = any(uri == self.contact for uri, _ in self.bindings)
+                own = [each.params for each in outcome.response.contacts if str(each.uri) == self.contact]
+                self.gruus = [unquote(value) for params in own for name in ("pub-gruu", "temp-gruu") if (value := params.get(name))]
             elif retry and not (isinstance(outcome, Final) and outcome.response.status in (400, 403, 404, 423)):
                 self.loop.call_later(RETRY, send)
                 return
@@ -234,7 +249,7 @@ class UserAgent:
             ("To", f"<{where}>"),
             ("Call-ID", call.call_id),
             ("CSeq", f"{call.number()} INVITE"),
-            ("Contact", f"<{self.contact}>"),
+            ("Contact", f"<{self.remote_target}>"),
             ("Allow", self.allow),
             *([("Supported", ", ".join(supported))] if supported else []),
             *([("Require", "100rel")] if reliable == "required" else []),

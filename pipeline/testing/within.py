@@ -102,7 +102,7 @@ def _invite(call: Call, message: Request, passage: Passage) -> None:
 def _update(call: Call, message: Request, passage: Passage) -> None:
     if message.content_type != SDP:
         _target(call, message)
-        passage.reply(200, headers=[("Contact", f"<{call.phone.contact}>")])
+        passage.reply(200, headers=[("Contact", f"<{call.phone.remote_target}>")])
         return
     theirs = call.theirs
     if call.exchange.offered or call.updating:
@@ -115,7 +115,7 @@ def _update(call: Call, message: Request, passage: Passage) -> None:
             passage.reply(488)
             return
         _target(call, message)
-        passage.reply(200, headers=[("Contact", f"<{call.phone.contact}>"), ("Content-Type", SDP)], body=answer)
+        passage.reply(200, headers=[("Contact", f"<{call.phone.remote_target}>"), ("Content-Type", SDP)], body=answer)
         call.exchange.settle(answer)
         call.freed()
 
@@ -155,4 +155,4 @@ def update(call: Call, sdp: bytes, headers: list[tuple[str, str]]) -> None:
                 call.glare(partial(update, call, sdp, headers))
         call.freed()
 
-    call.request("UPDATE", [("Contact", f"<{call.phone.contact}>"), ("Content-Type", SDP), *headers], body, told)
+    call.request("UPDATE", [("Contact", f"<{call.phone.remote_target}>"), ("Content-Type", SDP), *headers], body, told)

@@ -132,7 +132,7 @@ def _dismiss(session: Outgoing, response: Response) -> None:
     flow = asking.branch.flow
     session.acknowledge(asking, response, dialog=dialog)
     message = dialog.request("BYE", (("Reason", reason_of(Hangup(Cause.ANSWERED_ELSEWHERE))),))
-    session.engine.request(message, way_to(dialog.hop, flow, session.pinned), _nothing, session.passage, session.endpoint)
+    session.engine.request(message, way_to(dialog.hop, flow, session.pinned, session.engine), _nothing, session.passage, session.endpoint)
 
 
 def acknowledge_anyway(session: Outgoing) -> None:

@@ -94,6 +94,7 @@ def status_of(hangup: Hangup) -> tuple[int, str, list[tuple[str, str]]]:
         return hangup.code, "", list(hangup.details)
     elif known and hangup.code in PASSED:
         status, reason = hangup.code, _line(hangup.text)
+        fields = list(hangup.details)  # why a sips URI cannot be called (RFC 5630 7)
     elif known and hangup.code == 503:
         status = 500  # the peer's overload is not ours: RFC 3261 16.7 step 6
     if hangup.retry_after and status in AGAIN and not (known and status in (500, 503)):

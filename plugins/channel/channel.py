@@ -15,17 +15,20 @@ from pipeline.core import Cause, Dialed, Hangup, Unroutable
 from pipeline.dal import StorageError
 from pipeline.destinations.identity import caller_of
 from pipeline.destinations.targets import NOBODY
+from pipeline.location import called
 
 from .bodies import SDP
 from .causes import status_of
 from .driver import EXTENSIONS, Driver
+from .incoming import extension_of
 from .session import SERVANT
 
 if TYPE_CHECKING:
-    from pipeline import Message, Passage, Request, Verdict
+    from pipeline import Message, Passage, Request, Uri, Verdict
     from pipeline.core import Channel as CoreChannel
     from pipeline.core import Wanted
     from pipeline.engine import Pipeline
+    from pipeline.location import Called
 
 
 @plugin
@@ -54,8 +57,8 @@ class Channel:
             return Reply(481, because=f"channel: a {method} of no session", stateless=True) if method in self.methods else None
         if "accept" in message.first and (refused := self._unacceptable(message)) is not None:
             return refused
-        if self.driver.engine.domain_of(message.uri.host, passage.flow) is None:
-            return Reply(404, because=f"channel: {message.uri} is in no domain of ours")
+        if (unknown := self._unknown(message.uri, passage)) is not None:
+            return unknown
         session = self.driver.incoming(passage.endpoint)
         return Claim(SERVANT, session.id, session.begin)
 
@@ -64,21 +67,30 @@ class Channel:
         """Say what a call to this URI would get: ask who routes, without calling."""
         engine = self.driver.engine
         uri = message.uri  # type: ignore[attr-defined]
-        if engine.domain_of(uri.host, passage.flow) is None:
-            return Reply(404, because=f"channel: {uri} is in no domain of ours")
+        if (unknown := self._unknown(uri, passage)) is not None:
+            return unknown
+        who = called(engine, uri, passage.flow)
         endpoint = passage.endpoint or NOBODY
         caller = caller_of(message, endpoint, engine, passage.flow)  # type: ignore[arg-type]
-        dialed = Dialed(endpoint.context, uri.user_unescaped, uri.text, caller, endpoint.id, "sip")
+        dialed = Dialed(endpoint.context, extension_of(uri, who), uri.text, caller, endpoint.id, "sip")
         found = engine.generation.hooks["integration"].route_call(dialed=dialed)
         if isinstance(found, Pending):
-            return Wait(found, partial(self._routed, dialed), _unavailable, because="route_call")
-        return self._routed(dialed, found)
+            return Wait(found, partial(self._routed, dialed, who), _unavailable, because="route_call")
+        return self._routed(dialed, who, found)
 
-    def _routed(self, dialed: Dialed, script: Any) -> Verdict:
+    def _unknown(self, uri: Uri, passage: Passage) -> Reply | None:
+        engine = self.driver.engine
+        if engine.domain_of(uri.host, passage.flow) is None:
+            return Reply(404, because=f"channel: {uri} is in no domain of ours")
+        if "gr" in uri.params and engine.aor_of(uri, passage.flow) is None:
+            return Reply(404, because="channel: a GRUU that nobody was given (RFC 5627 6.1)")
+        return None
+
+    def _routed(self, dialed: Dialed, who: Called | None, script: Any) -> Verdict:
         if script is None:
             return _refusal(Hangup(Cause.UNALLOCATED))
         try:
-            places = self.driver.targets.find(dialed.extension)
+            places = self.driver.targets.find(dialed.extension, who)
         except (Unroutable, StorageError) as error:
             return _failed(error)
         if isinstance(places, Pending):

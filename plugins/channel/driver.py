@@ -148,7 +148,8 @@ class Driver:
         def placed(found: list[Destination] | None) -> list[Channel] | None:
             return None if found is None else self._place(found, wanted)
 
-        return settle(self.targets.find(target), placed)  # type: ignore[no-any-return]
+        only = None if wanted.caller is None else getattr(wanted.caller.leg, "called", None)
+        return settle(self.targets.find(target, only), placed)  # type: ignore[no-any-return]
 
     def _place(self, found: Iterable[Destination], wanted: Wanted) -> list[Channel]:
         caller = wanted.caller

@@ -131,7 +131,7 @@ def _prack(session: Outgoing, fork: Fork, response: Response, body: bytes) -> No
         fields.append(("Content-Type", SDP))
     message = fork.dialog.request("PRACK", fields, body)
     session.driver.supplements.ask(session, message)
-    way = way_to(fork.dialog.hop, session.flow, session.pinned)
+    way = way_to(fork.dialog.hop, session.flow, session.pinned, session.engine)
     session.engine.request(message, way, partial(_pracked, session, fork), session.passage, session.endpoint)
 
 

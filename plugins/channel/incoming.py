@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, cast
 from pipeline import Drop, Reply
 from pipeline.core import Cause, Dialed, Hangup
 from pipeline.destinations.identity import caller_of, diversions_from
+from pipeline.location import called
 from pipeline.sip.dialog import Dialog
 from pipeline.sip.offer_answer import Meaning
 from pipeline.sip.reliable import RELIABLE, Reliable
@@ -29,8 +30,9 @@ from .way import contact, is_pinned
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipeline import Passage, Request
+    from pipeline import Passage, Request, Uri
     from pipeline.dal import Endpoint
+    from pipeline.location import Called
 
     from .driver import Driver
 
@@ -49,6 +51,8 @@ class Incoming(Session):
         self.reliable: Reliable | None = None
         self.diversions: tuple[str, ...] = ()
         """Who has forwarded the call before it came here, as far as that is believed."""
+        self.called: Called | None = None
+        """Whom the caller called, as far as that is an address of record of ours or a phone's own (RFC 5627)."""
         self.answering = False
         """Whether the core wants it answered."""
         self.branches: dict[str, Branch] = {}
@@ -88,7 +92,8 @@ class Incoming(Session):
         self.own(self.dialog)
         driver.add(self)
         passage.transaction.on_event = self._event
-        options, extension = self.options, message.uri.user_unescaped
+        self.called = called(engine, message.uri, passage.flow)
+        options, extension = self.options, extension_of(message.uri, self.called)
         self.diversions = diversions_from(message, options)
         caller = caller_of(message, options, engine, passage.flow)
         channel = self.channel = engine.core.channel(
@@ -331,3 +336,8 @@ class Incoming(Session):
             return False
         self.hangup(Hangup(Cause.NORMAL, "redirected", targets=targets))
         return True
+
+
+def extension_of(uri: Uri, who: Called | None) -> str:
+    """Return what was dialled: the user part, of a phone's own temporary address that of its address of record."""
+    return who.aor.rpartition("@")[0] if who is not None and who.hides else uri.user_unescaped

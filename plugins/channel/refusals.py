@@ -105,7 +105,11 @@ def _follow(session: Outgoing, hangup: Hangup, response: Response) -> None:
         session.driver.forwarded(session)
         _onward(session, hangup)
 
-    obtain(lambda: session.driver.targets.redirected(hangup, session.options), found, lambda _: session.come_to_nothing(hangup))
+    owner = session.channel.call.owner
+    who = None if owner is None else getattr(owner.leg, "called", None)
+    secure = session.destination.uri[:5].lower() == "sips:" or (who is not None and who.secure)
+    targets = session.driver.targets
+    obtain(lambda: targets.redirected(hangup, session.options, secure=secure), found, lambda _: session.come_to_nothing(hangup))
 
 
 def _take(session: Outgoing, destination: Destination) -> bool:

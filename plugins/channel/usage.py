@@ -246,7 +246,7 @@ class Usage:
 
     def way(self) -> Any:
         """Return where the requests of the dialog go."""
-        return way_to(self.dialog.hop, self.flow, self.pinned)
+        return way_to(self.dialog.hop, self.flow, self.pinned, self.engine)
 
     def ask(self, method: str, on_event: Any, fields: Iterable[tuple[str, str]] = (), body: bytes = b"", kind: str = SDP) -> Asking:
         """Send a request within the dialog."""
@@ -273,7 +273,7 @@ class Usage:
             fields.append(("Content-Type", SDP))
         ack = dialog.ack(response.cseq.number, fields, body)
         self.driver.supplements.ask(self, ack)
-        asking.acknowledge(response, ack, way_to(dialog.hop, self.flow, self.pinned))
+        asking.acknowledge(response, ack, way_to(dialog.hop, self.flow, self.pinned, self.engine))
 
     # -- what is the session's to do ---------------------------------------------------------------------------------
 

@@ -10,10 +10,12 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from pipeline.passage import BELIEVED
+from pipeline.reach import ways_to_gruu
 from pipeline.sip.uri import host_key
 
 if TYPE_CHECKING:
     from pipeline import Flow, Passage, Request, Uri
+    from pipeline.engine import Pipeline
 
 WEB = ("ws", "wss")
 
@@ -38,8 +40,11 @@ def is_pinned(request: Request, passage: Passage) -> bool:
     return key != host_key(source) and key == host_key(request.via.host) and _is_literal(key)
 
 
-def way_to(hop: Uri, flow: Flow | None, pinned: bool) -> Any:
+def way_to(hop: Uri, flow: Flow | None, pinned: bool, engine: Pipeline) -> Any:
     """Return where a request whose next hop is `hop` is sent, as `Pipeline.request` takes it."""
+    if "gr" in hop.params and (ways := ways_to_gruu(engine, hop)) is not None:  # a phone of ours, whose domain would lead to ourselves
+        ways = ways if flow is None or flow.closed else [flow, *ways]
+        return ways or hop
     if flow is None:
         return hop
     if pinned:

@@ -12,6 +12,7 @@ import attrs
 
 from pipeline import Address, Malformed, Pending, Reply, Uri, Wait, hookimpl, plugin
 from pipeline.dal import StorageError
+from pipeline.location import Nowhere, called, is_secured, reached
 from pipeline.pending import walk
 
 if TYPE_CHECKING:
@@ -70,16 +71,23 @@ class Redirect:
 
     def _look(self, message: Request, passage: Passage) -> Generator[Any, Any, Reply]:
         engine, uri = self._engine, message.uri
-        name = engine.aor_of(uri, passage.flow)
-        if name is None:
+        who = called(engine, uri, passage.flow)
+        if who is None:
             return Reply(404, because=f"{uri} is no address of record of ours")
+        name = who.aor
         aor = yield engine.dal.get("aor", name)
         if aor is None:
             return Reply(404, because=f"there is no address of record {name}")
         stored = yield engine.dal.owned("contact", name)
         now = engine.clock.time()
-        live = [(contact.q, contact.uri, _written(contact, now)) for contact in stored if contact.expires_at > now]
-        live += _static(aor)
+        static = [each for each in _static(aor) if not who.secure or is_secured(each[1])] if who.gruu is None else []
+        try:
+            live = [(contact.q, contact.uri, _written(contact, now)) for contact in reached(engine, who, stored)]
+        except Nowhere as nowhere:
+            if not static:
+                return nowhere.reply
+            live = []
+        live += static
         if not live:
             return Reply(480, because=f"aor.{name}: it has no bindings now")
         others = [each for each in live if not _is(each[1], uri)]

@@ -6,7 +6,7 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from pipeline import Message
     from pipeline.dal import Contact
@@ -32,12 +32,21 @@ class Dates:
         return self._field
 
 
-def fields(bindings: Iterable[Contact], now: float, date: tuple[str, str], message: Message, path: Sequence[str]) -> list[tuple[str, str]]:
-    """Return the fields of the 200; a Contact field for each binding, which every phone can read."""
+def fields(
+    bindings: Iterable[Contact],
+    now: float,
+    date: tuple[str, str],
+    message: Message,
+    path: Sequence[str],
+    more: Callable[[Contact], str] | None = None,
+) -> list[tuple[str, str]]:
+    """Return the fields of the 200; a Contact field for each binding, which every phone can read. `more(contact)`: further parameters."""
     # Rounded up, for a binding that lives is never "expires=0"; the millisecond is for what a float loses.
     found = []
     for each in bindings:  # a loop: Python 3.11 makes a function for every list comprehension
         found.append(("Contact", f"<{each.uri}>{each.params};expires={int(each.expires_at - now + 0.999)}"))  # noqa: PERF401
+    if more is not None:
+        found = [(name, value + more(each)) for (name, value), each in zip(found, bindings, strict=True)]
     found.append(date)
     if path:
         found += [("Path", value) for value in message.all("path")]  # as received, also how it was split

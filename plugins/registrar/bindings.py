@@ -31,7 +31,8 @@ MANY = 64
 HOUR = 3600
 """RFC 3261 10.3: an interval of an hour or more is never too brief."""
 QUOTED = r'"(?>(?:[^"\\]|\\.)*)"'
-EXPIRES = re.compile(rf"({QUOTED})|[ \t]*+;[ \t]*+expires[ \t]*+(?>(?:=[ \t]*+(?:{QUOTED}|[^;\"]*+))?)(?=;|$)", re.IGNORECASE)
+OURS = "expires|pub-gruu|temp-gruu"
+EXPIRES = re.compile(rf"({QUOTED})|[ \t]*+;[ \t]*+(?:{OURS})[ \t]*+(?>(?:=[ \t]*+(?:{QUOTED}|[^;\"]*+))?)(?=;|$)", re.IGNORECASE)
 
 
 class Change:
@@ -195,12 +196,13 @@ def _fit(change: Change, aor: Aor) -> Reply | Change:
 
 
 def without_expires(tail: str) -> str:
-    """Return the parameters of a Contact as received, but for `expires`: what we grant is told by ourselves."""
+    """Return the parameters of a Contact as received, but for `expires` and GRUUs: what we grant is told by ourselves (RFC 5627 5.1)."""
     return _remembered(tail) if len(tail) <= REMEMBERED else _without_expires(tail)
 
 
 def _without_expires(tail: str) -> str:
-    if "expires" not in tail.lower():
+    lower = tail.lower()
+    if "expires" not in lower and "-gruu" not in lower:
         return tail
     return EXPIRES.sub(lambda found: found[1] or "", tail).rstrip(" \t")
 

@@ -15,6 +15,7 @@ from pipeline import Claim, Pending, Reply, Wait, hookimpl, option, plugin
 from pipeline.dal import Conflict, StorageError, version_of
 from pipeline.pending import follow, walk
 
+from . import gruu
 from .answer import Dates, fields
 from .bindings import Change, decide, path_of
 from .ledger import Ledger
@@ -36,7 +37,7 @@ class Registrar:
     stage: ClassVar[str] = "application"
     methods: ClassVar[tuple[str, ...]] = ("REGISTER",)
     accepts: ClassVar[tuple[str, ...]] = ()
-    extensions: ClassVar[tuple[str, ...]] = ("path", "outbound")
+    extensions: ClassVar[tuple[str, ...]] = ("path", "outbound", "gruu")
     needs: ClassVar[tuple[str, ...]] = ("aor", "contact")
 
     short: str = option(
@@ -56,7 +57,10 @@ class Registrar:
     outbound: bool = option(
         True,
         help="whether phones may register flows (RFC 5626): bindings of (+sip.instance, reg-id) whatever their URI, reached by their"
-        " connection alone; the role of an edge proxy is not taken",
+        " connection alone; the role of an edge proxy is the plugin `edge`'s",
+    )
+    gruu: bool = option(
+        True, help="whether phones that know what to do with them get addresses of their own, public and temporary ones (GRUUs, RFC 5627)"
     )
 
     _engine: Any = attrs.field(init=False, default=None)
@@ -97,7 +101,7 @@ class Registrar:
             return Reply(
                 400, f"Bad To: {to.scheme} names no address of record", because="an address of record is a sip or sips URI (RFC 3261 10.2)"
             )
-        name = engine.domains.aor(to, flow.local[0])
+        name = engine.domains.aor(to, flow.local[0]) if "gr" not in to.params else None  # a GRUU is no address of record
         if name is None or to.host != uri.host:
             domain = engine.domain_of(uri.host, flow)
             if domain is None:  # we are no proxy that could forward it (step 1), so 8.2.2.1 applies
@@ -136,7 +140,7 @@ class Registrar:
         engine = self._engine
         message: Any = passage.message
         first = message.first
-        if "path" in first or "reg-id" in first.get("contact", ""):
+        if "path" in first or "reg-id" in first.get("contact", "") or (self.gruu and gruu.wants(message)):
             return walk(self._register(aor, passage))
         now = engine.clock.time()
         try:
@@ -147,7 +151,7 @@ class Registrar:
             if isinstance(change, Reply):
                 engine.respond(passage, change)
                 return None
-            if change.gone:
+            if change.gone or has_gruus(stored):
                 return walk(self._register(aor, passage))
             puts = (*change.refreshed, *change.added)
             if puts:
@@ -177,12 +181,20 @@ class Registrar:
             self._accept(aor.id, passage, change, now, ())
         done.resolve(None)
 
-    def _accept(self, aor: str, passage: Passage, change: Change, now: float, path: tuple[str, ...], *, flow: bool = False) -> None:
-        headers = fields(change.after, now, self._dates.at(now), passage.message, path)
+    def _accept(
+        self, aor: str, passage: Passage, change: Change, now: float, path: tuple[str, ...], *, flow: bool = False, gruus: bool = False
+    ) -> None:
+        more = partial(self._gruus, passage) if gruus else None
+        headers = fields(change.after, now, self._dates.at(now), passage.message, path, more)
         if flow:
             headers.append(REQUIRED)
         self._engine.respond(passage, Reply(200, "", headers))
         self._tell(aor, change)
+
+    def _gruus(self, passage: Passage, contact: Contact) -> str:
+        engine, to = self._engine, passage.message.to.uri
+        domain = engine.domain_of(to.host, passage.flow)
+        return gruu.parameters(contact, to, domain.id, engine.gruus, engine.identifiers)
 
     def _register(self, aor: Aor, passage: Passage, tries: tuple[bool, ...] = (False, True)) -> Generator[Any, Any, None]:
         engine = self._engine
@@ -195,6 +207,10 @@ class Registrar:
         if isinstance(flow, Reply):
             engine.respond(passage, flow)
             return
+        wanted = self.gruu and gruu.wants(message)
+        if wanted and (refused := gruu.refusal(message, aor.id, lambda uri: engine.aor_of(uri, passage.flow))) is not None:
+            engine.respond(passage, refused)
+            return
         for last in tries:
             now = engine.clock.time()
             try:
@@ -204,22 +220,23 @@ class Registrar:
                 if isinstance(change, Reply):
                     engine.respond(passage, change)
                     return
+                touched = gruu.renew(change, stored, now, engine.identifiers, wanted=wanted)
+                puts = (*touched, *change.refreshed, *change.added)
                 if change.gone:
-                    yield self._end_some(aor, change, stored)
-                elif change.refreshed or change.added:
-                    yield engine.dal.change("contact", aor.id, (*change.refreshed, *change.added), (), version_of(stored))
+                    yield self._end_some(aor, change, puts, stored)
+                elif puts:
+                    yield engine.dal.change("contact", aor.id, puts, (), version_of(stored))
             except StorageError as error:
                 if isinstance(error, Conflict) and not last:
                     continue  # somebody else wrote between: another process, or a sweep
                 engine.respond(passage, self._unavailable(error))
                 return
-            self._accept(aor.id, passage, change, now, path, flow=flow)
+            self._accept(aor.id, passage, change, now, path, flow=flow, gruus=wanted)
             return
 
-    def _end_some(self, aor: Aor, change: Change, stored: tuple[Contact, ...]) -> Any:
+    def _end_some(self, aor: Aor, change: Change, puts: tuple[Contact, ...], stored: tuple[Contact, ...]) -> Any:
         """Write a change that ends bindings, so that the ledger does not take it for somebody else's."""
         ids = [contact.id for contact, _ in change.gone]
-        puts = (*change.refreshed, *change.added)
         return self._ledger.ending(ids, lambda: self._engine.dal.change("contact", aor.id, puts, ids, version_of(stored)))
 
     def _tell(self, aor: str, change: Change) -> None:
@@ -233,3 +250,11 @@ class Registrar:
             tell("contact.refreshed", aor=aor, contact=contact)
         for contact in change.added:
             tell("contact.added", aor=aor, contact=contact)
+
+
+def has_gruus(stored: tuple[Contact, ...]) -> bool:
+    """Tell whether a phone among the bindings has temporary GRUUs, which a REGISTER may make void."""
+    for contact in stored:  # noqa: SIM110  # hot: any() makes a generator
+        if contact.gruu:
+            return True
+    return False

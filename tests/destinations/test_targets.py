@@ -2,6 +2,7 @@
 
 import attrs
 import pytest
+from pipeline.plugins.channel.causes import status_of
 from pipeline.plugins.memory.tables import Tables
 
 from pipeline import Pending, Target
@@ -9,6 +10,8 @@ from pipeline.core import Cause, Hangup, Unroutable
 from pipeline.dal import Contact, Mapping, Unavailable
 from pipeline.destinations.credentials import Credentials
 from pipeline.destinations.targets import NOBODY, Targets
+from pipeline.location import Called, called
+from pipeline.sip.uri import Uri
 
 TRUNK = """
 [user.bob]
@@ -77,7 +80,7 @@ def test_a_name_is_an_endpoint_at_all_its_contacts_best_first(server, find):
 
 
 @pytest.mark.parametrize(
-    "name", ["bob@example.com", "sip:bob@example.com", "sip:bob@EXAMPLE.COM:5060;user=phone", "sips:bob@10.0.0.1", " bob "]
+    "name", ["bob@example.com", "sip:bob@example.com", "sip:bob@EXAMPLE.COM:5060;user=phone", "sip:bob@10.0.0.1", " bob "]
 )
 def test_an_address_of_record_is_its_contacts_each_with_who_registered_it(server, find, name):
     bind(server, "<sip:bob@10.0.0.5>")
@@ -279,3 +282,56 @@ def test_of_two_flows_of_one_phone_the_newest_is_called_and_the_other_in_its_pla
     one, other = find("bob")
     assert [target.port for target in one.target] == [40002, 40001]
     assert other.target.port == 40003
+
+
+# -- whom the caller called narrows it (pipeline.location)
+
+
+SECURE = Called("x@example.com", None, True)
+
+
+@pytest.mark.parametrize(("name", "only"), [("sips:bob@example.com", None), ("bob", SECURE), ("bob@example.com", SECURE)])
+def test_who_called_a_sips_uri_is_connected_over_tls(server, find, name, only):
+    bind(server, "<sip:bob@10.0.0.5>, <sips:bob@phone.example.net>")
+    assert [each.uri for each in find(name, only)] == ["sips:bob@phone.example.net"]
+
+
+@pytest.mark.parametrize(
+    ("name", "only"),
+    [
+        ("sips:bob@example.com", None),
+        ("bob", SECURE),
+        ("sip:dave@example.net", SECURE),
+        ("trunk/100", SECURE),
+        ("trunk/sip:dave@example.net", SECURE),
+    ],
+)
+def test_or_not_at_all_and_is_told_why(server, find, name, only):
+    bind(server, "<sip:bob@10.0.0.5>")
+    with pytest.raises(Unroutable) as refused:
+        find(name, only)
+    hangup = refused.value.hangup
+    assert hangup.code == 480
+    assert status_of(hangup)[2][0] == ("Warning", '380 example.com "SIPS Not Allowed"')
+
+
+def test_static_contacts_without_tls_do_not_count_then(find):
+    assert refusal(find, "sips:carol@other.org").code == 480
+    assert len(find("sip:carol@other.org")) == 2
+
+
+def test_of_the_user_whose_gruu_was_called_one_phone_is_a_place(server, find):
+    bind(server, '<sip:bob@10.0.0.5>;+sip.instance="<urn:x:1>", <sip:bob@10.0.0.6>;+sip.instance="<urn:x:2>"')
+    only = called(server.engine, Uri.parse("sip:bob@example.com;gr=urn:x:2"))
+    for name in ("bob", "bob@example.com", "sip:bob@example.com", "sip:bob@example.com;gr=urn:x:2"):
+        assert [each.uri for each in find(name, only)] == ["sip:bob@10.0.0.6"]
+    assert [each.uri for each in find("sip:bob@example.com;gr=urn:x:1", only)] == ["sip:bob@10.0.0.5"]
+    assert len(find("sip:carol@other.org", only)) == 2
+
+
+def test_a_3xx_to_a_call_of_a_sips_uri_leads_over_tls_only(server):
+    targets = Targets(server.engine, Credentials(server.engine))
+    hangup = Hangup(Cause.NUMBER_CHANGED, "", "sip", 302, ("sip:a@example.net", "sips:b@example.net", "sip:bob@example.com"))
+    bind(server, "<sip:bob@10.0.0.5>")
+    assert [each.uri for each in targets.redirected(hangup, NOBODY, secure=True)] == ["sips:b@example.net"]
+    assert len(targets.redirected(hangup, NOBODY)) == 3

@@ -104,8 +104,8 @@ def test_a_call_that_comes_back_in_the_same_way_is_482(house):
 
 def test_a_required_extension_that_nobody_knows_is_420(house):
     h = house()
-    call = h.alice.call("bob", headers=[("Require", "gruu")]).until("ended")
-    assert call.status == 420 and call.final.get("unsupported") == "gruu"
+    call = h.alice.call("bob", headers=[("Require", "foo")]).until("ended")
+    assert call.status == 420 and call.final.get("unsupported") == "foo"
 
 
 def test_the_application_says_how_it_ends(house):

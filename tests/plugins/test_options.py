@@ -16,7 +16,7 @@ def test_the_server_itself_says_what_it_can_do(sip, uri):
     assert [reply.get(name) for name in FIELDS] == [
         "REGISTER, INVITE, OPTIONS, ACK, CANCEL",
         "application/sdp",
-        "path, outbound",
+        "path, outbound, gruu",
         "identity",
         "en",
     ]

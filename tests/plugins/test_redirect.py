@@ -138,3 +138,17 @@ def test_a_slow_store_is_waited_for_and_a_failing_one_is_503(sip):
     store.asked[0].resolve(())
     store.asked[1].fail(Unavailable("gone"))
     assert [reply.status for reply in server.replies() if reply.status > 100] == [480, 503]
+
+
+def test_of_a_gruu_only_that_phone_is_told(sip):
+    server = sip()
+    headers = [
+        ("Contact", '<sip:bob@10.0.0.5>;+sip.instance="<urn:x:1>", <sip:bob@10.0.0.6>;+sip.instance="<urn:x:2>"'),
+        ("Supported", "gruu"),
+    ]
+    server.request("REGISTER", "bob", from_="bob", headers=headers)
+    reply = server.request("INVITE", uri="sip:bob@example.com;gr=urn:x:2")
+    assert reply.status == 302
+    assert [each.uri.text for each in reply.contacts] == ["sip:bob@10.0.0.6"]
+    assert server.request("INVITE", uri="sip:bob@example.com;gr=urn:x:3").status == 480
+    assert server.request("INVITE", uri="sip:bob@example.com;gr").status == 404
