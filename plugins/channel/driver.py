@@ -18,7 +18,7 @@ from pipeline.stages.timetable import Timetable
 
 from .bodies import is_beyond_us
 from .incoming import Incoming
-from .limits import Limits
+from .limits import FULL_HOUSE, Limits
 from .loops import BEGINNING, Loops
 from .outgoing import Outgoing
 from .supplements import Supplements
@@ -105,6 +105,12 @@ class Driver:
         """A session is no more."""
         self.sessions.pop(session.id, None)
 
+    @property
+    def full(self) -> bool:
+        """Whether there are as many sessions as may be: what has begun gets the legs that it needs, nothing new begins."""
+        most = self.limits.all
+        return 0 < most <= len(self.sessions)
+
     def _fire(self, ident: str, name: str, serial: int) -> None:
         session = self.sessions.get(ident)
         if session is not None and session.timers.get(name) == serial:
@@ -143,7 +149,9 @@ class Driver:
         return Incoming(self, endpoint or NOBODY)
 
     def request(self, target: str, wanted: Wanted) -> list[Channel] | Pending | None:
-        """Return a channel for each place where a target can be called; None: nobody here is called so."""
+        """Return a channel for each place where a target can be called; None: nobody here is called so. Raises Unroutable."""
+        if wanted.caller is None and self.full:
+            raise Unroutable(FULL_HOUSE)
 
         def placed(found: list[Destination] | None) -> list[Channel] | None:
             return None if found is None else self._place(found, wanted)

@@ -1,7 +1,7 @@
-"""How many calls an endpoint may have at once (`max_calls`): what a stolen password can cost is bounded.
+"""How many calls an endpoint may have at once (`max_calls`): what a stolen password can cost is bounded; and how many channels all may.
 
-Rule: calls are counted, not channels: a call that rings at three phones of one endpoint is one, and so is one that it makes to itself.
-Who enters leaves, once for each time.
+Rule: of an endpoint calls are counted, not channels: a call that rings at three phones of one endpoint is one, and so is one that it makes
+to itself. Who enters leaves, once for each time. Of all together channels are counted, as memory is what is bounded there.
 """
 
 from __future__ import annotations
@@ -16,13 +16,18 @@ if TYPE_CHECKING:
 FULL = Hangup(Cause.BUSY, "Too Many Calls")
 """How a call beyond the limit ends: the endpoint is busy, for those who call it and for itself."""
 
+FULL_HOUSE = Hangup(Cause.SWITCH_CONGESTION, "Too Many Channels")
+"""How a call ends that we would begin when there are too many of all (`max_channels`)."""
+
 
 class Limits:
     """The calls that every endpoint has."""
 
-    __slots__ = ("_calls",)
+    __slots__ = ("_calls", "all")
 
     def __init__(self) -> None:
+        self.all = 0
+        """Channels of all together; 0 = no limit."""
         self._calls: dict[str, dict[str, int]] = {}
         """Endpoint -> call -> channels of that call."""
 

@@ -1,9 +1,11 @@
-"""plugins.channel.limits: max_calls."""
+"""plugins.channel.limits: max_calls of an endpoint, max_channels of all."""
 
+import pytest
 from pipeline.plugins.channel.limits import FULL, Limits
 
-from pipeline.core import Cause
+from pipeline.core import Cause, Unroutable
 from pipeline.dal import Endpoint
+from pipeline.testing.server import CALLS
 
 TWO = Endpoint(id="alice", max_calls=2)
 
@@ -45,3 +47,58 @@ def test_who_is_no_endpoint_has_no_limit():
     assert limits.enter(Endpoint(id="", max_calls=1), "2") is None
     limits.leave("", "1")
     assert len(limits) == 0
+
+
+SMALL = "[plugin.channel]\nmax_channels = 2\n"
+
+
+@pytest.fixture
+def small(sip):
+    """A server that has room for one call between two phones, and that call."""
+    server = sip(SMALL + '[context.default]\nusers = true\n[user.alice]\npassword = "a"\n[user.bob]\npassword = "b"\n', **CALLS)
+    server.alice, server.bob = (server.phone(name) for name in ("alice", "bob"))
+    server.alice.online()
+    server.bob.online()
+    return server
+
+
+def test_a_call_beyond_the_channels_of_the_server_is_told_when_to_come_again(small):
+    first = small.alice.call("bob").until("up")
+    refused = small.bob.call("alice").until("ended").final
+    assert refused.status == 503
+    assert 5 <= int(refused.get("retry-after")) < 10
+    assert small.engine.counts["refused.channels"] == 1
+    assert first.state == "up"
+    first.hangup()
+    first.until("ended")
+    small.advance(1)
+    small.alice.call("bob").until("up").hangup()
+    small.advance(40)
+
+
+def test_a_call_that_has_begun_gets_its_second_leg_also_at_the_limit(small):
+    call = small.alice.call("bob").until("up")
+    driver = next(each.plugin for each in small.engine.generation.listings() if each.name == "channel").driver
+    assert len(driver.sessions) == 2
+    assert driver.full
+    call.hangup()
+    small.advance(40)
+    assert not driver.full
+
+
+def test_a_call_that_we_would_place_is_refused_too(small):
+    call = small.alice.call("bob").until("up")
+    pending = small.engine.core.originate("bob", target2="alice")
+    small.advance(0.1)
+    with pytest.raises(Unroutable) as caught:
+        pending.value()
+    assert caught.value.hangup.cause is Cause.SWITCH_CONGESTION
+    call.hangup()
+    small.advance(40)
+
+
+def test_options_is_told_what_a_call_would_get(small):
+    call = small.alice.call("bob").until("up")
+    assert small.wait(small.bob.request("OPTIONS", "sip:alice@example.com")).status == 503
+    call.hangup()
+    small.advance(40)
