@@ -2,6 +2,8 @@
 
 import datetime as dt
 import ipaddress
+import pathlib
+import re
 import signal
 import ssl
 import textwrap
@@ -132,3 +134,48 @@ def authority(tmp_path_factory):
 def stranger(tmp_path_factory):
     """A certificate authority that nobody trusts."""
     return Authority(tmp_path_factory.mktemp("stranger"), "Stranger")
+
+
+RFCS = pathlib.Path(__file__).resolve().parents[2] / "shared/rfc"
+PAGE = re.compile(r"\n+[^\n]*\[Page \d+\]\n\f?\n*RFC \d+ [^\n]*\n+")
+ERRATA = {4235: [('name="display-name"', 'name="display"')]}  # its text (4.1.6.1) and all its examples say so
+XML_LANG = """<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="http://www.w3.org/XML/1998/namespace">
+<xs:attribute name="lang" type="xs:language"/></xs:schema>"""
+
+
+@pytest.fixture(scope="session")
+def valid(tmp_path_factory):
+    """Give valid(rfc, document): asserts that a document validates against the schema in the RFC's own text, and returns its root.
+
+    The schema is read where the text stands, its page breaks cut out; without the texts the test is skipped.
+    """
+    from lxml import etree
+
+    folder = tmp_path_factory.mktemp("schemas")
+    (folder / "xml.xsd").write_text(XML_LANG)
+    schemas = {}
+
+    def schema(number, namespace):
+        file = RFCS / f"rfc{number}.txt"
+        if not file.exists():
+            pytest.skip(f"the text of RFC {number} is not at {file}")
+        text = PAGE.sub("\n", file.read_text(errors="replace"))
+        for found in re.finditer(r"<xs:schema\b.*?</xs:schema>", text, re.DOTALL):
+            if re.search(rf"""targetNamespace=["']{re.escape(namespace)}["']""", found[0]):
+                local = re.sub(r"""(schemaLocation\s*=\s*["'])[^"']*xml\.xsd""", rf"\1{folder}/xml.xsd", found[0])
+                for wrong, right in ERRATA.get(number, ()):
+                    assert wrong in local
+                    local = local.replace(wrong, right)
+                (folder / f"{number}.xsd").write_text(local)
+                return etree.XMLSchema(etree.parse(folder / f"{number}.xsd"))
+        raise AssertionError(f"no schema of {namespace} in RFC {number}")
+
+    def valid(number, document):
+        root = etree.fromstring(document)
+        namespace = etree.QName(root).namespace
+        if namespace not in schemas:
+            schemas[namespace] = schema(number, namespace)
+        schemas[namespace].assertValid(root)
+        return root
+
+    return valid

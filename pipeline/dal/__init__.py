@@ -3,6 +3,7 @@
 from .acls import Acl
 from .backend import Backend, Conflict, ReadOnly, StorageError, Unavailable, Unstored
 from .bans import Ban
+from .hints import Hint
 from .layer import DURABILITIES, Layer, Mapping
 from .objects import TYPES, Aor, Auth, Contact, Domain, Endpoint, Identify, Stored, register, shared, version_of
 from .records import Cdr
@@ -21,6 +22,7 @@ __all__ = [
     "Contact",
     "Domain",
     "Endpoint",
+    "Hint",
     "Identify",
     "Layer",
     "Mapping",

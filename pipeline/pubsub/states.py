@@ -14,6 +14,7 @@ __all__ = [
     "Dialogs",
     "Member",
     "Messages",
+    "Note",
     "Person",
     "Presence",
     "Progress",
@@ -29,19 +30,31 @@ __all__ = [
 
 
 @attrs.frozen
+class Note:
+    """Something for a person to read (RFC 3863 4.1.6)."""
+
+    text: str
+    lang: str = ""
+    """xml:lang; empty: not said."""
+
+
+@attrs.frozen
 class Tuple:
     """One way to communicate with a presentity (RFC 3863 4.1.2)."""
 
     id: str
-    open: bool
+    open: bool | None
+    """The basic status; None: not said."""
     contact: str = ""
     priority: float | None = None
     """0 to 1; None: not said."""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     timestamp: float = 0.0
     """Seconds since 1970; 0: not said."""
     extra: bytes = b""
     """XML of further elements inside the tuple, verbatim (they were published; well-formed, with their namespaces)."""
+    status_extra: bytes = b""
+    """The same inside its status (RFC 3863 4.2.5)."""
 
 
 @attrs.frozen
@@ -50,9 +63,13 @@ class Person:
 
     activities: tuple[str, ...] = ()
     """Names of RFC 4480 3.2: "on-the-phone", "away", "busy" ..."""
-    notes: tuple[str, ...] = ()
+    id: str = ""
+    """Empty: it was not published."""
+    notes: tuple[Note, ...] = ()
     extra: bytes = b""
     """XML of further elements, verbatim."""
+    timestamp: float = 0.0
+    """Seconds since 1970; 0: not said."""
 
 
 @attrs.frozen
@@ -62,7 +79,7 @@ class Presence:
     entity: str
     tuples: tuple[Tuple, ...] = ()
     person: Person | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     extra: bytes = b""
     """XML of further elements of the document (devices, other namespaces), verbatim."""
 
@@ -109,8 +126,6 @@ class Dialogs:
 
     entity: str
     dialogs: tuple[Dialog, ...] = ()
-    reachable: bool = True
-    """Whether the phone can be reached at all; not said in dialog-info, but in what presence makes of it."""
 
 
 # -- message-summary (RFC 3842) ----------------------------------------------------------------------------------------

@@ -84,10 +84,7 @@ def read(body: bytes, root: str) -> Element:
 
 def _decoded(body: bytes) -> str:
     """Return a document's text. Only encodings that cannot hide `<!DOCTYPE` from who looks for it."""
-    if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        encoding = "utf-16"
-    else:
-        encoding = "utf-8-sig"
+    encoding = "utf-16" if body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
     try:
         text = body.decode(encoding)
     except UnicodeDecodeError as error:
@@ -197,7 +194,9 @@ class Document:
     """A document that is being written: its elements are added to `root`."""
 
     def __init__(self, name: str, space: str, prefixes: dict[str, str] | None = None, /, **attributes: str | None) -> None:
-        self.root: Element = etree.Element(f"{{{space}}}{name}", nsmap={None: space, **(prefixes or {})})
+        spaces: dict[str | None, str] = {None: space}
+        spaces.update(prefixes or {})
+        self.root: Element = etree.Element(f"{{{space}}}{name}", nsmap=spaces)
         """The root element, with `space` as the default namespace and others by their prefixes."""
         self._pieces: list[bytes] = []
         _attributes(self.root, attributes)

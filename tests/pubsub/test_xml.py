@@ -56,7 +56,9 @@ def test_encodings_that_hide_things_or_nobody_needs_are_refused(encoding):
     assert refused(text.encode(encoding))[0] == 400
 
 
-@pytest.mark.parametrize("body", [b"\xff\xfe\x00", b"\xff", b"caf\xe9", doc("\0"), b"", b" ", b"plain text", b"<", b"<doc", doc("<a></b>"), doc("&nope;")])
+@pytest.mark.parametrize(
+    "body", [b"\xff\xfe\x00", b"\xff", b"caf\xe9", doc("\0"), b"", b" ", b"plain text", b"<", b"<doc", doc("<a></b>"), doc("&nope;")]
+)
 def test_what_is_not_well_formed_is_told_with_its_place(body):
     status, text = refused(body)
     assert status == 400

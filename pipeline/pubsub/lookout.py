@@ -1,0 +1,181 @@
+"""What event packages see of the house: which endpoints and conferences a name stands for, and when something about them has changed.
+
+Rule: a resource that was asked about is told changed once; whoever still wants to know asks anew. So nobody counts watchers, a burst
+costs one event as long as nobody has asked in between, and while nothing is watched nothing is listened to: a call or a registration
+costs what it costs without event packages.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from pipeline.pending import walk
+from pipeline.pubsub.watch import NoSuchResource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable
+
+    from pipeline.core import Channel
+    from pipeline.dal import Aor
+    from pipeline.engine import Pipeline
+    from pipeline.events import Event
+
+__all__ = ["CALLS", "CONFERENCES", "CONTACTS", "REFRESHES", "Lookout", "Meant"]
+
+CALLS = ("channel.created", "channel.state", "channel.hold", "channel.connected")
+CONFERENCES = ("bridge.entered", "bridge.left", "bridge.ended")
+CONTACTS = ("contact.added", "contact.removed", "contact.expired", "contact.reachable", "contact.unreachable")
+REFRESHES = ("contact.refreshed",)
+_STORED = ("endpoint", "aor", "hint")
+
+
+@attrs.frozen
+class Meant:
+    """What a name stands for."""
+
+    endpoints: tuple[str, ...] = ()
+    """Ids of endpoints."""
+    aors: tuple[str, ...] = ()
+    """Addresses of record by which they are registered."""
+    conferences: tuple[str, ...] = ()
+    aor: Aor | None = None
+    """The address of record itself; None: it is only a hint."""
+    name: str = ""
+    """What a hint is called."""
+
+    def keys(self) -> list[str]:
+        """Name what it hangs on."""
+        return [
+            *(f"endpoint:{each}" for each in self.endpoints),
+            *(f"aor:{each}" for each in self.aors),
+            *(f"conference:{each}" for each in self.conferences),
+        ]
+
+
+class Lookout:
+    """Tells `state.changed` for one event package. It outlives a reload: `engine.state(plugin, lambda: Lookout(engine, ...))`."""
+
+    def __init__(self, engine: Pipeline, event: str, heard: Iterable[str]) -> None:
+        self.engine = engine
+        self.event = event
+        self._heard = tuple(heard)
+        self._by: dict[str, set[str]] = {}
+        """What they hang on -> resources that were asked about since they were told changed."""
+        self._keys: dict[str, tuple[str, ...]] = {}
+        """Resource -> what it hangs on."""
+        self._deafen: list[Callable[[], None]] = []
+        self.open = True
+        for kind in _STORED:
+            engine.dal.watch(kind, self._stored)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def close(self) -> None:
+        """Tell nothing any more: the plugin is gone."""
+        self.open = False
+        self._forget_all()
+
+    # -- asking ------------------------------------------------------------------------------------------------------
+
+    def meant(self, name: str) -> Any:
+        """Return what "user@domain" means, a Meant or a Pending of it. Raises, or fails with, NoSuchResource."""
+        return walk(self._meant(name))
+
+    def _meant(self, name: str) -> Generator[Any, Any, Meant]:
+        dal, engine = self.engine.dal, self.engine
+        aor = yield dal.get("aor", name)
+        hint = None
+        if dal.stores("hint"):
+            hint = yield dal.get("hint", name)
+            user, _, domain = name.rpartition("@")
+            if hint is None and domain == engine.domains.first.id:
+                hint = yield dal.get("hint", user)
+        if aor is None and hint is None:
+            raise NoSuchResource(name)
+        endpoints: dict[str, None] = {}
+        aors: dict[str, None] = {}
+        if aor is not None:
+            aors[name] = None
+            found = yield dal.find("endpoint", aors=name)
+            endpoints.update(dict.fromkeys(each.id for each in found))
+        if hint is not None:
+            for ident in hint.endpoints:
+                endpoint = yield dal.get("endpoint", ident)
+                if endpoint is not None:
+                    endpoints[ident] = None
+                    aors.update(dict.fromkeys(endpoint.aors))
+        conference = hint.conference if hint is not None else ""
+        return Meant(tuple(endpoints), tuple(aors), (conference,) if conference else (), aor, hint.name if hint is not None else "")
+
+    def watch(self, resource: str, keys: Iterable[str]) -> None:
+        """Tell when something happens to what a resource hangs on: "endpoint:ID", "aor:AOR", "conference:NAME". Once, then ask anew."""
+        keys = tuple(keys)
+        if self._keys.get(resource) == keys or not self.open:
+            return
+        self._forget(resource)
+        self._keys[resource] = keys
+        for key in keys:
+            self._by.setdefault(key, set()).add(resource)
+        if not self._deafen:
+            self._deafen = [self.engine.bus.listen(name, self._happened) for name in self._heard]
+
+    def channels(self, endpoints: Iterable[str]) -> list[Channel]:
+        """Return the channels of these endpoints, the oldest first."""
+        wanted = set(endpoints)
+        return [channel for channel in self.engine.core.channels.values() if channel.endpoint in wanted] if wanted else []
+
+    # -- hearing -----------------------------------------------------------------------------------------------------
+
+    def _happened(self, event: Event) -> None:
+        if not self._by:
+            self._deaf()
+            return
+        fields = event.fields
+        name = event.name
+        if name[:8] == "channel.":
+            channel = fields["channel"]
+            if channel.endpoint and not (name == "channel.created" and channel.direction == "out"):  # its phone knows nothing of it yet
+                self.changed(f"endpoint:{channel.endpoint}")
+        elif name[:8] == "contact.":
+            self.changed(f"aor:{fields['aor']}")
+        elif fields["bridge"].name:
+            self.changed(f"conference:{fields['bridge'].name}")
+
+    def changed(self, key: str) -> None:
+        """Tell that what hangs on `key` has changed."""
+        found = self._by.get(key)
+        if found:
+            for resource in tuple(found):
+                self.tell(resource)
+
+    def tell(self, resource: str) -> None:
+        """Tell that a resource has changed, if anybody has asked since it was told last."""
+        if resource in self._keys:
+            self._forget(resource)  # before: whoever hears of it asks at once
+            self.engine.tell("state.changed", event=self.event, resource=resource)
+
+    def _stored(self, verb: str, stored: Any) -> None:
+        """What names stand for may have changed."""
+        for resource in tuple(self._keys):
+            self.tell(resource)
+
+    def _forget(self, resource: str) -> None:
+        for key in self._keys.pop(resource, ()):
+            at = self._by.get(key)
+            if at is not None:
+                at.discard(resource)
+                if not at:
+                    del self._by[key]
+
+    def _forget_all(self) -> None:
+        self._keys.clear()
+        self._by.clear()
+        self._deaf()
+
+    def _deaf(self) -> None:
+        for stop in self._deafen:
+            stop()
+        self._deafen.clear()
