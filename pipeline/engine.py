@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from pipeline.network import Network
     from pipeline.passage import Verdict
     from pipeline.pending import Pending
+    from pipeline.pubsub.service import PubSub
     from pipeline.sip.message import Message, Request
     from pipeline.trace.tap import Tap
 
@@ -89,6 +90,8 @@ class Pipeline:
         """Streams that are open, by id."""
         self.reachability = Reachability()
         """Which contacts answered when they were asked."""
+        self.pubsub: PubSub | None = None
+        """Subscriptions, for other plugins: while `pubsub` is listed and runs."""
         self.sockets = Listeners()
         """The sockets that listen; transports take theirs from here."""
         self.listeners: list[tuple[str, str, tuple[str, int]]] = []

@@ -3,6 +3,7 @@
 from .acls import Acl
 from .backend import Backend, Conflict, ReadOnly, StorageError, Unavailable, Unstored
 from .bans import Ban
+from .events import Publication, ResourceList, Subscription
 from .hints import Hint
 from .layer import DURABILITIES, Layer, Mapping
 from .objects import TYPES, Aor, Auth, Contact, Domain, Endpoint, Identify, Stored, register, shared, version_of
@@ -26,9 +27,12 @@ __all__ = [
     "Identify",
     "Layer",
     "Mapping",
+    "Publication",
     "ReadOnly",
+    "ResourceList",
     "StorageError",
     "Stored",
+    "Subscription",
     "Table",
     "Unavailable",
     "Unstored",

@@ -140,6 +140,16 @@ class Endpoint(Stored):
         " as tones, and by INFO where the media do not pass through us",
     )
 
+    # what it may watch and publish (plugin `pubsub`)
+    allow_subscribe: bool = option(default=True, help="whether it may watch others (SUBSCRIBE)")
+    allow_publish: bool = option(default=True, help="whether it may publish (PUBLISH)")
+    sub_min_expiry: int = option(
+        default=0,
+        unit="s",
+        validator=attrs.validators.ge(0),
+        help="shorter subscriptions of it are refused with 423; 0 = as `pubsub` says (RFC 6665 4.2.1.1)",
+    )
+
     # media
     media: str = option(default="", help='the plugin that provides its media, as "media_local"; "" = any that can')
     media_encryption: str = option(

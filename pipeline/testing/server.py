@@ -233,7 +233,7 @@ class Server:
         found: list[Response] = []
 
         def answered() -> bool:
-            found[:] = [reply for reply in self._replies[source][before:] if reply.status >= 200]
+            found[:] = [reply for reply in self._replies[source][before:] if not reply.is_request and reply.status >= 200]
             return bool(found)
 
         self.loop.run_until(answered, 64.0)

@@ -12,13 +12,13 @@ from pipeline.core import Cause, Hangup
 from pipeline.pending import Pending
 from pipeline.sip.dialog import Dialog
 from pipeline.sip.offer_answer import Meaning
+from pipeline.way import way_to
 
 from .bodies import description_of
 from .causes import reason_of
 from .early import Fork, fork_of
 from .exchange import hangup_of_failure, obtain, refusing
 from .usage import ANSWERED, EARLY, UP
-from .way import way_to
 
 if TYPE_CHECKING:
     from pipeline import Response

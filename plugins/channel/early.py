@@ -13,11 +13,11 @@ from pipeline.client import Final, Provisional
 from pipeline.sip.dialog import Dialog
 from pipeline.sip.offer_answer import Meaning
 from pipeline.sip.reliable import Rack, Received, is_reliable, rseq_of
+from pipeline.way import way_to
 
 from .bodies import description_of
 from .exchange import obtain
 from .usage import EARLY, SDP
-from .way import way_to
 
 if TYPE_CHECKING:
     from pipeline import Response

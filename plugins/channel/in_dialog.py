@@ -237,6 +237,15 @@ def options(session: Session, _: Request, passage: Passage) -> None:
     passage.reply(200, headers=session.engine.generation.offer.headers)
 
 
+def event(session: Session, message: Request, passage: Passage) -> None:
+    """Take a SUBSCRIBE or NOTIFY in the dialog of a call: another usage of it, where `pubsub` is listed (RFC 5057 3)."""
+    pubsub = session.engine.pubsub
+    if pubsub is None:
+        passage.reply(405, headers=(("Allow", session.driver.allow),), because=f"channel: no {message.method} within a session")
+    else:
+        pubsub.take(message, passage, session)
+
+
 def _nothing(_: object) -> None:
     """Nothing follows."""
 
@@ -248,4 +257,6 @@ HANDLERS: dict[str, Any] = {
     "INFO": info.take,
     "OPTIONS": options,
     "PRACK": prack.take,
+    "SUBSCRIBE": event,
+    "NOTIFY": event,
 }

@@ -17,6 +17,7 @@ from pipeline.location import called
 from pipeline.sip.dialog import Dialog
 from pipeline.sip.offer_answer import Meaning
 from pipeline.sip.reliable import RELIABLE, Reliable
+from pipeline.way import contact, is_pinned
 
 from .bodies import description_of, is_beyond_us
 from .branches import Branch, choose, show
@@ -25,7 +26,6 @@ from .exchange import hangup_of_failure, ledger_for, obtain
 from .session import Session
 from .t38 import unwanted
 from .usage import ANSWERED, EARLY, OVER, SDP, UP
-from .way import contact, is_pinned
 
 if TYPE_CHECKING:
     from collections.abc import Callable

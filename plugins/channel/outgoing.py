@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import Malformed
 from pipeline.client import Final, Provisional, TransportError
 from pipeline.sip.message import Request
+from pipeline.way import contact
 
 from .answered import accepted, acknowledge_anyway
 from .causes import TIMED_OUT, UNREACHABLE, reason_of
@@ -20,7 +21,6 @@ from .loops import TOO_MANY
 from .refusals import refused, unreached
 from .session import Session
 from .usage import ANSWERED, EARLY, ENDING, OVER, SDP, UP
-from .way import contact
 
 if TYPE_CHECKING:
     from pipeline import Flow, Response

@@ -12,9 +12,9 @@ from pipeline.client import Final
 from pipeline.core import Cause, Hangup
 from pipeline.sip.dialog import credentials_of
 from pipeline.sip.offer_answer import Exchange
+from pipeline.way import way_to
 
 from .loops import BEGINNING
-from .way import way_to
 
 if TYPE_CHECKING:
     import asyncio

@@ -1,0 +1,83 @@
+"""What the plugin `pubsub` does for other plugins, as `engine.pubsub`: implicit subscriptions, watching others, who watches.
+
+Rule: only types and their meaning; `engine.pubsub` is None where the plugin is not listed. Nobody but `pubsub` sends a NOTIFY.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import attrs
+
+if TYPE_CHECKING:
+    from pipeline.flow import Flow
+    from pipeline.passage import Passage
+    from pipeline.pubsub.package import Package
+    from pipeline.pubsub.states import Watching
+    from pipeline.sip.dialog import Dialog
+    from pipeline.sip.message import Request
+
+__all__ = ["Carrier", "PubSub", "Pushed", "WatcherInfo"]
+
+
+class Carrier(Protocol):
+    """Who owns a dialog in which subscriptions may be made: a session."""
+
+    dialog: Dialog
+    flow: Flow | None
+    pinned: bool
+    """Whether requests go back by the flow, whatever the peer's Contact says."""
+    endpoint: Any
+    contact: str
+    """Our Contact in the dialog."""
+
+
+class Pushed(Protocol):
+    """An implicit subscription (RFC 3515 2.4.4), whose states a plugin pushes."""
+
+    contact: str
+    """Our Contact in its dialog, for the answer to the request that made it."""
+
+    @property
+    def over(self) -> bool:
+        """Whether nobody listens any more: it has ended, expired, or the watcher has gone."""
+
+    def push(self, state: Any, reason: str = "") -> None:
+        """Tell a state. With `reason` (noresource, ...) it is the last one: Subscription-State says terminated."""
+
+
+@attrs.frozen
+class WatcherInfo:
+    """Who watches something (RFC 3857 4.7)."""
+
+    id: str
+    uri: str
+    display: str
+    status: Watching
+    event: str
+    """subscribe, approved, deactivated, probation, rejected, timeout, giveup, noresource."""
+    since: float
+    """Seconds since 1970."""
+    expires_at: float
+
+
+class PubSub(Protocol):
+    """What `engine.pubsub` is."""
+
+    def package(self, event: str) -> Package | None:
+        """Return what a listed plugin says of an event package; None: there is none."""
+
+    def watchers(self, event: str, aor: str) -> tuple[WatcherInfo, ...]:
+        """Return who watches an address of record, and who lately did (status terminated)."""
+
+    def implicit(
+        self, event: str, event_id: str, message: Request, passage: Passage, *, carrier: Carrier | None = None, expires: float = 180.0
+    ) -> Pushed:
+        """Make the subscription that a request implies (REFER: event "refer", id its CSeq).
+
+        Within the dialog of `carrier`; None: in the dialog that the request makes, whose tag then stands in `passage.tag`. Call it before
+        the request is answered, `push` after it. Raises Malformed when the request has no usable Contact.
+        """
+
+    def take(self, message: Request, passage: Passage, carrier: Carrier) -> None:
+        """Answer a SUBSCRIBE or NOTIFY that came in a session's dialog where no subscription is yet (RFC 5057)."""

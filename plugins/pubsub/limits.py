@@ -1,0 +1,84 @@
+"""How many subscriptions there may be: of all, of one resource, of one endpoint, of one source of strangers, of one pair.
+
+Rule: counted, never searched. Who is known is counted as himself, wherever he calls from (an office of two hundred phones is one
+address); a stranger as his address. The answer says whose limit it is: 503 is ours, 480 the resource's, 403 the watcher's own.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+from pipeline import Reply
+from pipeline.dal.bans import source_of
+
+if TYPE_CHECKING:
+    from pipeline import Passage
+    from pipeline.engine import Pipeline
+
+    from .pubsub import Pubsub
+    from .subscription import Subscription
+
+
+class Limits:
+    """Counts subscriptions."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.of_watcher: Counter[str] = Counter()
+        """By endpoint, or by "source ADDRESS" of strangers."""
+        self.of_resource: Counter[str] = Counter()
+        self.of_pair: Counter[tuple[str, str, str, str]] = Counter()
+        """By (whom it counts for, event, resource, URI of the watcher)."""
+
+    def refusal(self, engine: Pipeline, options: Pubsub, who: str, aor: str) -> Reply | None:
+        """Return why there cannot be another."""
+        later = (("Retry-After", str(30 + engine.identifiers.below(60))),)
+        if self.total >= options.subscriptions:
+            return Reply(503, headers=later, because=f"subscriptions: there are {self.total} already", stateless=True)
+        if self.of_resource[aor] >= options.per_resource:
+            return Reply(480, headers=later, because=f"per_resource: {self.of_resource[aor]} watch {aor} already", stateless=True)
+        stranger = who.startswith("source ")
+        most = options.per_source if stranger else options.per_endpoint
+        if self.of_watcher[who] >= most:
+            name = "per_source" if stranger else "per_endpoint"
+            return Reply(403, "Too Many Subscriptions", because=f"{name}: {who} has {self.of_watcher[who]} already", stateless=True)
+        return None
+
+    def enter(self, subscription: Subscription) -> None:
+        """Count one."""
+        self.total += 1
+        self.of_watcher[subscription.source] += 1
+        self.of_resource[subscription.topic.resource.aor] += 1
+        self.of_pair[_pair(subscription)] += 1
+
+    def leave(self, subscription: Subscription) -> None:
+        """Count one no more."""
+        self.total -= 1
+        _less(self.of_watcher, subscription.source)
+        _less(self.of_resource, subscription.topic.resource.aor)
+        _less(self.of_pair, _pair(subscription))
+
+    def alike(self, subscription: Subscription) -> int:
+        """Return by how many dialogs its watcher watches the same."""
+        return self.of_pair[_pair(subscription)]
+
+
+def _pair(subscription: Subscription) -> tuple[str, str, str, str]:
+    resource = subscription.topic.resource
+    return subscription.source, resource.event, resource.aor, subscription.watcher.uri
+
+
+def _less(counter: Counter[Any], key: Any) -> None:
+    counter[key] -= 1
+    if counter[key] <= 0:
+        del counter[key]
+
+
+def counted_as(passage: Passage) -> str:
+    """Return whom a request counts for."""
+    endpoint = passage.endpoint
+    # An endpoint without credentials stands for everybody who writes its name, the anonymous one for whoever has none.
+    if endpoint is not None and endpoint.auth:
+        return endpoint.id
+    return f"source {source_of(passage.flow.peer[0])}"

@@ -1,0 +1,171 @@
+"""The dialog of subscriptions (RFC 6665 4.4, RFC 5057): its requests come here, its NOTIFYs go out here, one after the other.
+
+Rule: several subscriptions may live in one dialog, also in that of a call; each has a NOTIFY under way at most, and so has the dialog, so
+that what is told arrives in order. When the last subscription has gone, the dialog is left.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from pipeline import Claim, Target
+from pipeline.client import Final
+from pipeline.dal import Contact
+from pipeline.reach import way_of
+from pipeline.way import contact, way_to
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipeline import Flow, Passage, Request
+    from pipeline.client import Outcome
+    from pipeline.dal import Endpoint
+    from pipeline.engine import Pipeline
+    from pipeline.sip.dialog import Dialog
+
+    from .notifier import Notifier
+    from .subscription import Subscription
+
+SERVANT = "pubsub"
+
+
+class EventDialog:
+    """A dialog with subscriptions in it."""
+
+    __slots__ = (
+        "_held", "_name", "_waiting", "busy", "dialog", "endpoint", "engine", "flow", "flow_id", "listener", "notifier", "passage",
+        "pinned", "reach", "source", "subscriptions", "user",
+    )  # fmt: skip
+
+    def __init__(self, notifier: Notifier, dialog: Dialog, endpoint: Endpoint | None, user: str) -> None:
+        self.notifier = notifier
+        self.engine: Pipeline = notifier.engine
+        self.dialog = dialog
+        self.endpoint = endpoint
+        self.user = user
+        """User part of our Contact."""
+        self.flow: Flow | None = None
+        self.flow_id = ""
+        self.source = ("", "")
+        self.pinned = False
+        self.reach = ""
+        """Where requests really go after a restart, when there is no flow yet."""
+        self.listener = ""
+        self.passage: Passage | None = None
+        """What caused its requests, for the trace."""
+        self.subscriptions: dict[tuple[str, str], Subscription] = {}
+        self.busy = False
+        self._waiting: deque[Subscription] | tuple[()] = ()
+        self._held: Flow | None = None
+        self._name = dialog.id
+
+    def open(self, *, shared: bool = False) -> None:
+        """Have the requests of the dialog come here; `shared`: those for subscriptions, beside the session that owns it."""
+        dialogs = self.engine.dialogs
+        (dialogs.share if shared else dialogs.add)(*self._name, self)
+
+    def close(self) -> None:
+        """Leave the dialog."""
+        self.engine.dialogs.leave(*self._name, self)
+        self._part()
+
+    def come_by(self, flow: Flow, *, pinned: bool) -> None:
+        """Note by which flow the peer is there, and keep it open."""
+        if flow is not self._held:
+            self._part()
+            self.flow = self._held = flow
+            flow.hold()
+        self.source = (flow.transport, flow.peer[0])
+        self.flow_id = flow.id if flow.reliable else ""
+        self.pinned = pinned
+        self.reach = flow.id if pinned else ""
+        self.listener = flow.listener
+        self.dialog.contact = contact(flow, self.user, secure=self.dialog.secure)
+
+    def _part(self) -> None:
+        if self._held is not None:
+            self._held.release()
+            self._held = self.flow = None
+
+    # -- what comes --------------------------------------------------------------------------------------------------
+
+    def request(self, message: Request, passage: Passage) -> None:
+        """Take a request of the dialog."""
+        if message.method == "ACK":
+            self.engine.transactions.forget(passage)
+            return
+        self.engine._claim(passage, Claim(SERVANT, self._name.call_id, self._serve))
+
+    def _serve(self, passage: Passage) -> Any:
+        return self.notifier.serve(self, passage)
+
+    # -- what goes ---------------------------------------------------------------------------------------------------
+
+    def way(self) -> Any:
+        """Return where requests go: by the flow, where the dialog says, or where the peer has registered the same Contact since."""
+        flow = self.flow
+        if flow is not None and not (self.pinned and flow.closed):
+            return way_to(self.dialog.hop, flow, self.pinned, self.engine)
+        found: list[Any] = []
+        if self.reach or self.pinned:
+            found += self._registered()
+            try:
+                stored = Contact(id="", aor="", uri=self.dialog.target, reach=self.reach, listener=self.listener)
+                way = way_of(self.engine, stored)
+                if way is not None:
+                    return [way, *found]
+            except ConnectionError:
+                pass
+        return [*found, self.dialog.hop]
+
+    def _registered(self) -> list[Flow | Target]:
+        """Return the ways to bindings of the watcher with this very Contact: its phone has come back by another connection."""
+        endpoint = self.endpoint
+        found: list[Flow | Target] = []
+        if endpoint is None or not self.engine.dal.stores("contact"):
+            return found
+        for aor in endpoint.aors:
+            owned = self.engine.dal.owned("contact", aor)
+            for stored in owned if isinstance(owned, tuple) else ():
+                if stored.uri == self.dialog.target and stored.reach and stored.reach != self.reach:
+                    try:
+                        way = way_of(self.engine, stored)
+                    except ConnectionError:
+                        continue
+                    if way is not None:
+                        found.append(way)
+        return found
+
+    def ask(self, method: str, headers: list[tuple[str, str]], body: bytes, on_event: Callable[[Outcome], None]) -> None:
+        """Send a request of the dialog."""
+        dialog = self.dialog
+
+        def told(outcome: Outcome) -> None:
+            if isinstance(outcome, Final):
+                dialog.numbered(outcome.response)
+            on_event(outcome)
+
+        message: Any
+        if self.flow is None:  # our Contact depends on the flow, which is not known before it is found
+
+            def message(flow: Flow) -> Request:
+                self.come_by(flow, pinned=self.pinned)
+                return dialog.request(method, headers, body)
+        else:
+            message = dialog.request(method, headers, body)
+        self.engine.request(message, self.way(), told, self.passage, self.endpoint)
+
+    def queue(self, subscription: Subscription) -> None:
+        """Have a subscription told when what is under way has been answered."""
+        waiting = self._waiting
+        if not isinstance(waiting, deque):
+            waiting = self._waiting = deque()
+        if subscription not in waiting:
+            waiting.append(subscription)
+
+    def go_on(self) -> None:
+        """Nothing is under way any more: what waits goes now."""
+        self.busy = False
+        while self._waiting and not self.busy:
+            self.notifier.send(self._waiting.popleft())

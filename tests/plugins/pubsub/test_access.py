@@ -1,0 +1,70 @@
+"""plugins.pubsub.access: who may watch, and what he is told who may not yet."""
+
+
+def test_our_users_watch_each_other_and_strangers_nobody(start, watch):
+    server = start(
+        '[plugin.identify]\nanonymous = "guest"\n[endpoint.guest]\nauth = []\n[user.alice]\npassword = "alice\'s"\n[user.bob]\npassword = "bob\'s"\n'
+    )
+    assert watch(server.phone("alice"), "bob").status == 200
+    headers = [("Event", "probe"), ("From", "<sip:eve@elsewhere.invalid>;tag=1")]
+    assert server.request("SUBSCRIBE", "bob", headers=headers).status == 403
+
+
+def test_owner_alone(start, watch):
+    server = start('[plugin.pubsub]\nwatch = "owner"\n')
+    alice = server.phone("alice")
+    assert watch(alice, "alice").status == 200
+    assert watch(alice, "bob").status == 403
+
+
+def test_all_and_none(start, watch):
+    server = start('[plugin.pubsub]\nwatch = "none"\n')
+    assert watch(server.phone("alice"), "alice").status == 403
+    server = start('[plugin.pubsub]\nwatch = "all"\n', intercept=[])
+    assert server.request("SUBSCRIBE", "bob", headers=[("Event", "probe"), ("From", "<sip:eve@elsewhere.invalid>;tag=1")]).status == 200
+
+
+def test_an_endpoint_may_be_kept_from_watching(start, watch):
+    server = start('[user.alice]\npassword = "alice\'s"\nallow_subscribe = false\n')
+    assert watch(server.phone("alice"), "alice").status == 403
+
+
+def test_who_waits_for_approval_is_told_nothing_but_that(server, watch, probe):
+    probe(server).verdicts["sip:alice@example.com"] = "pending"
+    bob = watch(server.phone("alice"), "bob")
+    assert bob.status == 200
+    assert (bob.state, bob.body) == ("pending", b"")
+    probe(server).set("bob", 1)
+    server.advance(1)
+    assert bob.bodies[-1] == b""
+    probe(server).verdicts["sip:alice@example.com"] = "active"
+    server.engine.tell("watchers.changed", event="probe", resource="bob@example.com")
+    server.advance(1)
+    assert (bob.state, bob.body) == ("active", b"#0 1 ")
+
+
+def test_who_is_politely_blocked_believes_that_nothing_goes_on(server, watch, probe):
+    probe(server).verdicts["sip:alice@example.com"] = "waiting"
+    bob = watch(server.phone("alice"), "bob")
+    assert (bob.state, bob.body) == ("active", b"")
+    count = len(bob.notifies)
+    probe(server).set("bob", 1)
+    server.advance(1)
+    assert len(bob.notifies) == count
+
+
+def test_who_is_rejected_later_is_told_so(server, watch, probe):
+    bob = watch(server.phone("alice"), "bob")
+    probe(server).verdicts["sip:alice@example.com"] = "rejected"
+    server.engine.tell("watchers.changed", event="probe", resource="bob@example.com")
+    server.advance(1)
+    assert (bob.state, bob.reason, bob.body) == ("terminated", "rejected", b"")
+    assert watch(server.phone("alice"), "bob").status == 403
+
+
+def test_who_is_not_approved_for_long_is_given_up(start, watch, probe):
+    server = start("[plugin.pubsub]\npending_seconds = 100\n")
+    probe(server).verdicts["sip:alice@example.com"] = "pending"
+    bob = watch(server.phone("alice"), "bob", expires=3600)
+    server.advance(102)
+    assert (bob.state, bob.reason) == ("terminated", "giveup")

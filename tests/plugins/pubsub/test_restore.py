@@ -1,0 +1,100 @@
+"""plugins.pubsub.restore: subscriptions and publications outlive a restart."""
+
+import pytest
+
+from .test_publishing import publish
+
+KEPT = {"integration": ["memory", "toml", "sqlite"]}
+DAL = '[dal]\nsubscription = ["sqlite"]\npublication = ["sqlite"]\n'
+
+
+@pytest.fixture
+def kept(start):
+    return start(DAL, **KEPT)
+
+
+def test_a_subscription_goes_on_after_a_restart(kept, watch, probe):
+    bob = watch(kept.phone("alice"), "bob")
+    kept.stop()
+    assert bob.state == "active"  # no farewell: it is kept
+    kept.start()
+    kept.advance(1)
+    assert len(bob.notifies) == 2
+    numbers = [message.cseq.number for message in bob.notifies]
+    assert numbers == sorted(set(numbers))
+    probe(kept).set("bob", 7)
+    kept.advance(1)
+    assert bob.body.endswith(b" 7 ")
+    assert kept.wait(bob.subscribe()).status == 200
+    kept.advance(1)
+    assert kept.wait(bob.unsubscribe()).status == 200
+    kept.advance(1)
+    assert bob.reason == "timeout"
+
+
+def test_versions_never_go_back(kept, watch, probe):
+    bob = watch(kept.phone("alice"), "bob")
+    for value in range(1, 4):
+        probe(kept).set("bob", value)
+        kept.advance(0.2)
+    for _ in range(3):
+        kept.stop()
+        kept.start()
+        kept.advance(1)
+        probe(kept).set("bob", bob.body)
+        kept.advance(1)
+    versions = [int(body.split()[0][1:]) for body in bob.bodies]
+    assert versions == sorted(set(versions))
+    assert len(versions) == 10
+
+
+def test_what_was_published_is_still_valid(kept, watch):
+    alice = kept.phone("alice")
+    tag = publish(kept, alice, b"here", expires=600).get("sip-etag")
+    kept.stop()
+    kept.start()
+    kept.advance(1)
+    assert watch(kept.phone("bob"), "alice").body == b"#0 0 here"
+    assert publish(kept, alice, b"", etag=tag).status == 200
+
+
+def test_what_has_expired_meanwhile_is_removed_in_silence(kept, watch, notifier):
+    bob = watch(kept.phone("alice"), "bob", expires=60)
+    publish(kept, kept.phone("alice"), expires=60)
+    kept.stop()
+    kept.advance(61)
+    kept.start()
+    kept.advance(1)
+    assert not notifier(kept).subscriptions
+    assert not kept.run(_all(kept, "subscription"))
+    kept.advance(1)
+    assert not kept.run(_all(kept, "publication"))
+    assert len(bob.notifies) == 1
+
+
+def test_who_has_gone_meanwhile_is_removed(kept, watch, notifier):
+    bob = watch(kept.phone("alice"), "bob", expires=3600)
+    bob.phone.engine.dialogs.expect_no_more(bob.call_id, bob.tag)  # the phone has started anew, and answers 481
+    kept.stop()
+    kept.start()
+    kept.advance(2)
+    assert not notifier(kept).subscriptions
+    assert not kept.run(_all(kept, "subscription"))
+
+
+def test_after_a_crash_too(kept, watch, probe):
+    bob = watch(kept.phone("alice"), "bob")
+    kept.advance(1)
+    kept.host.close()  # nothing that stops is told to anybody
+    kept.start()
+    kept.advance(1)
+    assert len(bob.notifies) == 2
+    probe(kept).set("bob", 2)
+    kept.advance(1)
+    assert bob.body.endswith(b" 2 ")
+
+
+async def _all(server, kind):
+    from pipeline.pending import finished
+
+    return await finished(server.engine.dal.find(kind))
