@@ -55,6 +55,13 @@ class Bus:
         """Tell whether anybody listens to `name`: what is costly to describe need not be described otherwise."""
         return bool(self._hearing(name))
 
+    def unheard(self, name: str) -> bool:
+        """Count an event that nobody listens to; False: somebody does, tell it. For what is costly to describe and happens all the time."""
+        if self._heard.get(name, True):
+            return not self._hearing(name) and self.unheard(name)
+        self.counts[name] += 1
+        return True
+
     def tell(self, name: str, /, **fields: Any) -> None:
         """Tell that `name` has happened."""
         self.counts[name] += 1

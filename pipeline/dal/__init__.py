@@ -8,6 +8,7 @@ from .hints import Hint
 from .layer import DURABILITIES, Layer, Mapping
 from .objects import TYPES, Aor, Auth, Contact, Domain, Endpoint, Identify, Stored, register, shared, version_of
 from .records import Cdr
+from .stored import maker
 from .table import Table
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Table",
     "Unavailable",
     "Unstored",
+    "maker",
     "register",
     "shared",
     "version_of",

@@ -39,8 +39,13 @@ __all__ = [
 ]
 
 
+MD5 = hashlib.md5(usedforsecurity=False)  # works under FIPS as well; that MD5 is weak, `check` says
+
+
 def _md5(data: bytes) -> str:
-    return hashlib.md5(data, usedforsecurity=False).hexdigest()  # works under FIPS as well; that MD5 is weak, `check` says
+    hashed = MD5.copy()  # OpenSSL 3 looks the algorithm up for each new one: 0.86 us; a copy of one takes half
+    hashed.update(data)
+    return hashed.hexdigest()
 
 
 def _sha256(data: bytes) -> str:

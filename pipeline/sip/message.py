@@ -141,26 +141,21 @@ def answer(
         to = first["to"]
         if to_tag and not (";" in to and TAGGED.search(to, to.rfind(">") + 1)):
             to = f"{to};tag={to_tag}"
-        parts = [
-            f"SIP/2.0 {status} {reason}",
-            f"Via: {first['via']}",
-            f"From: {first['from']}",
-            f"To: {to}",
-            f"Call-ID: {first['call-id']}",
-            f"CSeq: {first['cseq']}",
-        ]
+        via, breaks = first["via"], 4
         if more and "via" in more:
-            parts[2:2] = [f"Via: {value}" for value in more["via"][1:]]
+            via, breaks = "\r\nVia: ".join(more["via"]), 3 + len(more["via"])
+        echoed = f"Via: {via}\r\nFrom: {first['from']}\r\nTo: {to}\r\nCall-ID: {first['call-id']}\r\nCSeq: {first['cseq']}"
+        parts = [f"SIP/2.0 {status} {reason}", echoed]
     except KeyError:
-        parts = _partly(request, status, reason, to_tag)
+        parts, breaks = _partly(request, status, reason, to_tag), 0
     if status == 100 and "timestamp" in first:
         parts.append(f"Timestamp: {first['timestamp']}")
     elif "record-route" in first and 100 < status < 300 and request.method in DIALOG_MAKERS:
         parts.extend([f"Record-Route: {value}" for value in request.all("record-route")])
     for name, value in headers:  # a loop: Python 3.11 makes a function for every list comprehension
-        parts.append(f"{SPELLED.get(name) or _spelled(name)}: {value}")
+        parts.append(f"{WRITTEN.get(name) or _spelled(name)}: {value}")
     parts.append(f"Content-Length: {len(body)}")
-    return Response(status, reason, _joined(parts), body)
+    return Response(status, reason, _joined(parts, breaks), body)
 
 
 def _partly(request: Request, status: int, reason: str, to_tag: str) -> list[str]:
@@ -239,10 +234,14 @@ class Response(Message):
     to = _To()
 
 
-def _joined(lines: list[str]) -> str:
-    """The lines as one head; a line break inside a value would be another field, or another message: refused."""
+def _joined(lines: list[str], breaks: int = 0) -> str:
+    """The lines as one head; a line break inside a value would be another field, or another message: refused.
+
+    `breaks` is how many there are inside the lines rightly: some of them are several.
+    """
     head = "\r\n".join(lines)
-    if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1:
+    breaks += len(lines) - 1
+    if head.count("\n") != breaks or head.count("\r") != breaks:
         raise ValueError("a field value or reason may not hold line breaks")
     return head
 

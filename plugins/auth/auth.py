@@ -80,12 +80,14 @@ class Auth:
     used: Any = attrs.field(init=False, default=None)
     """The Nonces, whose uses are remembered."""
     users: Any = attrs.field(init=False, default=None)
+    unheard: Any = attrs.field(init=False, default=None)
     _realms: dict[str, Realm] = attrs.field(init=False, factory=dict)
 
     @hookimpl
     def start(self, engine: Pipeline) -> None:
         """Take over nonces and users from before a reload."""
         self.engine = engine
+        self.unheard = engine.bus.unheard
         instance = engine.identifiers.instance
         self.used, self.users = engine.state(
             self, lambda: (Nonces(engine.key, instance, engine.clock, self.nonce_lifetime, self.nonces), Users(engine.dal))
@@ -117,7 +119,10 @@ class Auth:
         return self._check(message, passage, realm)
 
     def _realm(self, message: Request, passage: Passage) -> Realm:
-        domain = domain_of(self.engine.domains, message, passage.flow)
+        domains = self.engine.domains
+        domain = domains.named.get(message.uri.host) if message.method == "REGISTER" else None
+        if domain is None:
+            domain = domain_of(domains, message, passage.flow)
         realm = self._realms.get(domain.id)
         if realm is None or realm.domain is not domain:
             realm = self._realms[domain.id] = Realm(domain, self.qop)
@@ -136,6 +141,8 @@ class Auth:
         flow = passage.flow
         source = flow.peer[0]
         fresh = self.used.make(source)
+        if self.unheard(told):
+            return Reply(401, "", realm.challenges(fresh, stale=stale), because=because, stateless=True)
         self.engine.tell(
             told,
             user=user,

@@ -110,23 +110,24 @@ class Nonces:
         """Note that this count of a nonce was used by somebody who knew the password: FRESH, STALE, or USED when it was before."""
         if len(nonce) != HEAD + MAC or not nonce.isascii():
             return STALE
-        head = nonce[:HEAD]
         try:
-            known = self._fresh[int(head[14:], 16) & LATEST] == (nonce, host)  # who reads this far knows the password
+            serial = int(nonce[14:HEAD], 16)
+            known = self._fresh[serial & LATEST] == (nonce, host)  # who reads this far knows the password
+            if not known and not hmac.compare_digest(self._mac(nonce[:HEAD], host), nonce[HEAD:]):
+                return STALE
+            made = int(nonce[:8], 16)
         except ValueError:
             return STALE
-        if not known and not hmac.compare_digest(self._mac(head, host), nonce[HEAD:]):
-            return STALE
         # From here on it is a text that we wrote ourselves.
-        if not -FUTURE <= self._clock.time() - int(head[:8], 16) <= self.lifetime:
+        if not -FUTURE <= self._clock.time() - made <= self.lifetime:
             return STALE
-        if head[8:14] != self._instance:
-            return self._use_foreign(head, count)
-        serial = int(head[14:], 16)
+        if not known and nonce[8:14] != self._instance:  # only our own are among the latest
+            return self._use_foreign(nonce[:HEAD], count)
         if (self._serial - serial) & 0xFFFFFFFF > self._mask:
             return STALE
         at = serial & self._mask
-        state = used(self._ring[at], count)
+        before = self._ring[at]
+        state = used(before, count) if before or not count else count << 32 | 1
         if state < 0:
             return USED
         self._ring[at] = state

@@ -88,14 +88,15 @@ def _proved(
             because = f"auth.{user.id}: is right, but this count of the nonce was used before, or is too old to tell"
         return auth.challenge(passage, realm, credentials.username, because, told="auth.stale", answered=credentials.nonce, stale=True)
     passage.identity = credentials.username
-    auth.engine.tell(
-        "auth.succeeded",
-        user=credentials.username,
-        realm=realm.name,
-        source=source,
-        transport=passage.flow.transport,
-        passage=passage,
-    )
+    if not auth.unheard("auth.succeeded"):
+        auth.engine.tell(
+            "auth.succeeded",
+            user=credentials.username,
+            realm=realm.name,
+            source=source,
+            transport=passage.flow.transport,
+            passage=passage,
+        )
     if passage.dialog is not None or passage.endpoint is None:
         return None
     return refusal(auth.engine, message, passage, passage.endpoint)

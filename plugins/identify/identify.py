@@ -73,6 +73,8 @@ class Identify:
     _sources: Any = attrs.field(init=False, default=None)
     _domains: Any = attrs.field(init=False, default=None)
     _proved: bool = attrs.field(init=False, default=True)
+    _by_name: bool = attrs.field(init=False, default=False)
+    """Whether From is asked first: then who was found by it is remembered by its very text."""
 
     @hookimpl
     def start(self, engine: Pipeline) -> None:
@@ -88,6 +90,7 @@ class Identify:
             "ip": self._by_source,
         }
         self._ways = tuple((way, known[way]) for way in self.order)
+        self._by_name = self.order[0] == "username"
 
     @hookimpl
     def intercept(self, message: Request, passage: Passage) -> Verdict | None:
@@ -98,6 +101,12 @@ class Identify:
             endpoint = getattr(passage.dialog, "endpoint", None)
             if endpoint is not None:
                 passage.endpoint = endpoint
+                passage.identified = True
+                return None
+        if self._by_name and self._domains is self._engine.domains:
+            known = self._names.by_uri.get(message.from_.uri.text)
+            if known is not None:
+                passage.endpoint = known
                 passage.identified = True
                 return None
         passage.identified = False
@@ -115,6 +124,8 @@ class Identify:
                     found = settle(found, partial(self._fitting, way))
                 elif found.identify_by or not found.auth:
                     found = self._fitting(way, found)
+                elif way == "username" and not at and message.from_.uri.host in self._engine.domains.named:  # not by our address alone
+                    self._names.keep_uri(message.from_.uri.text, found)
                 if isinstance(found, Pending):
                     return Wait(found, partial(self._answered, message, passage, at), because=f"order: {way}")
                 if found is None:

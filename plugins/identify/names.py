@@ -21,18 +21,23 @@ if TYPE_CHECKING:
 REMEMBERED = 16384
 """Names found, and as many not found, at some 200 bytes each: 3 MB of each at most."""
 
+URI = 128
+"""Letters of a URI that is remembered at most."""
+
 Key = tuple[str, str, str]
 
 
 class Names:
     """Endpoints by the names they go by. Lives in the engine's state, beyond a reload."""
 
-    __slots__ = ("_absent", "_changes", "_dal", "_found")
+    __slots__ = ("_absent", "_changes", "_dal", "_found", "by_uri")
 
     def __init__(self, dal: Layer) -> None:
         self._dal = dal
         self._found: dict[Key, Endpoint] = {}
         self._absent: set[Key] = set()
+        self.by_uri: dict[str, Endpoint] = {}
+        """Found by the URI of a From as it was written: the same one look sooner."""
         self._changes = 0
         for kind in ("endpoint", "auth"):
             if dal.stores(kind):
@@ -46,6 +51,14 @@ class Names:
         """Look everything up anew: something has changed."""
         self._found.clear()
         self._absent.clear()
+        self.by_uri.clear()
+
+    def keep_uri(self, text: str, found: Endpoint) -> None:
+        """Remember who was found by a URI of a From."""
+        if len(self.by_uri) >= REMEMBERED:
+            self.by_uri.clear()
+        if len(text) < URI:
+            self.by_uri[text] = found
 
     def caller(self, user: str, domain: Domain, *, first: bool) -> Any:
         """Return the endpoint that calls itself user@domain, None, or a Pending."""

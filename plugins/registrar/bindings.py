@@ -40,7 +40,7 @@ class Change:
 
     __slots__ = ("added", "after", "gone", "refreshed")
 
-    def __init__(self, live: list[Contact]) -> None:
+    def __init__(self, live: Sequence[Contact]) -> None:
         self.after = live
         """The bindings that there are then, oldest first: what the 200 lists."""
         self.added: Sequence[Contact] = ()
@@ -98,6 +98,36 @@ def decide(
             del after[place]
     _compare(change, live, made)
     return _fit(change, aor)
+
+
+def again(message: Message, aor: Aor, stored: Sequence[Contact], now: float) -> int:
+    """Return for how many seconds the one binding that there is is granted again, when a REGISTER asks for that and nothing else.
+
+    Hot: what phones send all day. 0: it is anything else, or wrong; then `decide` says what.
+    """
+    if len(stored) != 1:
+        return 0
+    old = stored[0]
+    first = message.first
+    value, known = first.get("contact"), f"<{old.uri}>{old.params}"
+    if value is None or old.expires_at <= now or old.gruu or "contact" in message.repeated():
+        return 0
+    text = first.get("expires")
+    if value != known:
+        if value[: len(known)] != known or value[len(known) : len(known) + 9] != ";expires=":
+            return 0
+        text = value[len(known) + 9 :]
+    if old.call_id == message.call_id and message.cseq[0] <= old.cseq:
+        return 0
+    if text is None:
+        asked = max(aor.default_expiration, aor.minimum_expiration)
+    elif len(text) < 9 and text.isdigit() and text.isascii():
+        asked = int(text)
+        if asked < HOUR and asked < aor.minimum_expiration:
+            return 0
+    else:
+        return 0
+    return min(asked, aor.maximum_expiration)
 
 
 def _clear(message: Message, change: Change) -> Reply | Change:

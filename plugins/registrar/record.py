@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.dal import Contact
+from pipeline import Uri
+from pipeline.dal import Contact, maker
 
 from .bindings import without_expires
 from .outbound import reg_id_of
@@ -17,6 +18,9 @@ from .reach import reach_of
 if TYPE_CHECKING:
     from pipeline import Address, Passage
     from pipeline.dal import Aor
+
+
+made = maker(Contact)
 
 
 class Record:
@@ -46,7 +50,7 @@ class Record:
             uri = old.uri if old.uri == uri else uri
             call_id = old.call_id if old.call_id == call_id else call_id
         q = address.q if "q" in params else None
-        return Contact(
+        return made(  # type: ignore[no-any-return]
             ident or passage.pipeline.token(),
             self._aor,
             uri,
@@ -70,3 +74,29 @@ class Record:
         if reg_id_of(address):
             return "" if self._path else self._passage.flow.id
         return reach_of(address.uri, self._passage.message, self._passage)
+
+
+def renewed(passage: Passage, old: Contact, until: float) -> Contact:
+    """Make the record of a binding that is granted again, with the same words, until `until` (UTC seconds)."""
+    message: Any = passage.message
+    first = message.first
+    call_id = first["call-id"]
+    endpoint = passage.endpoint
+    return made(  # type: ignore[no-any-return]
+        old.id,
+        old.aor,
+        old.uri,
+        old.params,
+        old.q,
+        until,
+        old.call_id if old.call_id == call_id else call_id,
+        message.cseq[0],
+        (),
+        reach_of(Uri.parse(old.uri), message, passage),
+        passage.flow.listener,
+        old.instance,
+        0,
+        first.get("user-agent", ""),
+        "" if endpoint is None else endpoint.id,
+        passage.pipeline.plan.name,
+    )

@@ -17,10 +17,10 @@ from pipeline.pending import follow, walk
 
 from . import gruu
 from .answer import Dates, fields
-from .bindings import Change, decide, path_of
+from .bindings import Change, again, decide, path_of
 from .ledger import Ledger
 from .outbound import REQUIRED, flow_of
-from .record import Record
+from .record import Record, renewed
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -147,13 +147,20 @@ class Registrar:
             stored = engine.dal.owned("contact", aor.id)
             if type(stored) is Pending:
                 return walk(self._register(aor, passage))
-            change = decide(message, aor, stored, now, Record(passage, aor, (), now).make, raises=self.short == "raise")
-            if isinstance(change, Reply):
-                engine.respond(passage, change)
-                return None
-            if change.gone or has_gruus(stored):
-                return walk(self._register(aor, passage))
-            puts = (*change.refreshed, *change.added)
+            seconds = again(message, aor, stored, now)
+            if seconds:
+                puts: tuple[Contact, ...] = (renewed(passage, stored[0], now + seconds),)
+                change = Change(puts)
+                change.refreshed = puts
+            else:
+                decided = decide(message, aor, stored, now, Record(passage, aor, (), now).make, raises=self.short == "raise")
+                if isinstance(decided, Reply):
+                    engine.respond(passage, decided)
+                    return None
+                change = decided
+                if change.gone or has_gruus(stored):
+                    return walk(self._register(aor, passage))
+                puts = (*change.refreshed, *change.added)
             if puts:
                 written = engine.dal.change("contact", aor.id, puts, (), version_of(stored))
                 if type(written) is Pending:
