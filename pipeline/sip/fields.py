@@ -18,10 +18,12 @@ FOLD = re.compile(r"(?<![ \t])[ \t]*+(?>(?:\r\n[ \t]++)+)")
 Field = tuple[str, str, str, str]  # key, name as written, value, the text as received ("" when it is to be written anew)
 
 
-def index(lines: list[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """Field lines by key: the first value of each, and all values of those that are repeated. Hot: one look per usual name."""
+def index(lines: list[str], tidy: bool = False) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Field lines by key: the first value of each, and all values of those that are repeated. Hot: one look per usual name.
+
+    `tidy`: no value begins or ends with blanks, which the caller has seen with one look at all of them.
+    """
     first: dict[str, str] = {}
-    more: dict[str, list[str]] = {}
     known = KEYS.get
     for line in lines:
         name, _, value = line.partition(": ")
@@ -35,14 +37,26 @@ def index(lines: list[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
             if not colon:
                 raise Malformed("Bad header field: a line without ':'")
             key = canonical(name)
-        value = value.strip(" \t")
-        if key in first:
-            if key in more:
-                more[key].append(value)
-            else:
-                more[key] = [first[key], value]
-        else:
+            value = value.strip(" \t")
+        elif not tidy:
+            value = value.strip(" \t")
+        first[key] = value
+    return (first, {}) if len(first) == len(lines) else _repeated(lines)
+
+
+def _repeated(lines: list[str]) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """The same for lines of which some have one name; there are no folded ones."""
+    first: dict[str, str] = {}
+    more: dict[str, list[str]] = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        key, value = canonical(name), value.strip(" \t")
+        if key not in first:
             first[key] = value
+        elif key in more:
+            more[key].append(value)
+        else:
+            more[key] = [first[key], value]
     return first, more
 
 
