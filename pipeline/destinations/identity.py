@@ -108,7 +108,7 @@ def connected(endpoint: Endpoint, party: Party, domain: str, role: str = "called
     hidden = party.presentation is not Presentation.ALLOWED
     if hidden and not endpoint.trust_id_outbound:
         return []
-    address = Address.write(f"sip:{user_text(party.number)}@{_host(party.domain, domain)}", _text(party.name))
+    address = Address.write(uri_of(party, domain), _text(party.name))
     fields = []
     if endpoint.send_pai:
         fields.append(("P-Asserted-Identity", address))
@@ -124,6 +124,11 @@ def diversion(party: Party, reason: str, domain: str) -> str:
     if party.presentation is not Presentation.ALLOWED:
         return f"<sip:anonymous@{NOWHERE}>;reason={reason};privacy=full"
     return f"{Address.write(f'sip:{user_text(party.number or UNKNOWN)}@{_host(party.domain, domain)}', _text(party.name))};reason={reason}"
+
+
+def uri_of(party: Party, domain: str) -> str:
+    """Write a party as a sip URI; `domain` is ours: it stands where the party has none."""
+    return f"sip:{user_text(party.number)}@{_host(party.domain, domain)}"
 
 
 def user_text(text: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from pipeline.dal import StorageError
 from pipeline.pending import walk
 from pipeline.pubsub.watch import NoSuchResource
 
@@ -28,6 +29,8 @@ CALLS = ("channel.created", "channel.state", "channel.hold", "channel.connected"
 CONFERENCES = ("bridge.entered", "bridge.left", "bridge.ended")
 CONTACTS = ("contact.added", "contact.removed", "contact.expired", "contact.reachable", "contact.unreachable")
 REFRESHES = ("contact.refreshed",)
+RETRY = 5.0
+"""Seconds after which a resource is read again that a store could not tell about."""
 _STORED = ("endpoint", "aor", "hint")
 
 
@@ -81,8 +84,19 @@ class Lookout:
     # -- asking ------------------------------------------------------------------------------------------------------
 
     def meant(self, name: str) -> Any:
-        """Return what "user@domain" means, a Meant or a Pending of it. Raises, or fails with, NoSuchResource."""
-        return walk(self._meant(name))
+        """Return what "user@domain" means, a Meant or a Pending of it. Raises, or fails with, NoSuchResource.
+
+        When a store fails it is told changed a little later, so that whoever watches asks again.
+        """
+        return walk(self._again(name))
+
+    def _again(self, name: str) -> Generator[Any, Any, Meant]:
+        try:
+            return (yield from self._meant(name))
+        except StorageError:
+            self.watch(name, ())
+            self.engine.clock.call_later(RETRY, self.tell, name)
+            raise
 
     def _meant(self, name: str) -> Generator[Any, Any, Meant]:
         dal, engine = self.engine.dal, self.engine
@@ -120,7 +134,14 @@ class Lookout:
         for key in keys:
             self._by.setdefault(key, set()).add(resource)
         if not self._deafen:
-            self._deafen = [self.engine.bus.listen(name, self._happened) for name in self._heard]
+            self._listen()
+
+    def hear(self, heard: Iterable[str]) -> None:
+        """Listen to other events than before: the options of the plugin have changed."""
+        self._heard = tuple(heard)
+        if self._deafen:
+            self._deaf()
+            self._listen()
 
     def channels(self, endpoints: Iterable[str]) -> list[Channel]:
         """Return the channels of these endpoints, the oldest first."""
@@ -139,6 +160,8 @@ class Lookout:
             channel = fields["channel"]
             if channel.endpoint and not (name == "channel.created" and channel.direction == "out"):  # its phone knows nothing of it yet
                 self.changed(f"endpoint:{channel.endpoint}")
+            if channel.bridge is not None and channel.bridge.name:
+                self.changed(f"conference:{channel.bridge.name}")
         elif name[:8] == "contact.":
             self.changed(f"aor:{fields['aor']}")
         elif fields["bridge"].name:
@@ -174,6 +197,9 @@ class Lookout:
         self._keys.clear()
         self._by.clear()
         self._deaf()
+
+    def _listen(self) -> None:
+        self._deafen = [self.engine.bus.listen(name, self._happened) for name in self._heard]
 
     def _deaf(self) -> None:
         for stop in self._deafen:

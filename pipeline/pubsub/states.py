@@ -173,11 +173,11 @@ class Binding:
     """Seconds left when the state was read; not compared: it changes every second."""
     q: float | None = None
     call_id: str = ""
-    cseq: int = 0
-    display_name: str = ""
+    cseq: int | None = None
     params: tuple[tuple[str, str], ...] = ()
+    """Of the Contact, but for q and expires."""
     pub_gruu: str = ""
-    temp_gruu: str = ""
+    """The public GRUU (RFC 5628); empty: it has none."""
 
 
 @attrs.frozen
@@ -207,7 +207,6 @@ class Member:
     joined: str = ""
     """dialed-in or dialed-out."""
     joined_at: float = 0.0
-    hold: bool = False
 
 
 @attrs.frozen

@@ -13,13 +13,14 @@ from __future__ import annotations
 
 import codecs
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 from lxml import etree
 
 from pipeline.pubsub.watch import Unpublishable
 
-__all__ = ["DEEPEST", "LARGEST", "Document", "Element", "add", "clean", "local", "namespace", "read", "text_of", "verbatim"]
+__all__ = ["DEEPEST", "LARGEST", "Document", "Element", "add", "clean", "date_time", "local", "namespace", "read", "text_of", "verbatim"]
 
 Element = Any
 """An lxml element: lxml has no types of its own."""
@@ -176,11 +177,18 @@ def clean(text: str) -> str:
 
 def add(parent: Element, name: str, text: str | None = None, /, **attributes: str | None) -> Element:
     """Add an element; `name` without a namespace is in its parent's. An attribute that is None is left out; `lang` is xml:lang."""
-    element = etree.SubElement(parent, name if name[:1] == "{" else f"{{{namespace(parent)}}}{name}")
+    space = namespace(parent)
+    element = etree.SubElement(parent, f"{{{space}}}{name}" if space and name[:1] != "{" else name)
     if text is not None:
         element.text = clean(text)
     _attributes(element, attributes)
     return element
+
+
+def date_time(seconds: float) -> str:
+    """Write seconds since 1970 as xs:dateTime in UTC (RFC 3339 5.6)."""
+    text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds" if seconds % 1 else "seconds")
+    return text.replace("+00:00", "Z")
 
 
 def _attributes(element: Element, attributes: dict[str, str | None]) -> None:
@@ -194,10 +202,10 @@ class Document:
     """A document that is being written: its elements are added to `root`."""
 
     def __init__(self, name: str, space: str, prefixes: dict[str, str] | None = None, /, **attributes: str | None) -> None:
-        spaces: dict[str | None, str] = {None: space}
+        spaces: dict[str | None, str] = {None: space} if space else {}
         spaces.update(prefixes or {})
-        self.root: Element = etree.Element(f"{{{space}}}{name}", nsmap=spaces)
-        """The root element, with `space` as the default namespace and others by their prefixes."""
+        self.root: Element = etree.Element(f"{{{space}}}{name}" if space else name, nsmap=spaces)
+        """The root element, with `space` as the default namespace (empty: none) and others by their prefixes."""
         self._pieces: list[bytes] = []
         _attributes(self.root, attributes)
 
@@ -207,9 +215,9 @@ class Document:
             parent.append(etree.ProcessingInstruction("verbatim", str(len(self._pieces))))
             self._pieces.append(data)
 
-    def write(self) -> bytes:
-        """Return it as UTF-8."""
-        data: bytes = etree.tostring(self.root, encoding="utf-8")
+    def write(self, doctype: str = "") -> bytes:
+        """Return it as UTF-8; `doctype` for readers that look for one."""
+        data: bytes = etree.tostring(self.root, encoding="utf-8", doctype=doctype or None)
         if self._pieces:  # no text of ours has "<?" in it: it is escaped
             data = _PLACE.sub(lambda place: self._pieces[int(place[1])], data)
         return _HEAD + data + b"\n"

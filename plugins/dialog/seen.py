@@ -7,16 +7,16 @@ anonymous stays so (RFC 3323, RFC 4235 6).
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from pipeline.core import Cause, Party, State
 from pipeline.core.party import Presentation
+from pipeline.destinations.identity import uri_of
 from pipeline.pubsub.states import Dialog
 
 if TYPE_CHECKING:
     from pipeline.core import Channel, Hangup
 
-__all__ = ["ended", "seen", "uri_of"]
+__all__ = ["ended", "seen"]
 
 _STATES = {
     State.NEW: "trying",
@@ -26,7 +26,6 @@ _STATES = {
     State.UP: "confirmed",
     State.ENDED: "terminated",
 }
-_MARKS = "-_.!~*'()&=+$,;?/"  # what may stand unescaped in a user part: RFC 3261 25.1
 _ENDED = {
     Cause.NORMAL: "cancelled",
     Cause.ANSWERED_ELSEWHERE: "cancelled",
@@ -69,11 +68,6 @@ def _remote(channel: Channel) -> Party | None:
     if not party.number and channel.direction == "in":
         party = Party(number=channel.dialed)
     return party if party.presentation is Presentation.ALLOWED else None
-
-
-def uri_of(party: Party, domain: str) -> str:
-    """Write a party as a URI; `domain` is ours."""
-    return f"sip:{quote(party.number, safe=_MARKS, errors='surrogateescape')}@{party.domain or domain}"
 
 
 def ended(hangup: Hangup, *, answered: bool) -> tuple[str, int]:

@@ -5,10 +5,9 @@ Rule: the order is the schema's (status, extensions, contact, notes, timestamp);
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pipeline.pubsub.xml import Document, add
+from pipeline.pubsub.xml import Document, add, date_time
 
 from .reading import DATA_MODEL, PIDF, RPID
 
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from pipeline.pubsub.states import Note, Person, Presence, Tuple
     from pipeline.pubsub.xml import Element
 
-__all__ = ["pidf", "timestamp"]
+__all__ = ["pidf"]
 
 
 def pidf(state: Presence) -> bytes:
@@ -46,7 +45,7 @@ def _tuple(document: Document, each: Tuple) -> None:
         add(element, "contact", each.contact, priority=priority)
     _notes(element, "note", each.notes)
     if each.timestamp:
-        add(element, "timestamp", timestamp(each.timestamp))
+        add(element, "timestamp", date_time(each.timestamp))
 
 
 def _person(document: Document, person: Person) -> None:
@@ -58,15 +57,9 @@ def _person(document: Document, person: Person) -> None:
     document.insert(element, person.extra)
     _notes(element, "note", person.notes)
     if person.timestamp:
-        add(element, "timestamp", timestamp(person.timestamp))
+        add(element, "timestamp", date_time(person.timestamp))
 
 
 def _notes(parent: Element, name: str, notes: Iterable[Note]) -> None:
     for note in notes:
         add(parent, name, note.text, lang=note.lang or None)
-
-
-def timestamp(seconds: float) -> str:
-    """Write a time as xs:dateTime in UTC (RFC 3339 5.6)."""
-    text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds" if seconds % 1 else "seconds")
-    return text.replace("+00:00", "Z")

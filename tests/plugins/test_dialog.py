@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
-from pipeline.plugins.dialog.seen import ended, uri_of
+from pipeline.plugins.dialog.seen import ended
 from pipeline.plugins.dialog.writing import dialog_info
 
 from pipeline.core import Cause, Hangup, Party
+from pipeline.destinations.identity import uri_of
 from pipeline.pubsub import Form, NoSuchResource, Resource, Watcher
 from pipeline.pubsub.states import Dialog, Dialogs
 from pipeline.testing.server import CALLS

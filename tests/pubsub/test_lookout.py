@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.dal import Unavailable
 from pipeline.pending import Pending
 from pipeline.pubsub import NoSuchResource
 from pipeline.pubsub.lookout import CALLS, CONFERENCES, CONTACTS, Lookout, Meant
@@ -127,3 +128,25 @@ def test_closed_it_tells_nothing(server, lookout):
     lookout.changed("k")
     assert told(server) == []
     assert len(server.engine.bus._listeners) == before
+
+
+def test_it_can_be_told_to_hear_something_else(server, lookout):
+    lookout.watch("r", ["aor:a"])
+    before = len(server.engine.bus._listeners)
+    lookout.hear(("contact.refreshed",))
+    assert len(server.engine.bus._listeners) < before
+    server.engine.tell("contact.added", aor="a", contact=None)
+    assert told(server) == []
+    server.engine.tell("contact.refreshed", aor="a", contact=None)
+    assert told(server) == [("e", "r")]
+
+
+def test_what_a_store_could_not_tell_is_read_again(server, lookout, monkeypatch):
+    def fail(kind, ident):
+        raise Unavailable("away")
+
+    monkeypatch.setitem(server.engine.dal._get, "aor", fail)
+    with pytest.raises(Unavailable):
+        lookout.meant("alice@example.com")
+    server.advance(6)
+    assert told(server) == [("e", "alice@example.com")]
