@@ -143,7 +143,7 @@ class Pipeline:
         self.draining = True
         deadline = self.clock.now() + seconds
         # Lanes count in plain integers: an event per job would cost each of them.
-        while (len(self.lanes) or len(self.waiting) or self.core.calls) and self.clock.now() < deadline:  # noqa: ASYNC110
+        while (len(self.lanes) or len(self.waiting) or self.core.calls or self.core.messages.open) and self.clock.now() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         await self._reloads.stop()
         self.tell("pipeline.stopping", name=self.plan.name)

@@ -34,11 +34,13 @@ SESSION = dict.fromkeys(
 """The hooks that a message of a session meets; whoever owns the session walks their steps. None: an empty tuple."""
 CALLS = dict.fromkeys(("route_call", "channel_request", "media"), "integration")
 """The hooks that every call asks: who walks them takes the first result that is not None."""
+MESSAGES = {"route_message": "integration", "message_request": "application"}
+"""The hooks that every message asks, likewise."""
 EVENTS = dict.fromkeys(("event_package", "event_body", "event_published", "event_watched", "event_publisher"), "application")
 """The hooks of pub/sub; who walks them takes the first result that is not None."""
-UNTRACED = frozenset(SESSION) | frozenset(CALLS) | frozenset(EVENTS)
+UNTRACED = frozenset(SESSION) | frozenset(CALLS) | frozenset(MESSAGES) | frozenset(EVENTS)
 """They are walked by their owners, who say themselves what they did."""
-COMPILED |= SESSION | CALLS | EVENTS
+COMPILED |= SESSION | CALLS | MESSAGES | EVENTS
 
 
 class Generation:
@@ -46,8 +48,9 @@ class Generation:
 
     __slots__ = (
         "application", "channel_request", "event_body", "event_package", "event_published", "event_publisher", "event_watched", "hooks",
-        "intercept", "intercept_out", "invite_reply", "media", "offer", "on_error", "plan", "protocol", "route_call", "session_begin",
-        "session_end", "session_request", "session_request_out", "session_response", "session_response_out", "transport",
+        "intercept", "intercept_out", "invite_reply", "media", "message_request", "offer", "on_error", "plan", "protocol", "route_call",
+        "route_message", "session_begin", "session_end", "session_request", "session_request_out", "session_response",
+        "session_response_out", "transport",
     )  # fmt: skip
 
     def __init__(self, plan: Plan) -> None:
@@ -83,6 +86,8 @@ class Generation:
     route_call: Chain
     channel_request: Chain
     media: Chain
+    message_request: Chain
+    route_message: Chain
     event_package: Chain
     event_body: Chain
     event_published: Chain

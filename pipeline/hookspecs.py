@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pipeline.config.checked import Checked
-    from pipeline.core import Channel, Dialed, Hangup, Mixer, Relay, Script, Sound, Wanted
+    from pipeline.core import Channel, Dialed, Hangup, Mixer, Reached, Receipt, Relay, Script, Sound, Text, Wanted
     from pipeline.dal import Backend
     from pipeline.engine import Pipeline
     from pipeline.flow import Flow, Target
@@ -136,6 +136,14 @@ def event_publisher(resource: Resource, publisher: Watcher) -> bool | None:
     """Say who may publish about whom; None: not my say. When nobody says anything: the owner of the address alone."""
 
 
+@hookspec(firstresult=True)
+def message_request(text: Text) -> Reached | Pending | None:
+    """Say where the recipient of a message is: a `core.Place` for each of his devices, or a Pending of that; None: nobody is called so.
+
+    Nothing is sent before `place.deliver()`. Raises, or fails with, `core.Undeliverable` when he is known and can get no message.
+    """
+
+
 # -- application, within a session: supplements that add a header or veto a call in ten lines ------------------------
 
 
@@ -199,6 +207,15 @@ def route_call(dialed: Dialed) -> Script | Pending | None:
 
 
 @hookspec(firstresult=True)
+def route_message(text: Text) -> Receipt | Pending | None:
+    """Be the recipient of a message: take it, and give the Receipt or a Pending of it; None: not mine, it goes to whoever is called so.
+
+    Asked before anybody looks for the recipient's devices, so he need not be known. ACCEPTED says that it was taken over, DELIVERED that
+    it has arrived; what raises is a fault (503).
+    """
+
+
+@hookspec(firstresult=True)
 def channel_application(name: str) -> Script | None:
     """Give the step of that name for the `dialplan`: an `async def step(channel, argument)`; None: not mine."""
 
@@ -255,6 +272,7 @@ FAMILIES: dict[str, frozenset[str]] = {
         {
             "application",
             "invite_reply",
+            "message_request",
             "event_package",
             "event_body",
             "event_published",
@@ -268,7 +286,9 @@ FAMILIES: dict[str, frozenset[str]] = {
             "session_end",
         }
     ),
-    "integration": frozenset({"store", "integration", "credentials", "route_call", "channel_application", "channel_request", "media"}),
+    "integration": frozenset(
+        {"store", "integration", "credentials", "route_call", "route_message", "channel_application", "channel_request", "media"}
+    ),
 }
 NO_FAMILY = frozenset({"start", "stop", "check"})
 """Hooks that may be implemented wherever a plugin is listed."""

@@ -8,6 +8,6 @@ transaction), sending.py (the Via). Which states a transaction has is told in pi
 
 from .asking import Asking
 from .clients import Clients
-from .outcomes import Final, Outcome, Provisional, Timeout, TransportError
+from .outcomes import TOO_LARGE, Final, Outcome, Provisional, Timeout, TransportError
 
-__all__ = ["Asking", "Clients", "Final", "Outcome", "Provisional", "Timeout", "TransportError"]
+__all__ = ["TOO_LARGE", "Asking", "Clients", "Final", "Outcome", "Provisional", "Timeout", "TransportError"]

@@ -13,7 +13,7 @@ from pipeline.sip.transaction_client import InviteClient, NonInviteClient
 from .acknowledging import Acknowledging
 from .branch import Branch
 from .challenges import answer
-from .outcomes import Final, Provisional, Timeout, TransportError, nothing
+from .outcomes import TOO_LARGE, Final, Provisional, Timeout, TransportError, nothing
 from .seeking import Seeking
 from .sending import with_via
 
@@ -104,6 +104,9 @@ class Asking(Seeking):
             self.failed(TransportError(f"a request to a sips URI never goes by {flow.transport} (RFC 3261 26.2.2)"))
             return
         clients = self._clients
+        if clients.needs_stream(message, flow):
+            self.failed(TransportError(TOO_LARGE))
+            return
         engine = clients.engine
         sent = with_via(message, clients.via(flow))
         passage = Passage(engine, None, flow, engine.loop.time())

@@ -30,6 +30,8 @@ LARGE = 1300
 """Octets of a request that still goes by UDP when nothing is known of the path's MTU (RFC 3261 18.1.1)."""
 VIA = 110
 """Octets of our Via, about: a request's length is looked at before it gets one."""
+STREAMED = frozenset({"MESSAGE"})
+"""Methods whose requests above LARGE go by nothing but a stream: RFC 3428 8."""
 NO_TCP_SECONDS = 600.0
 """How long it is remembered that a peer takes no TCP."""
 NO_TCP = 10000
@@ -57,13 +59,17 @@ class Clients:
 
     def is_large(self, message: Request, target: Target) -> bool:
         """Tell whether a request that would go by UDP has to go by TCP."""
-        if not self.large or message.method == "ACK":
-            return False
-        size = len(message.head) + len(message.body) + VIA if message.edits is None else len(message.encode()) + VIA
-        if size <= self.large:
+        limit = self.large
+        if message.method in STREAMED:
+            limit = min(limit, LARGE) or LARGE
+        if not limit or message.method == "ACK" or size_of(message) + VIA <= limit:
             return False
         until = self._no_tcp.get((target.host, target.port))
         return until is None or until <= self.engine.clock.now()
+
+    def needs_stream(self, message: Request, flow: Flow) -> bool:
+        """Tell whether datagrams carry a request of this kind only when it is short (RFC 3428 8); our Via is not counted."""
+        return message.method in STREAMED and not flow.reliable and size_of(message) > LARGE
 
     def takes_no_tcp(self, target: Target) -> None:
         """Note that a peer takes no TCP."""
@@ -207,3 +213,8 @@ class Clients:
         elif branch is not None and branch.timers.get(name) == serial:
             del branch.timers[name]
             self.run(branch, branch.machine.fire(name), again=True)
+
+
+def size_of(message: Request) -> int:
+    """Return about how many octets a request has before it gets its Via."""
+    return len(message.head) + len(message.body) if message.edits is None else len(message.encode())

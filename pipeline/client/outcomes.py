@@ -36,6 +36,9 @@ class Timeout:
     """No target answered in time (RFC 3261 17.1, Timers B and F; 9.1 for a cancelled INVITE)."""
 
 
+TOO_LARGE = "it is too large for a datagram, and no stream is taken"
+"""The reason of a TransportError where RFC 3428 8 leaves no other way."""
+
 Outcome = Provisional | Final | TransportError | Timeout
 
 

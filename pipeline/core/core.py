@@ -17,6 +17,7 @@ from pipeline.core.channel import Channel, State
 from pipeline.core.conference import conference
 from pipeline.core.dial import RINGING, Dial, Outcome
 from pipeline.core.media import Refused, Unacceptable, Unavailable
+from pipeline.core.messages import Messages
 from pipeline.core.originate import originate
 from pipeline.core.party import Party
 from pipeline.core.wanted import NOBODY, Ended, Unroutable
@@ -49,6 +50,8 @@ class Core:
         """The mixes by their name."""
         self.tasks: set[asyncio.Task[None]] = set()
         """The scripts that run."""
+        self.messages = Messages(self)
+        """Messages: short texts and the like, from anybody to anybody."""
         self._made = 0
 
     # -- channels ----------------------------------------------------------------------------------------------------
@@ -289,7 +292,8 @@ class Core:
         records.write(self, call)
 
     async def stop(self) -> None:
-        """End all channels, and give their scripts a moment for their `finally`."""
+        """End all channels, and give their scripts a moment for their `finally`; keep the messages that are under way."""
+        await self.messages.stop()
         for channel in tuple(self.channels.values()):
             channel.end()
         if self.tasks:

@@ -67,6 +67,8 @@ class Destination:
     endpoint: Endpoint = NOBODY
     party: Party = UNNAMED
     """Who is there, as far as his name or what was dialled tells."""
+    device: str = ""
+    """Which device is there: its instance (RFC 5626), else the name of its binding or its URI. It stays when the binding is refreshed."""
     pinned: bool = False
     """Whether all requests to it must go where `target` says, in the dialog too: its Contact leads nowhere."""
 
@@ -88,6 +90,14 @@ class Targets:
         Raises, or fails with, core.Unroutable when the target is known and cannot be called; StorageError when the stores fail.
         """
         found: list[Destination] | Pending | None = walk(self._find(target.strip(), only))
+        return found
+
+    def registered(self, who: Called) -> list[Destination] | Pending | None:
+        """Return every place of an address of record of ours, as far as it is meant, or a Pending of it; None: there is no such address.
+
+        Raises, or fails with, as `find`.
+        """
+        found: list[Destination] | Pending | None = walk(self._aor(who))
         return found
 
     def redirected(self, hangup: Hangup, endpoint: Endpoint, *, secure: bool = False) -> list[Destination] | Pending:
@@ -241,7 +251,7 @@ class Targets:
             try:
                 pinned = way_of(self._engine, contact) if contact.reach else None
                 uri = _with_user(contact.uri, number) if number else contact.uri
-                made = self._destination(uri, endpoint, contact.q, contact.path, party, pinned)
+                made = self._destination(uri, endpoint, contact.q, contact.path, party, pinned, contact.instance.lower() or contact.id)
                 if contact.reg_id:
                     _add_flow(found, flows, contact, made)
                 else:
@@ -264,7 +274,14 @@ class Targets:
         return insecure(self._engine, who.aor) if refused else None
 
     def _destination(
-        self, uri: str, endpoint: Endpoint, q: float, path: tuple[str, ...], party: Party, pinned: Flow | Target | None = None
+        self,
+        uri: str,
+        endpoint: Endpoint,
+        q: float,
+        path: tuple[str, ...],
+        party: Party,
+        pinned: Flow | Target | None = None,
+        device: str = "",
     ) -> Destination:
         """Make a destination: the Request-URI is the contact without what a Request-URI may not hold (19.1.1). Raises Malformed."""
         if "?" in uri:
@@ -277,7 +294,7 @@ class Targets:
         for each in (hop, Uri.parse(uri)):
             if each.scheme not in ("sip", "sips"):
                 raise Malformed(f"a {each.scheme} URI names nobody to send to")
-        return Destination(where, hop if pinned is None else pinned, tuple(routes), q, endpoint, party, pinned is not None)
+        return Destination(where, hop if pinned is None else pinned, tuple(routes), q, endpoint, party, device or uri, pinned is not None)
 
 
 def _who(endpoint: Endpoint, who: Called) -> Party:
