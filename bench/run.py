@@ -25,11 +25,12 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 LOAD = HERE.parent.parent / "shared" / "load"
 CALLS = ("invite_b2bua", "invite_ring")
-WORK = ("register_noauth", "register_digest", "options", "invite_b2bua")
+WORK = ("register_noauth", "register_digest", "options", "message", "invite_b2bua")
 KAMAILIO = {
     "register_noauth": "a_registrar",
     "register_digest": "b_digest",
     "options": "a_registrar",
+    "message": "c_proxy",
     "invite_b2bua": "c_proxy",  # 13 messages each way; Kamailio is a stateful proxy here, Sipline a B2BUA
     "invite_ring": "c_proxy",
 }
@@ -63,6 +64,10 @@ bind = ["127.0.0.1:47160"]
 [dal]
 contact = {contact}
 """
+APPLICATIONS = {
+    **dict.fromkeys(CALLS, '["registrar", "channel", "options"]'),
+    "message": '["registrar", "messages", "options"]',
+}
 CALLED = ', "channel", "dialplan", "media_direct"'
 DIALPLAN = """
 [context.default]
@@ -74,7 +79,7 @@ def configuration(scenario, users, store):
     """The pipeline.toml that a scenario of the load generator wants."""
     text = PLAN.format(
         intercept='["identify", "auth"]' if "digest" in scenario or "auth" in scenario.replace("noauth", "") else "[]",
-        application='["registrar", "channel", "options"]' if scenario in CALLS else '["registrar", "options"]',
+        application=APPLICATIONS.get(scenario, '["registrar", "options"]'),
         integration=f'["toml", "{store}"{CALLED if scenario in CALLS else ""}]',
         contact='["memory"]' if store == "memory" else '{ backends = ["sqlite"], durability = "commit" }',
     )

@@ -9,7 +9,9 @@ VIEWS = ("lines", "stages", "full", "ladder")
 VIEWS_HELP = (
     "lines (default), stages (with the walk and what decided), full (with the message), ladder (calls, as arrows between the parties)"
 )
-SHOWN = ("contacts", "endpoints", "transactions", "servants", "channels", "bridges", "calls", "cdr", "bans", "hooks", "domains", "stats")
+SHOWN = (
+    "contacts", "endpoints", "transactions", "servants", "channels", "bridges", "calls", "cdr", "messages", "bans", "hooks", "domains", "stats",
+)  # fmt: skip
 STAGES = ("transport", "protocol", "intercept", "application", "integration")
 
 
@@ -60,6 +62,16 @@ def parser() -> argparse.ArgumentParser:
     originate.add_argument("--json", action="store_true", help="the channels as JSON")
     hangup = command("hangup", "end a channel, a call or a bridge")
     hangup.add_argument("id", help='an id or a name that `sipline show channels` shows, or the beginning of one; "all"')
+
+    message = command("message", "send somebody a message")
+    message.add_argument("to", help="whom: a user, an address")
+    message.add_argument("text", help='what; "-" reads it from standard input')
+    message.add_argument("--from", dest="author", default="", metavar='"NAME <ADDRESS>"',
+                         help="whom it is from, as the recipient is shown (default: the server)")  # fmt: skip
+    message.add_argument("--type", default="text/plain", metavar="TYPE", help="media type of the text (default: text/plain)")
+    message.add_argument("--expires", type=float, default=0.0, metavar="SECONDS",
+                         help="how long it is of use (default: as long as messages are kept)")  # fmt: skip
+    message.add_argument("--json", action="store_true", help="the result as JSON")
 
     trace = command("trace", "show every message of the running server")
     views = trace.add_mutually_exclusive_group()

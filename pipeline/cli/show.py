@@ -21,6 +21,7 @@ EMPTY = {
     "bridges": "no bridges",
     "calls": "no calls",
     "bans": "no bans",
+    "messages": "no messages wait: everything is delivered, or [dal] names no backend for message",
     "cdr": "no call in the last day, or [dal] names no backend for cdr",
 }
 

@@ -132,7 +132,10 @@ def _unmarked(cls: type, known: dict[str, str]) -> list[str]:
 
 
 def check_listing(report: Report, cls: type, name: str, listed_under: dict[str, tuple[str | int, ...]]) -> None:
-    """Hold a class to the stages it is listed under (stage -> place): a hook of each, and of no other."""
+    """Hold a class to the stages it is listed under (stage -> place): a hook of each, and of no other.
+
+    A class says in `if_listed` which of its hooks it can do without: `messages` answers challenges, if it may.
+    """
     known = families()
     has: dict[str, list[str]] = {}
     for impl in hooks_of(cls):
@@ -149,7 +152,8 @@ def check_listing(report: Report, cls: type, name: str, listed_under: dict[str, 
     if not listed_under.keys() & has.keys():
         return  # the wrong place altogether: said once
     where = listed(f"'{stage}'" for stage in listed_under)
+    spared = {f"{hook}()" for hook in getattr(cls, "if_listed", ())}
     for stage, hooks in has.items():
-        if stage not in listed_under:
+        if stage not in listed_under and not spared.issuperset(hooks):
             first = next(iter(listed_under.values()))
             report.error(first, f"'{name}' implements {listed(hooks)} but is listed only under {where}", f"list it under '{stage}' as well")

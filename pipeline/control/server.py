@@ -6,6 +6,7 @@
     {"do": "reload"}                                              -> {"row": {"change": ...}} ... | {"row": {"problems": ...}}, {"end"}
     {"do": "originate", "target": "alice", "to": "bob"}           -> {"row": {...}} of each channel when both have answered
     {"do": "hangup", "id": "3f2a"}                                -> {"row": {...}} of each channel that was ended
+    {"do": "message", "to": "bob", "text": "...", "from": "alice"} -> {"row": {"result": "delivered"}}, {"end": true}
     {"do": "bans.add", "source": "192.0.2.7", "seconds": 600}     -> {"row": {...}}, {"end": true}
     {"do": "bans.remove", "source": "192.0.2.7" or "all"}         -> {"row": {...}} of each that was lifted, {"end": true}
     {"do": "held", "objects": [["aor", "a@b"], ...]}              -> {"row": {"type": ..., "id": ..., "there": true}} ..., {"end": true}
@@ -24,7 +25,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config.problems import Problems
-from pipeline.control import accounts, bans, calls, shows
+from pipeline.control import accounts, bans, calls, messages, shows
 from pipeline.control.held import held
 from pipeline.dal import StorageError
 from pipeline.trace import Filter, Viewer, watch
@@ -104,6 +105,8 @@ class Control:
                 await self._rows(await calls.originate(self._engine, asked), writer)
             elif what == "hangup":
                 await self._rows(calls.hangup(self._engine, str(asked.get("id"))), writer)
+            elif what == "message":
+                await self._rows(await messages.send(self._engine, asked), writer)
             elif what == "held":
                 await self._rows(await held(self._engine, [(str(kind), str(ident)) for kind, ident in asked.get("objects") or []]), writer)
             elif what == "bans.add":
@@ -118,7 +121,7 @@ class Control:
                 await self._rows(await accounts.listed(self._engine), writer)
             else:
                 _write(writer, {"error": f"there is no question {what!r}"})
-        except (accounts.Refused, calls.NotPlaced, StorageError, LookupError, ValueError, TypeError) as error:
+        except (accounts.Refused, calls.NotPlaced, messages.NotSent, StorageError, LookupError, ValueError, TypeError) as error:
             _write(writer, {"error": str(error)})
         await writer.drain()
 

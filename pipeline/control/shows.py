@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import hookspecs
 from pipeline.bind import write_address
-from pipeline.control import bans, calls
+from pipeline.control import bans, calls, messages
 from pipeline.generation import COMPILED
 from pipeline.pending import finished
 from pipeline.reach import static_key
@@ -203,6 +203,7 @@ TABLES: dict[str, Callable[[Pipeline], Awaitable[Iterable[Row]]]] = {
     "bridges": calls.bridges,
     "calls": calls.calls,
     "cdr": calls.cdr,
+    "messages": messages.listed,
     "bans": bans.listed,
     "hooks": hooks,
     "domains": domains,

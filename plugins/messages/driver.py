@@ -93,6 +93,8 @@ class Driver:
     def _find(self, target: str) -> Generator[Any, Any, Reached | None]:
         """Find what somebody here wrote: a user, an endpoint, an address."""
         target, name = target.strip(), ""
+        if target.endswith(">"):  # an answer to whoever wrote: `"Alice" <sip:alice@example.com>`
+            target = target.rpartition("<")[2][:-1]
         try:
             name = yield from self._named(target)
             found = yield self.targets.registered(name) if name else self.targets.find(target)

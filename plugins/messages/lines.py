@@ -6,7 +6,7 @@ hop, proves somebody to us, or claims an identity does not. Hot: text is joined,
 
 from __future__ import annotations
 
-from email.utils import formatdate
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from pipeline import Request
 
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+"""As RFC 3261 20.17 has them, in whatever language this machine speaks."""
 OF_ONE_HOP = frozenset(
     (
         "via", "route", "record-route", "max-forwards", "proxy-require", "content-length", "contact", "path", "supported", "allow",
@@ -71,4 +74,5 @@ def joined(lines: list[str]) -> str:
 @lru_cache(maxsize=2)
 def date_of(second: int) -> str:
     """Return a Date value (RFC 3261 20.17: always GMT)."""
-    return formatdate(second, usegmt=True)
+    now = datetime.fromtimestamp(second, UTC)
+    return f"{DAYS[now.weekday()]}, {now.day:02} {MONTHS[now.month - 1]} {now.year} {now:%H:%M:%S} GMT"

@@ -85,6 +85,8 @@ class Messages:
     )
     recipient_burst: int = option(200, validator=attrs.validators.ge(1), help="messages for it at once")
 
+    if_listed: ClassVar[tuple[str, ...]] = ("credentials",)
+
     driver: Any = attrs.field(init=False, default=None)
     _take: Any = attrs.field(init=False, default=None)
 
