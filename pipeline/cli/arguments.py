@@ -10,7 +10,8 @@ VIEWS_HELP = (
     "lines (default), stages (with the walk and what decided), full (with the message), ladder (calls, as arrows between the parties)"
 )
 SHOWN = (
-    "contacts", "endpoints", "transactions", "servants", "channels", "bridges", "calls", "cdr", "messages", "bans", "hooks", "domains", "stats",
+    "contacts", "endpoints", "transactions", "servants", "channels", "bridges", "calls", "cdr", "messages", "bans", "hooks",
+    "domains", "stats",
 )  # fmt: skip
 STAGES = ("transport", "protocol", "intercept", "application", "integration")
 

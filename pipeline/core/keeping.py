@@ -159,6 +159,7 @@ class Keeping:
         return Message(
             id=text.ident or self.engine.token(12),
             recipient=name,
+            narrow=text.narrow,
             sender=text.sender,
             author=text.origin,
             media_type=text.kind,
@@ -340,14 +341,15 @@ class Keeping:
         return Text(
             stored.recipient,
             stored.body.encode("utf-8", "surrogateescape"),
-            stored.media_type,
-            stored.sender,
-            stored.author,
-            stored.technology,
-            stored.details,
-            stored.created_at,
-            stored.expires_at,
-            stored.id,
+            narrow=stored.narrow,
+            kind=stored.media_type,
+            sender=stored.sender,
+            origin=stored.author,
+            technology=stored.technology,
+            details=stored.details,
+            created_at=stored.created_at,
+            expires_at=stored.expires_at,
+            ident=stored.id,
             again=True,
         )
 

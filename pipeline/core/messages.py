@@ -89,7 +89,7 @@ class Messages:
         text = Text(
             recipient,
             body,
-            kind,
+            kind=kind,
             origin=author,
             details=details,
             created_at=now,

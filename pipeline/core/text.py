@@ -69,6 +69,8 @@ class Text:
     recipient: str
     """Whom it is for: a name or an address, as one dials it."""
     body: bytes = b""
+    narrow: str = ""
+    """What of the recipient is meant, as the technology has it: one device, a secured way; empty: all of him."""
     kind: str = "text/plain"
     """The media type of the body, with its parameters."""
     sender: str = ""

@@ -24,6 +24,7 @@ class Message(Stored):
 
     id: str = option(help="name of the message")
     recipient: str = option(default="", refers="aor", help="whom it is for: an address of record")
+    narrow: str = option(default="", help="what of it is meant, where that is not all: one phone (RFC 5627), or those reached over TLS")
     sender: str = option(default="", help="whose limits it counts in")
     author: str = option(default="", help="who wrote it, as its recipient is shown")
     media_type: str = option(default="text/plain", help="media type of the body, with its parameters")

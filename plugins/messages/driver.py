@@ -12,6 +12,7 @@ from pipeline.core import Fate, Reached, Receipt, Undeliverable, Unroutable
 from pipeline.dal import StorageError
 from pipeline.destinations import TECHNOLOGY, Credentials, Targets
 from pipeline.destinations.identity import party_of, user_text
+from pipeline.location import Called, called
 from pipeline.pending import walk
 
 from .lines import date_of, joined
@@ -77,13 +78,16 @@ class Driver:
     def find(self, text: Text) -> Reached | Pending | None:
         """Return who is called so and the devices he has; None: nobody is. Raises, or fails with, Undeliverable."""
         name = text.recipient
-        found: Reached | Pending | None = walk(self._registered(name) if text.technology == TECHNOLOGY else self._find(name))
+        found: Reached | Pending | None = walk(self._registered(name, text.narrow) if text.technology == TECHNOLOGY else self._find(name))
         return found
 
-    def _registered(self, name: str) -> Generator[Any, Any, Reached | None]:
-        """Find an address of record by its canonical name."""
+    def _registered(self, name: str, narrow: str) -> Generator[Any, Any, Reached | None]:
+        """Find an address of record by its canonical name; all of it, or what a URI means."""
+        who = called(self.engine, Uri.parse(narrow)) if narrow else Called(name)
+        if who is None:  # a GRUU that is none any more
+            return None
         try:
-            found = yield self.targets.registered(name)
+            found = yield self.targets.registered(who)
         except Unroutable as error:
             return _refused(name, error)
         except StorageError as error:
@@ -97,7 +101,7 @@ class Driver:
             target = target.rpartition("<")[2][:-1]
         try:
             name = yield from self._named(target)
-            found = yield self.targets.registered(name) if name else self.targets.find(target)
+            found = yield self.targets.registered(Called(name)) if name else self.targets.find(target)
         except Unroutable as error:
             return _refused(name, error)
         except Malformed as error:

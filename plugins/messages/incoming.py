@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.core import Fate, Receipt, Text
 from pipeline.destinations import NOBODY, TECHNOLOGY
 from pipeline.destinations.identity import NOWHERE, caller_of, outgoing
+from pipeline.location import called
 from pipeline.sip.grammar import SECONDS, number
 
 from .lines import carried, date_of, joined
@@ -35,8 +36,8 @@ def take(options: Messages, passage: Passage) -> Pending | None:
     engine = passage.pipeline
     message: Request = passage.message  # type: ignore[assignment]
     flow = passage.flow
-    name = engine.aor_of(message.uri, flow)
-    if name is None:
+    who = called(engine, message.uri, flow)
+    if who is None:
         passage.reply(404, because=f"messages: {message.uri} is no address of record of ours")
         return None
     if (refusal := _unfit(options, message, passage)) is not None:
@@ -55,8 +56,9 @@ def take(options: Messages, passage: Passage) -> Pending | None:
     if "date" not in first:
         lines.append(f"Date: {date_of(int(now))}")
     text = Text(
-        name,
+        who.aor,
         message.body,
+        message.uri_text if who.secure or who.gruu is not None else "",
         first.get("content-type") or "",
         endpoint.id if endpoint is not None else "",
         author.partition(";tag=")[0],
@@ -168,6 +170,6 @@ def copy(passage: Passage, text: Text) -> None:
     own = engine.aor_of(message.from_.uri, passage.flow)
     if own is None or own not in passage.endpoint.aors:  # type: ignore[union-attr]
         return
-    again = Text(own, text.body, text.kind, "", text.origin, TECHNOLOGY, text.details, text.created_at, text.expires_at)
+    again = Text(own, text.body, "", text.kind, "", text.origin, TECHNOLOGY, text.details, text.created_at, text.expires_at)
     again.cause = passage
     engine.core.messages.copy(again, lambda place: place.is_at(passage))
