@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Usage(Protocol):
-    """Who owns a dialog."""
+    """Who owns a dialog. One with `judges = True` sees for itself whether a request comes from its peer; for the others `auth` does."""
 
     source: tuple[str, str]
     """The transport and host from which the peer's requests come; "" and "" while unknown."""

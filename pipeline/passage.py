@@ -139,6 +139,8 @@ class Passage:
     """None: nobody asked; False: asked and not found; True: `endpoint` is set."""
     identity = ""
     """The user that authentication has proved; empty: none."""
+    sourced = False
+    """Whether a request of a dialog that came another way than before comes from an address or certificate of the dialog's endpoint."""
     dialog: Any = None
     """The owner of the dialog that a request is inside of."""
     transaction: Any = None

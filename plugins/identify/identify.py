@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import attrs
 
 from pipeline import Malformed, Pending, Reply, Unavailable, Wait, hookimpl, option, plugin, settle
+from pipeline.dialogs import by_its_own_way
+from pipeline.pending import gather
 from pipeline.sip.digest import parse_credentials
 
 from .names import Names
@@ -95,13 +97,15 @@ class Identify:
     @hookimpl
     def intercept(self, message: Request, passage: Passage) -> Verdict | None:
         """Find the endpoint of a request. ACK, CANCEL and responses belong to something that has one."""
-        if not message.is_request or message.method in UNASKED:
+        if not message.is_request or (message.method in UNASKED and (passage.dialog is None or message.method == "CANCEL")):
             return None
         if passage.dialog is not None:
             endpoint = getattr(passage.dialog, "endpoint", None)
             if endpoint is not None:
                 passage.endpoint = endpoint
                 passage.identified = True
+                return None if endpoint.auth or by_its_own_way(passage.dialog, passage) else self._elsewhere(passage, endpoint)
+            if message.method == "ACK":
                 return None
         if self._by_name and self._domains is self._engine.domains:
             known = self._names.by_uri.get(message.from_.uri.text)
@@ -212,6 +216,17 @@ class Identify:
             if domain.realm == realm:
                 return domain  # type: ignore[no-any-return]
         return None
+
+    def _elsewhere(self, passage: Passage, endpoint: Endpoint) -> Verdict | None:
+        """Note whether a request of a dialog with an endpoint of several addresses comes from another one of these."""
+
+        def known(found: list[str | None]) -> None:
+            passage.sourced = endpoint.id in found
+
+        names = passage.flow.names
+        sources = self._sources
+        found = settle(gather((sources.find(passage.flow.peer[0]), sources.certified(names) if names else None)), known)
+        return Wait(found, lambda _: None, because="order: ip") if isinstance(found, Pending) else None
 
     def _by_source(self, message: Request, passage: Passage) -> Any:
         named = self._names.named

@@ -105,7 +105,7 @@ def test_nor_in_a_call_with_a_stranger_by_a_password_of_his_own(house, method):
     peer.answer(200)
     call.until("up")
     invite = peer.named("INVITE")[0]
-    assert by_mallory(h, method, invite.call_id, "<sip:mallory@example.com>;tag=one", invite.get("from")) == [403]
+    assert by_mallory(h, method, invite.call_id, "<sip:mallory@example.com>;tag=one", invite.get("from")) == [481]
     assert call.state == "up"
     peer.socket.send(forged("BYE", invite.call_id, f"{invite.get('to')};tag=one", invite.get("from"), source=PEER), ("10.0.0.1", 5060))
     assert call.until("ended").why == "released"
