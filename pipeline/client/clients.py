@@ -146,6 +146,11 @@ class Clients:
                 branch.tags = (*branch.tags, tag)
         self.run(branch, branch.machine.response(status), response, again=True)  # type: ignore[arg-type]
 
+    def asked(self, response: Message) -> Passage | None:
+        """Return the passage of the request that a response answers; None: there is none, or it has had its answer."""
+        branch = self._branches.get(client_key(response))
+        return branch.passage if isinstance(branch, Branch) else None
+
     def _stray(self, passage: Passage, why: str) -> None:
         self.engine.counts["dropped.response"] += 1
         passage.decided = ("protocol", "stack", why)

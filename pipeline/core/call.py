@@ -15,11 +15,16 @@ AT_ONCE = 10
 DEPTH = 1000
 """And in all: a script that tries the next one every fifteen seconds does so for four hours."""
 
+FORWARDED = 10
+"""Places that one call is forwarded to at most (RFC 3261 8.1.3.4 wants each tried once; Asterisk stops a chain of forwards too)."""
+
 
 class Call:
     """The channels of one call. Made by `Core.channel`."""
 
-    __slots__ = ("_dialed", "_since", "answerer", "channels", "core", "created", "dials", "foreign", "id", "owner", "variables")
+    __slots__ = (
+        "_dialed", "_forwarded", "_since", "answerer", "channels", "core", "created", "dials", "foreign", "id", "owner", "variables",
+    )  # fmt: skip
 
     def __init__(self, core: Core, ident: str) -> None:
         self.core = core
@@ -39,6 +44,7 @@ class Call:
         self.dials = 0
         """How often somebody was dialled for it."""
         self._dialed, self._since = 0, 0.0
+        self._forwarded: frozenset[tuple[str, str]] = frozenset()
 
     def dialing(self) -> bool:
         """Count that somebody is dialled for it; False: too often in one second, or in all. A script that dials in a circle ends there."""
@@ -48,6 +54,14 @@ class Call:
         self._dialed += 1
         self.dials += 1
         return self._dialed <= AT_ONCE and self.dials <= DEPTH
+
+    def forwarding(self, context: str, extension: str) -> bool:
+        """Note that it is forwarded to an extension; False: it has been already, or too often."""
+        where = (context, extension)
+        if where in self._forwarded or len(self._forwarded) >= FORWARDED:
+            return False
+        self._forwarded |= {where}
+        return True
 
     def joined(self, channel: Channel) -> None:
         """Take in a new channel."""

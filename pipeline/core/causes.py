@@ -54,6 +54,9 @@ class Hangup:
     """What the technology itself said: a leg of the same technology passes it on unchanged."""
     targets: tuple[str, ...] = ()
     """Where the called party asked to be called instead."""
+    forwarder: str = ""
+    """The endpoint for which `targets` are to be dialled: they are extensions of its `context` then; empty: addresses, for the caller."""
+    context: str = ""
     details: tuple[tuple[str, str], ...] = ()
     """What the technology said besides, for a leg of the same technology: (name, value)."""
     retry_after: int = 0

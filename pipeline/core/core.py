@@ -141,6 +141,14 @@ class Core:
 
     # -- routing and scripts -----------------------------------------------------------------------------------------
 
+    def route(self, dialed: Dialed) -> Any:
+        """Return the script for a call, None when it leads nowhere, or a Pending of either."""
+        for step in self.engine.generation.route_call.steps:
+            found = step(dialed)
+            if found is not None:
+                return found
+        return None
+
     def incoming(self, channel: Channel, dialed: Dialed) -> None:
         """Route an incoming call and run its script. Unrouted it ends with UNALLOCATED; when the script returns, with NORMAL.
 
@@ -149,11 +157,7 @@ class Core:
         cancels the script.
         """
         try:
-            found = None
-            for step in self.engine.generation.route_call.steps:
-                found = step(dialed)
-                if found is not None:
-                    break
+            found = self.route(dialed)
         except Exception as error:
             channel.end(self.hangup_of(error, channel, "route_call"))
             return

@@ -103,8 +103,11 @@ class Endpoint(Stored):
         help="whether a caller is asked when it asks who calls (401, 407) and outbound_auth has nothing; it could collect the answers of"
         " callers, so only for those that are trusted",
     )
-    follow_redirect: bool = option(
-        default=True, help="whether we go where a 3xx of its says, each place once; false tells the caller to go there"
+    redirect_method: str = option(
+        default="user",
+        validator=attrs.validators.in_(("user", "uri", "no")),
+        help='what becomes of a 3xx of its: "user" dials for it what it names, in its context, as if it had called there itself, "uri" goes'
+        ' to the very URIs, each once (for proxies that are trusted), "no" tells the caller to go there',
     )
 
     # sessions

@@ -87,7 +87,9 @@ def status_of(hangup: Hangup) -> tuple[int, str, list[tuple[str, str]]]:
     """
     status, reason, known = STATUSES.get(hangup.cause, 603), "", hangup.technology == TECHNOLOGY
     fields: list[tuple[str, str]] = []
-    if hangup.targets:
+    if hangup.forwarder:
+        status = 480  # it wants to be called elsewhere, and nobody dials that for it
+    elif hangup.targets:
         status = hangup.code if known and 300 <= hangup.code < 400 else 302
         fields = [("Contact", f"<{target}>") for target in hangup.targets]
     elif known and hangup.details and hangup.code in CHALLENGES:

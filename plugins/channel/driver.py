@@ -6,7 +6,7 @@ moment.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.core import Unroutable
 from pipeline.destinations.credentials import Credentials
@@ -141,6 +141,9 @@ class Driver:
         if session.counted:
             self.limits.leave(session.options.id, session.counted)
             session.counted = ""
+        for endpoint, call in session.forwarders:
+            self.limits.leave(endpoint, call)
+        session.forwarders = ()
 
     # -- new ones ----------------------------------------------------------------------------------------------------
 
@@ -195,10 +198,19 @@ class Driver:
             raise Unroutable(refused)
         return channels
 
-    def forwarded(self, session: Session) -> None:
-        """Let the caller know that his call goes elsewhere, if his technology has words for it."""
+    def forwarded(self, session: Session, diversions: tuple[str, ...] = ()) -> None:
+        """Let the caller know that his call goes elsewhere, if his technology has words for it.
+
+        With `diversions` it is the caller's leg that calls on: it names who has forwarded it, and bears that one's count to its end.
+        """
         owner = session.channel.call.owner
-        forwarded = None if owner is None else getattr(owner.leg, "forwarded", None)
+        leg: Any = None if owner is None else owner.leg
+        if diversions and leg is not None and hasattr(leg, "forwarders"):
+            leg.diversions = (*diversions, *leg.diversions)
+            if session.counted:
+                leg.forwarders += ((session.options.id, session.counted),)
+                session.counted = ""
+        forwarded = getattr(leg, "forwarded", None)
         if forwarded is not None:
             forwarded()
 

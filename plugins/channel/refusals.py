@@ -1,14 +1,20 @@
 """What a refusal of our INVITE leads to: another interval, another place, or the end. RFC 3261 8.1.3.4, 16.7; RFC 4028 7.3; RFC 5806.
 
-Rule: each place is tried once, and whose place it is says how it is called: with its options, and counted against its limits. What
-proves us to one is never offered to another (targets.redirected). The caller is told that he is being forwarded (181), the next callee
-by whom (Diversion).
+Rule: a 3xx is an instruction to us, and whoever gives it may not have more called than he could call himself: a phone in the wrong hands
+would answer 302 with an expensive number. So what it names is dialled in its own context, by the core (`redirect_method` "user"), and the
+call counts as one of its own until it ends. Only of who is trusted with it ("uri") the URIs are called as they are: each place once, and
+whose place it is says how it is called: with its options, and counted against its limits. What proves us to one is never offered to
+another (targets.redirected). The caller is told that he is being forwarded (181), the next callee by whom (Diversion).
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+import attrs
+
+from pipeline import Uri
 from pipeline.destinations.identity import diversion, diversions_from
 
 from .causes import challenge_of, hangup_of
@@ -25,6 +31,8 @@ if TYPE_CHECKING:
 
 RETRIES = 4
 """INVITEs sent anew for a 422 (RFC 4028 7.3): each raises the interval, whoever asks more often plays with us."""
+NUMBER = re.compile(r"\+?[0-9*#.()-]+", re.ASCII)
+"""A user part that is a telephone number (RFC 3966), with or without what makes it readable."""
 FOLLOWED = 10
 """Places that one call is redirected to at most (RFC 3261 8.1.3.4 wants each tried once)."""
 
@@ -45,8 +53,11 @@ def refused(session: Outgoing, response: Response) -> None:
     hangup = hangup_of(response)
     if session.options.pass_challenges and not session.options.outbound_auth:
         hangup = challenge_of(response, hangup)
-    if hangup.targets and session.options.follow_redirect:
+    method = session.options.redirect_method if session.endpoint is not None else "no"
+    if hangup.targets and method == "uri":
         _follow(session, hangup, response)
+    elif hangup.targets and method == "user":
+        _forward(session, hangup, response)
     elif status < 600:
         _onward(session, hangup)
     else:
@@ -100,8 +111,7 @@ def _follow(session: Outgoing, hangup: Hangup, response: Response) -> None:
             return
         session.visited.update(each.uri for each in new)
         session.elsewhere = new + session.elsewhere
-        ours = diversion(session.channel.party, "deflection", session.driver.engine.domains.first.id)
-        session.diversions = (*(diversions_from(response, session.options) or (ours,)), *session.diversions)
+        session.diversions = (*_diverted(session, response), *session.diversions)
         session.driver.forwarded(session)
         _onward(session, hangup)
 
@@ -110,6 +120,33 @@ def _follow(session: Outgoing, hangup: Hangup, response: Response) -> None:
     secure = session.destination.uri[:5].lower() == "sips:" or (who is not None and who.secure)
     targets = session.driver.targets
     obtain(lambda: targets.redirected(hangup, session.options, secure=secure), found, lambda _: session.come_to_nothing(hangup))
+
+
+def _forward(session: Outgoing, hangup: Hangup, response: Response) -> None:
+    """Have dialled for the callee what it names instead: the core routes it as a call of the callee's own."""
+    options = session.options
+    targets = dict.fromkeys(_extension(session, text) for text in hangup.targets)
+    if not session.told_end:
+        session.driver.forwarded(session, _diverted(session, response))
+    session.come_to_nothing(attrs.evolve(hangup, targets=tuple(targets)[:FOLLOWED], forwarder=options.id, context=options.context))
+
+
+def _extension(session: Outgoing, text: str) -> str:
+    """Return what a phone would dial to get to this URI: a number is one whatever its host is, others are whole but in our domains."""
+    scheme, _, rest = text.partition(":")
+    if scheme.lower() == "tel":
+        return rest.partition(";")[0]
+    uri = Uri.parse(text)
+    user = uri.user_unescaped
+    if NUMBER.fullmatch(user) or session.driver.engine.domain_of(uri.host, session.flow) is not None:
+        return user
+    return f"{user}@{uri.host}"
+
+
+def _diverted(session: Outgoing, response: Response) -> tuple[str, ...]:
+    """Return by whom the call is forwarded now, the latest first (RFC 5806)."""
+    ours = diversion(session.channel.party, "deflection", session.driver.engine.domains.first.id)
+    return diversions_from(response, session.options) or (ours,)
 
 
 def _take(session: Outgoing, destination: Destination) -> bool:

@@ -54,6 +54,8 @@ class Session(Usage):
         super().__init__(driver, options)
         self.counted = ""
         """The call in which it counts against `max_calls`; empty: it does not."""
+        self.forwarders: tuple[tuple[str, str], ...] = ()
+        """Endpoints that have forwarded this call, each with the call in which it counts against their `max_calls`."""
         self.told_end = False
         """Whether the core knows that it has ended; a BYE or CANCEL may still be under way."""
         self.setup: Message | None = None

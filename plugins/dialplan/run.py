@@ -61,7 +61,13 @@ class Route(NamedTuple):
 
     async def script(self, channel: Channel) -> None:
         """Walk the steps with a channel."""
-        await Run(self, channel).walk()
+        result = await self.follow(channel)
+        if isinstance(result, Hangup):
+            channel.end(result)
+
+    async def follow(self, channel: Channel) -> Any:
+        """Walk the steps with a channel that goes on if they fail; returns what the last one gave: a Hangup is how the call ends."""
+        return await Run(self, channel).walk()
 
 
 class Run:
@@ -80,8 +86,8 @@ class Run:
         self._jumps = 0
         self._since = 0.0
 
-    async def walk(self) -> None:
-        """Do one step after the other."""
+    async def walk(self) -> Any:
+        """Do one step after the other. Returns what the last one gave; None when the channel has ended."""
         channel, steps, at = self.channel, self.steps, 0
         behind: list[tuple[Steps, int]] = []
         result: Any = None
@@ -99,7 +105,7 @@ class Run:
                 continue
             result = await self._take(step)
             if channel.state is State.ENDED:
-                return
+                return None
             if result is None:
                 continue
             if type(result) is Goto:
@@ -109,8 +115,7 @@ class Run:
                 self._count()
                 steps, at, result = result.steps, 0, None
                 behind.clear()
-        if isinstance(result, Hangup):
-            channel.end(result)
+        return result
 
     async def _take(self, step: Any) -> Any:
         """Carry out one step; what is not a call's own fate becomes StepFailed, which says where."""

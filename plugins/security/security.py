@@ -17,6 +17,7 @@ import attrs
 
 from pipeline import Drop, Malformed, Pending, Reply, Wait, hookimpl, option, plugin
 from pipeline.dal.acls import networks
+from pipeline.sip.dialog import TARGET_REFRESH
 from pipeline.sip.message import STAR
 
 from .accounts import Accounts
@@ -53,6 +54,21 @@ def events(_instance: Any, attribute: attrs.Attribute[Any], value: list[str]) ->
     for text in value:
         if text not in EVENTS:
             raise ValueError(f"{attribute.name} holds {text!r}: the events are {', '.join(sorted(EVENTS))}")
+
+
+def leads_astray(lists: Any, host: str) -> str:
+    """Say why a Contact's host passes not all of these lists; "" when it does, or is no place at all."""
+    if not host or host.lower().endswith(NO_PLACE):
+        return ""
+    if not LITERAL.fullmatch(host):
+        return f"contact_deny: the name {host} cannot be judged"
+    return first_refusal(lists, host.strip("[]"))
+
+
+def _followed(response: Any) -> bool:
+    """Tell whether requests of ours would go where an answer's Contact says: it makes or refreshes a dialog, or is a redirection."""
+    status = response.status
+    return 300 <= status < 400 or (100 < status < 300 and response.cseq.method in TARGET_REFRESH)
 
 
 @plugin
@@ -175,7 +191,7 @@ class Security:
     def _request(self, message: Any, passage: Passage) -> Verdict | None:
         """What only requests are asked."""
         if not message.is_request:
-            return None
+            return self._response(message, passage) if message.get("contact") is not None else None
         if self._by_request:
             why = self._by_method_and_agent(message)
             if not why and self._contact is not None:
@@ -220,14 +236,47 @@ class Security:
         if contacts is STAR:
             return ""
         for contact in contacts:
-            host = contact.uri.host
-            if not host or host.lower().endswith(NO_PLACE):
-                continue
-            if not LITERAL.fullmatch(host):
-                return f"contact_deny: the name {host} cannot be judged"
-            if why := first_refusal(lists, host.strip("[]")):
+            if why := leads_astray(lists, contact.uri.host):
                 return why
         return ""
+
+    # -- answers -----------------------------------------------------------------------------------------------------
+
+    def _response(self, message: Any, passage: Passage) -> Verdict | None:
+        """Take out of an answer the Contacts to which we may not go: a dialog's requests and a followed 3xx go to what these say.
+
+        The answer itself counts: without a Contact the requests of its dialog go where the first one went, and a 3xx leads nowhere.
+        """
+        asked = passage.pipeline.clients.asked(message)
+        endpoint = None if asked is None else asked.endpoint
+        names = (*self.contact_acl, *(endpoint.contact_acl if endpoint is not None else ()))
+        own = self._lists.of(endpoint)[1] if endpoint is not None else None
+        if (self._contact is None and own is None and not names) or not _followed(message):
+            return None
+        named = self._lists.named(names) if names else ()
+        if isinstance(named, Pending):
+            return Wait(named, partial(self._strip, message, passage, (self._contact, own)), because="contact_acl")
+        self._strip(message, passage, (self._contact, own), named)
+        return None
+
+    def _strip(self, message: Any, passage: Passage, own: Any, named: Any) -> None:
+        try:
+            contacts = message.contacts
+        except Malformed:
+            return
+        kept: list[str] = []
+        for contact in contacts:
+            host = contact.uri.host
+            ours = host and passage.pipeline.domain_of(host, passage.flow) is not None
+            why = "" if ours else leads_astray((*own, *named), host)
+            if why:
+                self._tell(why, message, passage)
+            else:
+                kept.append(contact.text)
+        if len(kept) < len(contacts):
+            message.remove("contact", by="security")
+            for text in kept:
+                message.add("Contact", text, by="security")
 
     def _endpoint(self, message: Any, passage: Passage) -> Verdict | None:
         """The lists of the endpoint that `identify` found, then how often its user's logins failed."""

@@ -246,13 +246,61 @@ def test_a_contact_that_leads_nowhere_leaves_a_call_that_ends(house, where, stat
 
 
 def test_a_callee_whose_contacts_are_confined_does_not_redirect_us_elsewhere(house):
-    h = house(bob='contact_permit = ["10.0.0.0/28"]', stages={"intercept": ["identify", "security", "auth"]})
+    h = house(bob='contact_permit = ["10.0.0.0/28"]\nredirect_method = "uri"', stages={"intercept": ["identify", "security", "auth"]})
     peer = Peer(h)
     h.bob.answers(status=302, headers=[("Contact", "<sip:+1900@10.0.0.50>")])
-    assert h.alice.call("bob").until("ended").status == 302  # the caller may, if his phone wants to
+    assert h.alice.call("bob").until("ended").status == 410  # it has moved, and nobody is told whereto
     assert not peer.got
     h.bob.answers(status=302, headers=[("Contact", "<sip:bob@example.com>")])
     h.alice.call("bob").until("ended")
+
+
+DENIED = {"toml": f'[plugin.security]\ncontact_deny = ["{VICTIM[0]}"]\n', "stages": {"intercept": ["identify", "security", "auth"]}}
+
+
+@pytest.mark.parametrize(
+    "lists", [DENIED, {"bob": f'contact_deny = ["{VICTIM[0]}"]', "stages": DENIED["stages"]}], ids=["everybody's", "the endpoint's"]
+)
+def test_the_contact_of_an_answer_does_not_lead_where_no_contact_may_be(house, lists):
+    h, peer, call = called(house, **lists)
+    victim = Peer(h, VICTIM)
+    peer.answer(183, headers=[("Require", "100rel"), ("RSeq", "1")], contact=f"<sip:v@{VICTIM[0]}>")
+    peer.answer(200, contact=f"<sip:v@{VICTIM[0]}>")
+    call.until("up").hangup()
+    h.advance(0.1)
+    assert {message.method for message in peer.got if message.is_request} >= {"INVITE", "PRACK", "ACK", "BYE"}
+    peer.agree()
+    assert not victim.got
+    assert h.server.told("security.refused")
+
+
+def test_nor_does_that_of_an_update_s_answer_but_another_one_is_taken(house):
+    h, peer, call = called(house, **DENIED)
+    peer.answer(200)
+    call.until("up")
+    victim, moved = Peer(h, VICTIM), Peer(h, ("10.0.0.52", 5060))
+    for contact, where in ((f"<sip:v@{VICTIM[0]}>", peer), ("<sip:one@10.0.0.52>", moved)):
+        call.hold() if where is peer else call.resume()
+        h.advance(0.2)
+        peer.answer(200, contact=contact, body=SDP + b"a=recvonly\r\n" if where is peer else SDP)
+        h.advance(0.5)
+        assert where.named("ACK")[-1].cseq.number == peer.named("INVITE")[-1].cseq.number
+    call.hangup()
+    h.advance(0.1)
+    assert moved.named("BYE")
+    moved.agree()
+    assert not victim.got
+
+
+def test_of_a_redirection_those_places_are_left_out_where_no_contact_may_be(house):
+    h, peer, call = called(house, bob='redirect_method = "uri"', **DENIED)
+    victim, other = Peer(h, VICTIM), Peer(h, ("10.0.0.52", 5060))
+    places = f"<sip:v@{VICTIM[0]}>;q=1.0, <sip:o@10.0.0.52>;q=0.5"
+    peer.answer(302, contact=places, body=b"", headers=())
+    h.advance(0.5)
+    other.answer(486, request=other.named("INVITE")[0])
+    assert call.until("ended").status == 486
+    assert not victim.got
 
 
 # -- what an offer may cost ------------------------------------------------------------------------------------------

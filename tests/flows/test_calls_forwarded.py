@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.sip.message import Response
 from pipeline.sip.parser import parse
 
 CAROL = [("Contact", "<sip:carol@example.com>")]
@@ -55,7 +56,7 @@ def test_the_options_and_limits_of_who_is_called_then_count(house):
     h.carol.reliable = "supported"
     call = h.alice.call("bob").until("up")
     assert "100rel" in h.carol.calls[-1].invite.require
-    assert (h.driver.limits.calls("bob"), h.driver.limits.calls("carol")) == (0, 1)
+    assert (h.driver.limits.calls("bob"), h.driver.limits.calls("carol")) == (1, 1)  # who forwards a call bears it too
     (channel,) = [each for each in h.server.engine.core.channels.values() if each.direction == "out"]
     assert channel.endpoint == "carol"
     assert h.alice.call("carol").until("ended").status == 486
@@ -65,7 +66,7 @@ def test_the_options_and_limits_of_who_is_called_then_count(house):
 def test_a_place_that_has_too_many_calls_is_passed_over(house):
     h = forwarded(house, carol="max_calls = 1")
     h.carol.call("600").until("up")
-    assert h.alice.call("bob").until("ended").status == 302
+    assert h.alice.call("bob").until("ended").status == 486
     assert not [call for call in h.carol.calls if not call.caller]
 
 
@@ -74,6 +75,104 @@ def test_the_next_place_is_tried_when_one_does_not_answer_at_all(house):
     h.bob.answers(after=0.1, status=302, headers=[("Contact", "<sip:x@10.0.0.99>;q=0.9, <sip:carol@example.com>;q=0.1")])
     call = h.alice.call("bob").until("up", 70)
     assert call.mirrors(h.carol.calls[-1])
+
+
+OUTSIDE = """
+[context.guests.extensions]
+carol = [{ dial = "carol" }]
+[context.staff]
+users = true
+[context.staff.extensions]
+"_+X." = [{ dial = "sip:${extension}@10.0.0.50" }]
+"/.+@partner[.]example/" = [{ dial = "carol" }]
+600 = ["answer", { wait = 1 }]
+700 = [{ dial = "bob" }, { dial = "carol" }]
+"""
+
+
+def to(h, *contacts):
+    """Have bob forward his calls; alice calls him, and how that ends, or that it is up."""
+    h.bob.answers(after=0.1, status=302, headers=[("Contact", ", ".join(f"<{contact}>" for contact in contacts))])
+    call = h.alice.call("bob")
+    h.server.loop.run_until(lambda: call.state in ("up", "ended"), 64)
+    return call
+
+
+@pytest.mark.parametrize(
+    ("context", "contact", "status"),
+    [
+        ("guests", "sip:carol@example.com", 200),
+        ("guests", "sip:+1900@example.com", 480),
+        ("guests", "sip:+1900@10.0.0.50", 480),
+        ("guests", "tel:+1900", 480),
+        ("guests", "sip:bob@example.com", 480),
+        ("guests", "sip:carol@10.0.0.50", 480),
+        ("staff", "sip:+1900@anything.example", 486),
+        ("staff", "sip:x@partner.example", 200),
+        ("staff", "sip:x@another.example", 480),
+        ("staff", "sip:600@example.com", 200),
+    ],
+)
+def test_who_is_called_may_forward_to_whom_he_could_call_himself_and_to_nobody_else(house, context, contact, status):
+    h = house(OUTSIDE, phones=("alice", "bob", "carol"), bob=f'context = "{context}"')
+    far = []
+    host = h.server.network.host("10.0.0.50")
+    socket = host.datagram("10.0.0.50", 5060, lambda data, *_: far.append(parse(data)))
+
+    def refuse(data, source, destination):
+        if destination[0] == "10.0.0.50" and data.startswith(b"INVITE"):
+            socket.send(Response.to(parse(data), 486, "", [], b"", to_tag="far").encode(), ("10.0.0.1", 5060))
+        return True
+
+    h.server.network.filter = refuse
+    call = to(h, contact)
+    assert call.final.status == status
+    assert bool(far) is (status == 486)
+    assert bool(h.server.told("forward.refused")) is (status == 480)
+    assert "contact" not in call.final or status == 200
+    h.server.network.filter = None
+    h.carol.online()
+
+
+def test_the_caller_s_own_rights_are_not_what_counts(house):
+    h = house(OUTSIDE, phones=("alice", "bob", "carol"), alice='context = "staff"', bob='context = "guests"')
+    assert to(h, "sip:600@example.com").status == 480
+
+
+def test_the_first_place_that_he_could_call_is_called(house):
+    h = house(OUTSIDE, phones=("alice", "bob", "carol"), bob='context = "guests"')
+    call = to(h, "sip:+1900@10.0.0.50", "sip:carol@example.com")
+    assert call.mirrors(h.carol.calls[-1])
+
+
+def test_when_it_fails_there_the_steps_of_who_was_called_go_on(house):
+    h = house(OUTSIDE, phones=("alice", "bob", "carol"), alice='context = "staff"', bob='context = "guests"')
+    h.bob.answers(after=0.1, status=302, headers=[("Contact", "<sip:+1900@10.0.0.50>")])
+    assert h.alice.call("700").until("up").mirrors(h.carol.calls[-1])
+
+
+def test_two_who_forward_to_each_other_ring_once_each(house):
+    h = house(phones=("alice", "bob", "carol"))
+    h.carol.answers(after=0.1, status=302, headers=[("Contact", "<sip:bob@example.com>")])
+    assert to(h, "sip:carol@example.com").status == 480
+    assert (len(h.bob.calls), len(h.carol.calls)) == (2, 1)
+
+
+def test_a_redirection_of_a_stranger_is_the_caller_s_to_follow(house):
+    h = house('[context.far.extensions]\n77 = [{ dial = "sip:far@10.0.0.50" }]\n', alice='context = "far"')
+    host = h.server.network.host("10.0.0.50")
+    socket = host.datagram("10.0.0.50", 5060, lambda data, *_: None)
+
+    def redirect(data, source, destination):
+        if destination[0] == "10.0.0.50" and data.startswith(b"INVITE"):
+            away = [("Contact", "<sip:77@example.com>")]
+            socket.send(Response.to(parse(data), 302, "", away, b"", to_tag="far").encode(), ("10.0.0.1", 5060))
+        return True
+
+    h.server.network.filter = redirect
+    call = h.alice.call("77").until("ended")
+    assert (call.status, [str(contact.uri) for contact in call.final.contacts]) == (302, ["sip:77@example.com"])
+    h.server.network.filter = None
 
 
 @pytest.mark.parametrize("who", ["caller", "callee"])

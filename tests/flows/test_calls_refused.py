@@ -62,7 +62,7 @@ def test_incompatible_media_are_488(house):
 
 
 def test_a_redirection_is_passed_on_where_it_is_not_followed(house):
-    h = house(bob="follow_redirect = false")
+    h = house(bob='redirect_method = "no"')
     h.bob.answers(after=0.1, status=302, headers=[("Contact", "<sip:carol@example.com>;q=0.5, <sip:dave@10.0.0.77>;q=0.9")])
     call = h.alice.call("bob").until("ended")
     assert call.status == 302
@@ -70,7 +70,7 @@ def test_a_redirection_is_passed_on_where_it_is_not_followed(house):
 
 
 def test_a_redirection_is_followed_each_place_once(house):
-    h = house(phones=("alice", "bob", "carol"))
+    h = house(phones=("alice", "bob", "carol"), bob='redirect_method = "uri"')
     contact = h.carol.contact
     h.bob.answers(after=0.1, status=302, headers=[("Contact", f"<{contact}>")])
     call = h.alice.call("bob").until("up")
@@ -78,7 +78,7 @@ def test_a_redirection_is_followed_each_place_once(house):
 
 
 def test_a_redirection_that_comes_back_ends(house):
-    h = house()
+    h = house(bob='redirect_method = "uri"')
     h.bob.answers(after=0.1, status=302, headers=[("Contact", f"<{h.bob.contact}>")])
     call = h.alice.call("bob").until("ended")
     assert call.status == 302

@@ -10,11 +10,11 @@ import re
 from asyncio import CancelledError
 from typing import TYPE_CHECKING, Any, Literal
 
-from pipeline.core import Cause, Hangup, Unroutable, Wanted
+from pipeline.core import Cause, Dialed, Hangup, Unroutable, Wanted
 from pipeline.core.dial import BEST
-from pipeline.pending import Pending
+from pipeline.pending import Pending, finished
 
-from ..run import StepFailed  # noqa: TID252
+from ..run import Route, StepFailed  # noqa: TID252
 from ..sounds import sound_of  # noqa: TID252
 from ..voice import quiet, start  # noqa: TID252
 
@@ -114,9 +114,36 @@ class Calls:
             variables.setdefault("dialstatus", "CANCEL")
             raise
         failed = best or Hangup(Cause.UNALLOCATED)
+        if failed.forwarder:
+            forwarded = await self._forward(channel, failed)
+            if forwarded is None:
+                return None
+            failed = forwarded
         variables["dialstatus"] = dialstatus(failed)
         variables["hangupcause"] = str(int(failed.cause))
         return failed
+
+    async def _forward(self, channel: Channel, hangup: Hangup) -> Hangup | None:
+        """Dial for the called party where it wants to be called instead: what it could dial itself, and nothing else.
+
+        None: the call has been taken there, and has ended. Otherwise how that failed.
+        """
+        core, context = channel.core, hangup.context or self._dialplan.context
+        for extension in hangup.targets:
+            dialed = Dialed(context, extension, "", channel.caller, hangup.forwarder, channel.technology)
+            script = await finished(core.route(dialed)) if channel.call.forwarding(context, extension) else None
+            if script is None:
+                core.tell("forward.refused", channel=channel, endpoint=hangup.forwarder, context=context, extension=extension)
+                continue
+            before, channel.context = channel.context, context
+            route = getattr(script, "__self__", None)
+            result = await (route.follow(channel) if isinstance(route, Route) else script(channel))
+            if isinstance(result, Hangup):
+                channel.context = before
+                return result
+            channel.end()
+            return None
+        return Hangup(Cause.ABSENT, f"{hangup.forwarder} has forwarded its calls to where it may not call")
 
     async def _request(self, channel: Channel, targets: list[str], wanted: Wanted) -> tuple[list[Channel], Hangup | None]:
         """Make the outgoing channels of all targets, and say why some have none."""
