@@ -25,6 +25,7 @@ from pipeline.gruu import Gruus
 from pipeline.identifiers import Identifiers
 from pipeline.listeners import Listeners
 from pipeline.location import called
+from pipeline.mailboxes import Mailboxes
 from pipeline.overload import Overload
 from pipeline.passage import Claim, Drop, Packet, Passage, Reply, Wait
 from pipeline.reach import Reachability
@@ -86,6 +87,8 @@ class Pipeline:
         self.waiting = Waiting(self)
         self.core = Core(self)
         """Channels, bridges, calls."""
+        self.mailboxes = Mailboxes(self)
+        """The messages that people have left."""
         self.flows: dict[str, Flow] = {}
         """Streams that are open, by id."""
         self.reachability = Reachability()

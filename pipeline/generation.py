@@ -32,8 +32,8 @@ SESSION = dict.fromkeys(
     ("session_begin", "session_request", "session_response", "session_request_out", "session_response_out", "session_end"), "application"
 )
 """The hooks that a message of a session meets; whoever owns the session walks their steps. None: an empty tuple."""
-CALLS = dict.fromkeys(("route_call", "channel_request", "media"), "integration")
-"""The hooks that every call asks: who walks them takes the first result that is not None."""
+CALLS = dict.fromkeys(("route_call", "channel_request", "media", "mailbox_message"), "integration")
+"""The hooks that calls ask: who walks them takes the first result that is not None (of `mailbox_message` none: all hear of it)."""
 MESSAGES = {"route_message": "integration", "message_request": "application"}
 """The hooks that every message asks, likewise."""
 EVENTS = dict.fromkeys(("event_package", "event_body", "event_published", "event_watched", "event_publisher"), "application")
@@ -48,9 +48,9 @@ class Generation:
 
     __slots__ = (
         "application", "channel_request", "event_body", "event_package", "event_published", "event_publisher", "event_watched", "hooks",
-        "intercept", "intercept_out", "invite_reply", "media", "message_request", "offer", "on_error", "plan", "protocol", "route_call",
-        "route_message", "session_begin", "session_end", "session_request", "session_request_out", "session_response",
-        "session_response_out", "transport",
+        "intercept", "intercept_out", "invite_reply", "mailbox_message", "media", "message_request", "offer", "on_error", "plan",
+        "protocol", "route_call", "route_message", "session_begin", "session_end", "session_request", "session_request_out",
+        "session_response", "session_response_out", "transport",
     )  # fmt: skip
 
     def __init__(self, plan: Plan) -> None:
@@ -88,6 +88,7 @@ class Generation:
     media: Chain
     message_request: Chain
     route_message: Chain
+    mailbox_message: Chain
     event_package: Chain
     event_body: Chain
     event_published: Chain

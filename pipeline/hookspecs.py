@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
     from pipeline.config.checked import Checked
     from pipeline.core import Channel, Dialed, Hangup, Mixer, Reached, Receipt, Relay, Script, Sound, Text, Wanted
-    from pipeline.dal import Backend
+    from pipeline.dal import Backend, Mailbox
     from pipeline.engine import Pipeline
     from pipeline.flow import Flow, Target
+    from pipeline.mailboxes import Message as VoiceMessage
     from pipeline.passage import Packet, Passage, Verdict
     from pipeline.pending import Pending
     from pipeline.pubsub import Form, Publication, Resource, Watcher
@@ -233,6 +234,14 @@ def media(need: str, channels: tuple[Channel, ...]) -> Sound | Relay | Mixer | N
     """Provide media: need is "sound" (one channel), "relay" (two) or "mix" (a conference). None: not mine; raises media.Unavailable."""
 
 
+@hookspec
+def mailbox_message(mailbox: Mailbox, message: VoiceMessage) -> None:
+    """Hear of a message that somebody has just left in a mailbox: `message.path` is its WAV file, `message.about()` who called and when.
+
+    Called in the turn in which the caller hangs up: what takes time (sending it somewhere) goes to a task or a thread.
+    """
+
+
 # -- no family: allowed in every stage -------------------------------------------------------------------------------
 
 
@@ -287,7 +296,17 @@ FAMILIES: dict[str, frozenset[str]] = {
         }
     ),
     "integration": frozenset(
-        {"store", "integration", "credentials", "route_call", "route_message", "channel_application", "channel_request", "media"}
+        {
+            "store",
+            "integration",
+            "credentials",
+            "route_call",
+            "route_message",
+            "channel_application",
+            "channel_request",
+            "media",
+            "mailbox_message",
+        }
     ),
 }
 NO_FAMILY = frozenset({"start", "stop", "check"})

@@ -5,6 +5,7 @@ import ipaddress
 import pathlib
 import re
 import signal
+import socket
 import ssl
 import textwrap
 
@@ -179,3 +180,45 @@ def valid(tmp_path_factory):
         return root
 
     return valid
+
+
+class Mailhost:
+    """A real SMTP server on loopback that keeps what it takes; `refuse` makes it say no."""
+
+    def __init__(self):
+        from aiosmtpd.controller import Controller
+
+        self.letters = []
+        self.refuse = ""
+        """What it answers to RCPT instead of 250: "451 later"."""
+        self.host = "127.0.0.1"
+        with socket.create_server((self.host, 0)) as free:
+            self.port = free.getsockname()[1]
+        self._controller = Controller(self, hostname=self.host, port=self.port, ready_timeout=20)
+        self._controller.start()
+
+    async def handle_RCPT(self, server, session, envelope, address, options):
+        if self.refuse:
+            return self.refuse
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, server, session, envelope):
+        from email import message_from_bytes, policy
+
+        letter = message_from_bytes(envelope.content, policy=policy.default)
+        letter.envelope = envelope
+        self.letters.append(letter)
+        return "250 taken"
+
+    def stop(self):
+        self._controller.stop()
+
+
+@pytest.fixture
+def mailhost():
+    """A real SMTP server: host, port, letters, refuse."""
+    pytest.importorskip("aiosmtpd")
+    host = Mailhost()
+    yield host
+    host.stop()

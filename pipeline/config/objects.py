@@ -1,7 +1,7 @@
 """The stored objects that the file itself holds: [endpoint.X] [auth.X] [aor.X] [identify.X], and [user.X], short for three.
 
-A [user.NAME] is one endpoint, one auth and one aor of that name; each of its keys goes to the type that has a field of that
-name (`spread`). An aor's id is "user@domain", without @ in the first domain; endpoint and auth ids are as written.
+A [user.NAME] is one endpoint, one auth and one aor of that name, and a mailbox if it has keys of one; each of its keys goes to the type
+that has a field of that name (`spread`). An aor's id is "user@domain", without @ in the first domain; endpoint and auth ids are as written.
 Rule: an object is made only when its own table is right; who refers to whom is checked afterwards, in references.py.
 """
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["USER_TYPES", "Objects", "read_objects", "spread"]
 
-USER_TYPES = ("endpoint", "auth", "aor")
+USER_TYPES = ("endpoint", "auth", "aor", "mailbox")
 _HEX = frozenset("0123456789abcdefABCDEF")
 
 
@@ -247,7 +247,7 @@ def _digests(report: Report, value: Any, keys: Keys) -> dict[str, str] | None:
 def _user(objects: Objects, name: str, table: dict[str, Any], keys_of: dict[str, tuple[str, ...]], options: dict[str, Any]) -> None:
     report, keys = objects.report, ("user", name)
     before = report.count
-    parts: dict[str, dict[str, Any]] = {"endpoint": {}, "auth": {}, "aor": {}}
+    parts: dict[str, dict[str, Any]] = {kind: {} for kind in USER_TYPES}
     for key, value in table.items():
         kinds = keys_of.get(key, ())
         if len(kinds) == 1:
@@ -272,6 +272,8 @@ def _user(objects: Objects, name: str, table: dict[str, Any], keys_of: dict[str,
         text = f"'{first}' is of aor '{aor}', which aors does not name"
         report.error((*keys, first), text, f'add "{name}" to aors, or remove it', key=True)
     objects.add("endpoint", name, endpoint, keys, fine=fine)
+    if parts["mailbox"]:  # without any, the mailbox of that name has its defaults
+        objects.add("mailbox", name, {"aor": (aor,), **parts["mailbox"]}, keys, fine=fine)
 
 
 def _own_auth(objects: Objects, keys: Keys, table: dict[str, Any], part: dict[str, Any], named: tuple[str, ...]) -> None:

@@ -87,6 +87,7 @@ class Channel:
         "name",
         "party",
         "priority",
+        "proved",
         "state",
         "technology",
         "variables",
@@ -127,6 +128,8 @@ class Channel:
         """in: the far side as we believe it; out: whom the far side is shown as its caller."""
         self.party = party
         """Who is at the far side, as we believe it; of an outgoing channel, until it has said so, what was dialled."""
+        self.proved = ""
+        """in: as whom the far side has proved itself (a digest user), as its endpoint; empty: it has proved nothing."""
         self.connected: Party = caller if direction == "out" else core.nobody
         """Whom the far side is shown as the one it is connected to."""
         self.variables: dict[str, str] = {}

@@ -6,6 +6,7 @@ from .bans import Ban
 from .events import Publication, ResourceList, Subscription
 from .hints import Hint
 from .layer import DURABILITIES, Layer, Mapping
+from .mailbox import Mailbox
 from .messages import Message
 from .objects import TYPES, Aor, Auth, Contact, Domain, Endpoint, Identify, Stored, register, shared, version_of
 from .records import Cdr
@@ -28,6 +29,7 @@ __all__ = [
     "Hint",
     "Identify",
     "Layer",
+    "Mailbox",
     "Mapping",
     "Message",
     "Publication",

@@ -99,6 +99,7 @@ class Incoming(Session):
         channel = self.channel = engine.core.channel(
             "sip", "in", self, endpoint=options.id, context=options.context, dialed=extension, caller=caller
         )
+        channel.proved = passage.identity
         full = driver.enter(self)
         if full is not None:
             channel.end(full)

@@ -80,6 +80,7 @@ class _Checking:
         def application(name: str) -> Any:
             return next((function for plugin in plugins if (function := plugin.channel_application(name=name)) is not None), None)
 
+        self._voicemail = dialplan.find("voicemail", application) is not None
         self.reader = Reader(
             lambda name: dialplan.find(name, application),
             lambda: [*dialplan.built_in, *offered],
@@ -136,6 +137,9 @@ class _Checking:
         extensions = table.get("extensions")
         if isinstance(extensions, dict):
             self._extensions(extensions, (*keys, "extensions"))
+        if table.get("voicemail") is True and self.file.complete and not self._voicemail:
+            text = f"voicemail = true of {dotted(*keys)}: no plugin that is listed has the step 'voicemail'"
+            self.file.error((*keys, "voicemail"), text, "list 'voicemail' in the integration stage")
         include = table.get("include", ())
         self.includes[name] = []
         for position, item in enumerate(include if isinstance(include, list) else [include]):

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pipeline import Malformed, Uri
 from pipeline.dal import TYPES as STORED
+from pipeline.mailboxes import mailbox_of
 from pipeline.pending import Pending, settle, walk
 
 from .patterns import Mistake, Table
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     from pipeline.core import Dialed
+    from pipeline.dal import Mailbox
     from pipeline.engine import Pipeline
 
     from .reading import Reader, Steps
@@ -56,6 +58,7 @@ class Ready(NamedTuple):
 
     table: Table[Entry]
     users: bool
+    voicemail: bool
     include: tuple[Included, ...]
 
 
@@ -69,7 +72,9 @@ class Choices(NamedTuple):
 class Contexts:
     """The contexts, menus and schedules of a running server."""
 
-    def __init__(self, engine: Pipeline, reader: Callable[[Callable[..., None]], Reader], user_steps: Callable[[str], Steps]) -> None:
+    def __init__(
+        self, engine: Pipeline, reader: Callable[[Callable[..., None]], Reader], user_steps: Callable[[str, Mailbox | None], Steps]
+    ) -> None:
         self._engine = engine
         self._reader = reader
         self._user_steps = user_steps
@@ -106,7 +111,8 @@ class Contexts:
         if ready.users:
             aor = f"{extension}@{self._domain(uri)}"
             if (yield self._engine.dal.get("aor", aor)) is not None:
-                return Route(self, top, extension, (), self._user_steps(aor))
+                mailbox = (yield mailbox_of(self._engine, aor)) if ready.voicemail else None
+                return Route(self, top, extension, (), self._user_steps(aor, mailbox))
         found = ready.table.find(extension)
         if found is not None:
             return Route(self, top, extension, found[1], self.steps(found[0]))
@@ -183,7 +189,7 @@ class Contexts:
                     include.append(Included(str(item["context"]), read_timed(item, also=("context",))))
             except (Mistake, KeyError) as mistake:  # not of the file, which was checked
                 self._mistaken(stored, str(mistake))
-        return Ready(self._table(stored, stored.extensions), stored.users, tuple(include))
+        return Ready(self._table(stored, stored.extensions), stored.users, stored.voicemail, tuple(include))
 
     def _choices(self, stored: Menu) -> Choices:
         return Choices(stored, self._table(stored, stored.choices))

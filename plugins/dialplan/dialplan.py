@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from pipeline.config.checked import Checked
     from pipeline.core import Dialed, Script
+    from pipeline.dal import Mailbox
     from pipeline.engine import Pipeline
 
     from .reading import Steps
@@ -44,11 +45,9 @@ class Dialplan:
 
     context: str = option("default", help="the context of callers that are no endpoint of ours, or whose endpoint names none")
     recordings: str = option("recordings", help="the folder of what `record` records, from the state directory")
-    mailboxes: str = option("mailboxes", help="the folder of the messages that `mailbox` takes, from the state directory")
     recording_seconds: float = option(
         3600.0, unit="s", validator=attrs.validators.gt(0), help="how long a `record` without `seconds` goes on"
     )
-    messages: int = option(100, validator=attrs.validators.ge(0), help="messages that a mailbox holds; then it takes no more; 0 = no limit")
     free_space: int = option(
         100,
         unit="MB",
@@ -62,7 +61,6 @@ class Dialplan:
     contexts: Contexts = attrs.field(init=False, default=None)
     """What is stored, read; there is none before `start`."""
     recordings_folder: Path = attrs.field(init=False, default=None)
-    mailboxes_folder: Path = attrs.field(init=False, default=None)
     recorded: set[Path] = attrs.field(init=False, default=None)
     """Files that are being recorded now."""
     _own: dict[str, Script] = attrs.field(init=False, factory=dict)
@@ -77,7 +75,6 @@ class Dialplan:
         """Find the folders, and read anew what changes in the stores."""
         plan = engine.plan
         self.recordings_folder = plan.state / self.recordings
-        self.mailboxes_folder = plan.state / self.mailboxes
         self._applications = engine.generation.hooks["integration"].channel_application
         self.contexts = Contexts(engine, self._reader, self._user)
 
@@ -130,12 +127,18 @@ class Dialplan:
     def _reader(self, wrong: Callable[..., None]) -> Reader:
         return Reader(lambda name: self.find(name, self._applications), lambda: self._own, wrong)
 
-    def _user(self, aor: str) -> Steps:
-        """Give the steps of a user who is called by name."""
+    def _user(self, aor: str, mailbox: Mailbox | None) -> Steps:
+        """Give the steps of a user who is called by name, and who perhaps takes messages."""
         known = self.find("dial", self._applications)
         if known is None:  # it is ours: cannot be
             raise LookupError("dial")
-        return (Step("dial", known, aor, {}, False, True, ((aor,), {})),)
+        if mailbox is None or not mailbox.voicemail or (leaving := self.find("voicemail", self._applications)) is None:
+            return (Step("dial", known, aor, {}, False, True, ((aor,), {})),)
+        named = {"timeout": float(mailbox.ring_seconds)}
+        return (
+            Step("dial", known, aor, named, False, True, ((aor,), named)),
+            Step("voicemail", leaving, mailbox.id, {}, False, True, ((mailbox.id,), {})),
+        )
 
 
 class Watch:

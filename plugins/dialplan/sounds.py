@@ -8,16 +8,15 @@
 
 from __future__ import annotations
 
-__all__ = ["BEEP", "NAMED", "sound_of"]
+from pipeline.core.voice import INFORMATION
 
-BEEP = "tone:1000*200/0"
-"""What says that it is being recorded: it must not depend on a file."""
+__all__ = ["NAMED", "sound_of"]
 
 NAMED = {
     "ring": "tone:425*1000/4000",  # ITU-T E.180 supplement 2: most of Europe
     "busy": "tone:425*480/480",
     "congestion": "tone:425*240/240",
-    "information": "tone:950*330/30,1400*330/30,1800*330/1000",  # the special information tone, ITU-T E.180 5
+    "information": INFORMATION,
 }
 """Sounds that need no file."""
 

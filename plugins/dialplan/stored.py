@@ -39,6 +39,11 @@ class Context(Stored):
         " (`schedule`, or `days`, `hours`, `dates`, `closed`, `zone`) includes it at that time",
     )
     users: bool = option(default=False, help="whether what names an address of record of ours calls it")
+    voicemail: bool = option(
+        default=False,
+        help="whether who calls a user so may leave a message when there is no answer (plugin `voicemail`), after the `ring_seconds` of"
+        " the user's mailbox",
+    )
     origin: str = option(default="", help="the backend that holds this object; stamped by it")
     version: int = option(default=0, help="changes with every write; stamped by the backend")
 

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.core import Cause, Dialed, Hangup, Unroutable, Wanted
 from pipeline.core.dial import BEST
+from pipeline.core.voice import quiet, start
 from pipeline.pending import Pending, finished
 
 from ..run import Route, StepFailed  # noqa: TID252
 from ..sounds import sound_of  # noqa: TID252
-from ..voice import quiet, start  # noqa: TID252
 
 if TYPE_CHECKING:
     from pipeline.core import Channel

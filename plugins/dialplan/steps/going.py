@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pipeline.core.voice import answered, play
 from pipeline.pending import finished
 
 from ..patterns import Mistake  # noqa: TID252
 from ..run import Goto, Jump, StepFailed  # noqa: TID252
 from ..sounds import sound_of  # noqa: TID252
 from ..variables import NAMES, set_variable  # noqa: TID252
-from ..voice import answered, play  # noqa: TID252
 
 if TYPE_CHECKING:
     from pipeline.core import Channel, Sound

@@ -1,31 +1,27 @@
 """`record` and `mailbox`: what the caller says, kept under the state directory.
 
     recordings/NAME.wav
-    mailboxes/OWNER/new/TIME-CHANNEL.wav, beside it TIME-CHANNEL.json: who called, when, how long
+    mailboxes/NAME/new/…      a message (pipeline/mailboxes, which `voicemail` and the lamps of `mwi` share)
 
 Rule: nothing that a caller does fills the disk: a recording has an end, a mailbox holds so many messages, and below so much free space
 nothing is recorded: event `dialplan.full`, the caller hears the information tone, and the steps behind follow with ${recording} or
-${message} empty. Two who record under one name at once get a file each. A message is there whole or not at all: it is recorded in
-mailboxes/OWNER/tmp and moved when it is finished, the caller's hanging up included, its .json first, so that whoever looks for .wav files
-finds both. Shorter than `minimum` it is no message.
+${message} empty. Two who record under one name at once get a file each. A message shorter than `minimum` is none.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
-import wave
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pipeline.core import State
-from pipeline.pending import Pending
+from pipeline.core.voice import BEEP, INFORMATION, answered, play, record, seconds_of
+from pipeline.dal import Mailbox
+from pipeline.mailboxes import Full, mailbox_named
+from pipeline.pending import finished
 
 from ..patterns import Mistake  # noqa: TID252
-from ..sounds import BEEP, NAMED, sound_of  # noqa: TID252
-from ..voice import answered, play, upon_digit  # noqa: TID252
+from ..sounds import sound_of  # noqa: TID252
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +31,7 @@ if TYPE_CHECKING:
 
     from ..dialplan import Dialplan  # noqa: TID252
 
-__all__ = ["Keeping", "seconds_of"]
+__all__ = ["Keeping"]
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.@+=-]")
 
@@ -72,7 +68,7 @@ class Keeping:
             if beep:
                 await play(channel, sound, [BEEP])
             channel.set("recording", str(path))
-            await _record(channel, sound, path, self._seconds(seconds), silence, stop)
+            await record(channel, sound, path, seconds=self._seconds(seconds), silence=silence, stop=stop)
 
     async def mailbox(
         self,
@@ -80,35 +76,43 @@ class Keeping:
         argument: str = "${extension}",
         *,
         greeting: str | list[str] = "",
-        seconds: float = 180.0,
+        seconds: float = 0.0,
         silence: float = 5.0,
         minimum: float = 1.0,
         stop: str = "#",
     ) -> None:
         """Play the greeting, a beep, and take a message for a mailbox. ${message} is its path; event `mailbox.message`.
 
-        `seconds`: 0 for the plugin's `recording_seconds`. A mailbox that holds `messages` takes no more: event `dialplan.full`.
+        `seconds`: 0 for the mailbox's `max_seconds`. One that holds `max_messages` takes no more: event `dialplan.full`. The step
+        `voicemail` (of the plugin of that name) does more.
         """
+        if not argument:
+            raise Mistake("mailbox: it has no name")
         sound = await answered(channel)
         greetings = [name for name in ([greeting] if isinstance(greeting, str) else greeting) if name]
         if await play(channel, sound, [sound_of(name) for name in greetings], stop=stop):
             await channel.digit(0)  # enough of the greeting
-        owner = _name(argument)
-        box = self._dialplan.mailboxes_folder / owner
-        name = f"{datetime.fromtimestamp(channel.core.clock.time(), UTC):%Y%m%dT%H%M%S}-{_name(channel.id)}"
-        taken, kept = box / "tmp" / f"{name}.wav", box / "new" / f"{name}.wav"
-        _make(taken.parent)
-        _make(kept.parent)
-        if reason := self._refuses(box):
-            await self._full(channel, sound, "message", box, reason)
+        engine = channel.core.engine
+        mailbox = await finished(mailbox_named(engine, argument)) or Mailbox(id=argument)
+        try:
+            taking = engine.mailboxes.take(channel, mailbox, free_space=self._dialplan.free_space)
+        except Full as full:
+            await self._full(channel, sound, "message", engine.mailboxes.box(argument).folder, full.reason)
             return
-        with self._taken(taken):
+        kept = False
+        try:
             await play(channel, sound, [BEEP])
-            began = channel.core.clock.time()
+            taking.begin()
             try:
-                await _record(channel, sound, taken, self._seconds(seconds), silence, stop)
+                longest = seconds if seconds > 0 else mailbox.max_seconds
+                await record(channel, sound, taking.path, seconds=longest, silence=silence, stop=stop)
             finally:  # the caller may have hung up: that is how most messages end
-                self._keep(channel, argument, taken, kept, began, minimum)
+                length = seconds_of(taking.path)
+                if kept := length >= minimum and length > 0:
+                    taking.keep(length)
+        finally:
+            if not kept:
+                taking.drop()
 
     def _seconds(self, wanted: float) -> float:
         return wanted if wanted > 0 else self._dialplan.recording_seconds
@@ -128,77 +132,11 @@ class Keeping:
         wanted = self._dialplan.free_space
         return not wanted or shutil.disk_usage(folder).free >= wanted * 1_000_000
 
-    def _refuses(self, box: Path) -> str:
-        """Say why a mailbox takes no message; empty: it does. Those that others are leaving now count as well."""
-        limit = self._dialplan.messages
-        if limit:
-            held = sum(path.parent.name != "tmp" for path in box.glob("*/*.wav"))
-            if held + sum(path.parent.parent == box for path in self._dialplan.recorded) >= limit:
-                return "messages"
-        return "" if self._room(box) else "space"
-
     async def _full(self, channel: Channel, sound: Sound, variable: str, path: Path, reason: str) -> None:
         """Tell, and let the caller hear, that nothing is recorded."""
         channel.set(variable, "")
         channel.core.tell("dialplan.full", channel=channel, path=str(path), reason=reason)
-        await play(channel, sound, [NAMED["information"]])
-
-    def _keep(self, channel: Channel, mailbox: str, taken: Path, kept: Path, began: float, minimum: float) -> None:
-        """Move a message to where it is found, or throw it away. A few hundred bytes and two renames: no thread is worth that."""
-        if not taken.exists():
-            return
-        length = seconds_of(taken)
-        if length < minimum:
-            taken.unlink()
-            return
-        about: dict[str, Any] = {
-            "mailbox": mailbox,
-            "caller_name": channel.caller.name,
-            "caller_number": channel.caller.number,
-            "caller_domain": channel.caller.domain,
-            "time": round(began, 3),
-            "seconds": round(length, 3),
-            "dialed": channel.dialed,
-            "endpoint": channel.endpoint,
-            "call": channel.call.id,
-        }
-        # A name may hold bytes that are no UTF-8: a message is not lost for that. JSON reads "\\udcff" as it is written.
-        text = json.dumps(about, ensure_ascii=False, indent=1) + "\n"
-        kept.with_suffix(".json").write_text(text, encoding="utf-8", errors="backslashreplace")
-        taken.replace(kept)
-        channel.variables["message"] = str(kept)
-        channel.core.tell("mailbox.message", mailbox=mailbox, path=str(kept), caller=channel.caller, seconds=length, channel=channel)
-
-
-async def _record(channel: Channel, sound: Sound, path: Path, seconds: float, silence: float, stop: str) -> None:
-    done = Pending()
-
-    def resolve(_: object = None) -> None:
-        if not done.done:
-            done.resolve()
-
-    with upon_digit(channel, stop) as heard:
-        heard.then = resolve
-        recording = sound.record(path, seconds=seconds, silence=silence)
-        recording.then(resolve)
-        try:
-            await done
-        finally:
-            if not recording.done and channel.media is sound:
-                sound.end_recording()
-    if heard:
-        await channel.digit(0)
-    if channel.state is not State.ENDED and recording.done:
-        recording.value()  # what could not be written is an error
-
-
-def seconds_of(path: Path) -> float:
-    """Return how long a WAV file is; 0 when it is none."""
-    try:
-        with wave.open(str(path)) as file:
-            return float(file.getnframes() / (file.getframerate() or 1))
-    except (OSError, EOFError, wave.Error):
-        return 0.0
+        await play(channel, sound, [INFORMATION])
 
 
 def _name(text: str) -> str:

@@ -9,11 +9,11 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from pipeline.core import State
+from pipeline.core.voice import answered, play
 
 from ..patterns import Mistake  # noqa: TID252
 from ..run import StepFailed  # noqa: TID252
 from ..sounds import sound_of  # noqa: TID252
-from ..voice import answered, play  # noqa: TID252
 
 if TYPE_CHECKING:
     from pipeline.core import Channel

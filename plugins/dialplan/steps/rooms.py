@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.core.voice import answered, upon_digit
 from pipeline.pending import Pending
-
-from ..voice import answered, upon_digit  # noqa: TID252
 
 if TYPE_CHECKING:
     from pipeline.core import Channel

@@ -187,7 +187,7 @@ def test_a_sound_that_a_caller_has_named_cannot_be_played_and_the_call_goes_on(h
     call = house.alice.call(uri=f"sip:5{name}@example.com").until("up")
     house.advance(3)
     assert call.state == "ended" and call.why == "released"
-    assert len(house.told("dialplan.sound")) == 1
+    assert len(house.told("channel.sound")) == 1
 
 
 @pytest.mark.parametrize("text", ["no ${extension:1}", "${header.x-evil}"])

@@ -3,7 +3,8 @@ import wave
 
 import pytest
 from pipeline.plugins.dialplan.sounds import NAMED
-from pipeline.plugins.dialplan.steps.keeping import seconds_of
+
+from pipeline.core.voice import seconds_of
 
 
 def boxes(wire, owner="bob"):
@@ -139,7 +140,7 @@ def test_two_who_record_under_one_name_get_a_file_each(context):
 
 
 def test_a_mailbox_that_is_full_takes_no_more_and_the_steps_behind_follow(context):
-    wire = context('"1" = [{ mailbox = "bob" }, { playback = "full ${message}" }]', "[plugin.dialplan]\nmessages = 2")
+    wire = context('"1" = [{ mailbox = "bob" }, { playback = "full ${message}" }]', "[mailbox.bob]\naor = []\nmax_messages = 2")
     first, second = wire.call("alice", "1"), wire.call("carol", "1")
     wire.advance(3)
     third = wire.call("dave", "1")  # two are being left now: they count

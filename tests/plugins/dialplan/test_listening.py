@@ -20,7 +20,7 @@ def test_playback_answers_and_ends_with_the_call(context):
     wire.advance(4)
     assert wire.played == ["one", "tone:425*480/480", "two"]
     assert (alice.heard, alice.ended.cause) == (["up", "ended"], Cause.NORMAL)
-    assert [told["source"] for told in wire.told("dialplan.sound")] == ["missing"]
+    assert [told["source"] for told in wire.told("channel.sound")] == ["missing"]
     wire.clean()
 
 

@@ -1,23 +1,30 @@
-"""What steps that play and listen have in common: answer first, play to the end or to a digit, and say what could not be played.
+"""What steps that play, listen and record have in common: answer first, play to the end or to a digit, say what could not be played.
 
-Rule: a sound that cannot be played is told (event `dialplan.sound`, ${playbackstatus} FAILED) and does not end the call.
+Rule: a sound that cannot be played is told (event `channel.sound`, ${playbackstatus} FAILED) and does not end the call.
 """
 
 from __future__ import annotations
 
+import wave
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from pipeline.core import State
+from pipeline.core.channel import State
+from pipeline.pending import Pending
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from pipeline.core import Channel, Sound
-    from pipeline.pending import Pending
+    from pipeline.core.channel import Channel
+    from pipeline.core.media import Sound
 
-__all__ = ["answered", "play", "quiet", "start", "upon_digit"]
+__all__ = ["BEEP", "INFORMATION", "answered", "play", "quiet", "record", "seconds_of", "start", "upon_digit"]
+
+BEEP = "tone:1000*200/0"
+"""What says that it is being recorded: it must not depend on a file."""
+INFORMATION = "tone:950*330/30,1400*330/30,1800*330/1000"
+"""The special information tone (ITU-T E.180 5): what was asked for cannot be done."""
 
 
 async def answered(channel: Channel) -> Sound:
@@ -65,6 +72,42 @@ async def play(channel: Channel, sound: Sound, sources: Iterable[str | Path], *,
     return ended
 
 
+async def record(channel: Channel, sound: Sound, path: Path, *, seconds: float, silence: float = 0.0, stop: str = "#") -> str:
+    """Record to a WAV file until a digit of `stop`, so many `seconds` (0: no limit) or so much `silence`; return the digit that ended it.
+
+    The file is closed however it ends, the caller's hanging up included.
+    """
+    done = Pending()
+
+    def resolve(_: object = None) -> None:
+        if not done.done:
+            done.resolve()
+
+    with upon_digit(channel, stop) as heard:
+        heard.then = resolve
+        recording = sound.record(path, seconds=seconds, silence=silence)
+        recording.then(resolve)
+        try:
+            await done
+        finally:
+            if not recording.done and channel.media is sound:
+                sound.end_recording()
+    if heard:
+        await channel.digit(0)
+    if channel.state is not State.ENDED and recording.done:
+        recording.value()  # what could not be written is an error
+    return heard.digit
+
+
+def seconds_of(path: Path) -> float:
+    """Return how long a WAV file is; 0 when it is none."""
+    try:
+        with wave.open(str(path)) as file:
+            return float(file.getnframes() / (file.getframerate() or 1))
+    except (OSError, EOFError, wave.Error):
+        return 0.0
+
+
 class Heard:
     """A digit that is waited for while something else goes on."""
 
@@ -109,4 +152,4 @@ def upon_digit(channel: Channel, wanted: str) -> Iterator[Heard]:
 
 def _failed(channel: Channel, source: str | Path, error: Exception) -> None:
     channel.variables["playbackstatus"] = "FAILED"
-    channel.core.tell("dialplan.sound", channel=channel, source=str(source), error=str(error) or repr(error))
+    channel.core.tell("channel.sound", channel=channel, source=str(source), error=str(error) or repr(error))

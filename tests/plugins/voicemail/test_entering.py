@@ -1,0 +1,134 @@
+import pytest
+
+from pipeline.mailboxes import hash_pin
+
+A = 440
+PIN = f'[mailbox.bob]\npin_hash = "{hash_pin("4711", salt=bytes(16))}"\nnumber = "200"\n'
+
+
+@pytest.fixture
+def locked(built):
+    house = built(PIN)
+    house.leave(A)
+    return house
+
+
+def enter(house, phone, number, digits):
+    call = phone.call(number).until("up")
+    house.advance(0.6)
+    for digit in digits:
+        call.press(digit)
+        house.advance(0.3)
+    house.advance(1.5)
+    return call
+
+
+def hears(house, call):
+    call.press("1")
+    house.advance(3)
+    return call.hears() == {A}
+
+
+def test_a_foreign_phone_needs_the_pin(locked):
+    call = enter(locked, locked.carol, "701", "4711#")
+    assert hears(locked, call)
+    assert [told["mailbox"] for told in locked.told("mailbox.entered")] == ["bob"]
+
+
+@pytest.mark.parametrize("digits", ["0815#", "#", "47110#", "4711" * 6])
+def test_a_wrong_pin_opens_nothing(locked, digits):
+    call = enter(locked, locked.carol, "701", digits)
+    assert not hears(locked, call)
+    call.hangup()
+    assert not locked.told("mailbox.entered")
+    locked.waiting(1, 0)
+
+
+def test_a_mailbox_without_a_pin_is_closed_to_foreign_phones(house):
+    house.leave(A)
+    for digits in ("#", "0000#", "1234#"):
+        call = enter(house, house.carol, "701", digits)
+        assert not hears(house, call)
+        call.hangup()
+    assert not house.told("mailbox.entered")
+
+
+def test_wrong_pins_lock_the_mailbox_for_longer_and_longer(locked):
+    call = enter(locked, locked.carol, "701", "0001#")
+    for pin in ("0002#", "0003#"):
+        for digit in pin:
+            call.press(digit)
+            locked.advance(0.3)
+        locked.advance(1)
+    call.until("ended")
+    assert [told["locked"] for told in locked.told("mailbox.refused")] == [0, 0, 60]
+    call = enter(locked, locked.alice, "701", "4711#")  # the right one, but now nobody gets in
+    assert not hears(locked, call)
+    call.hangup()
+    own = locked.dial()
+    assert hears(locked, own)  # but the owner's own phone needs no PIN
+    own.hangup()
+    locked.advance(61)
+    call = enter(locked, locked.carol, "701", "0004#")
+    call.hangup()
+    assert locked.told("mailbox.refused")[-1]["locked"] == 120
+    locked.advance(121)
+    assert hears(locked, enter(locked, locked.carol, "701", "4711#"))
+
+
+def test_a_call_has_three_tries(locked):
+    call = enter(locked, locked.carol, "701", "1#")
+    for _ in range(2):
+        for digit in "1#":
+            call.press(digit)
+            locked.advance(0.3)
+        locked.advance(1)
+    call.until("ended")
+    assert len(locked.told("mailbox.refused")) == 3
+
+
+def test_the_owners_phone_can_be_asked_too(built):
+    house = built(PIN + '[context.default]\nusers = true\n[context.default.extensions]\n700 = [{ voicemailmain = "", pin = true }]\n')
+    call = house.bob.call("700").until("up")
+    house.advance(1)
+    call.press("1")
+    house.advance(6)
+    assert not house.told("mailbox.entered")
+    call.hangup()
+    enter(house, house.bob, "700", "4711#")
+    assert house.told("mailbox.entered")
+
+
+GATEWAY = """
+[endpoint.gateway]
+auth = []
+trust_from = true
+aors = ["bob"]
+[identify.gateway]
+endpoint = "gateway"
+match = ["10.0.0.77"]
+"""
+
+
+def test_an_address_that_is_let_in_without_a_password_is_a_foreign_phone_and_chooses_a_number(built):
+    house = built(PIN + GATEWAY)
+    house.leave(A)
+    gateway = house.server.phone("gateway", password="", address=("10.0.0.77", 5060))
+    call = enter(house, gateway, "700", "200#4711#")
+    assert hears(house, call)
+    call.hangup()
+    call = enter(house, gateway, "700", "999#4711#")  # no such number: it sounds like a wrong PIN
+    assert not hears(house, call)
+    assert [told["mailbox"] for told in house.told("mailbox.refused")] == [""]
+
+
+def test_a_star_in_the_greeting_leads_the_owner_to_his_mailbox(locked):
+    call = locked.carol.call("*bob").until("up")
+    locked.advance(0.1)
+    call.press("*")
+    locked.advance(1)
+    for digit in "4711#":
+        call.press(digit)
+        locked.advance(0.3)
+    locked.advance(1.5)
+    assert hears(locked, call)
