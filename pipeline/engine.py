@@ -478,6 +478,34 @@ class Pipeline:
         if outgoing is not None and self.tap is not None:
             self.tap.went(outgoing, data)
 
+    def relay(self, passage: Passage, response: Response) -> None:
+        """Answer the request of `passage`, which has a transaction, with what another has answered to it (RFC 3261 16.7).
+
+        Of final answers one goes back, but every 2xx to an INVITE, and each of its repetitions (RFC 6026 7.1).
+        """
+        transaction, status = passage.transaction, response.status
+        request: Any = passage.message
+        if transaction is None or not (transaction.open or (200 <= status < 300 and request.method == "INVITE")):
+            self.counts["late"] += 1
+            return
+        flow = self.transactions.back(passage)
+        outgoing = Passage(self, None, flow, self.clock.now())
+        outgoing.message, outgoing.outgoing, outgoing.cause = response, True, passage
+        refused = self._intercept_out(response, outgoing, self.generation) if self.generation.intercept_out.steps else None
+        if isinstance(refused, Drop):
+            self._not_sent(outgoing)
+            if status >= 200:
+                self.transactions.forget(passage)
+            return
+        if isinstance(refused, Exception):
+            self.respond(passage, Reply(500, because=f"an interceptor failed: {refused!r}"))
+            return
+        data = response.encode()
+        transaction.respond(status, data, flow)
+        passage.final = passage.final or status >= 200
+        if self.tap is not None:
+            self.tap.went(outgoing, data)
+
     def send(self, message: Message, passage: Passage) -> bytes | None:
         """Send a message by `passage.flow`. Returns the bytes; None when an interceptor refused.
 

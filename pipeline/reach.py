@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pipeline.flow import Flow
     from pipeline.sip.uri import Uri
 
-__all__ = ["AVAIL", "CREATED", "NON_QUAL", "STREAM", "UNAVAIL", "Asked", "Reachability", "static_key", "way_of", "ways_to_gruu"]
+__all__ = ["AVAIL", "CREATED", "NON_QUAL", "STREAM", "UNAVAIL", "Asked", "Reachability", "static_key", "way_by", "way_of", "ways_to_gruu"]
 
 STREAM = "flow:"
 """How the id of a connection begins."""
@@ -82,20 +82,22 @@ def static_key(aor: str, uri: str) -> str:
 
 def way_of(engine: Pipeline, contact: Contact) -> Flow | Target | None:
     """Return where requests to a contact really go; None: where its URI says. Raises ConnectionError when there is no way any more."""
-    reach = contact.reach
-    if not reach:
-        return None
+    return way_by(engine, contact.reach, contact.listener) if contact.reach else None
+
+
+def way_by(engine: Pipeline, reach: str, listener: str) -> Flow | Target:
+    """Return the way that the id of a flow names; `listener` is whose it was. Raises ConnectionError when there is none any more."""
     if reach.startswith(STREAM):
         stream = engine.flows.get(reach)
         if stream is None or stream.closed:
-            raise ConnectionError(f"{reach} of {contact.uri} is closed")
+            raise ConnectionError(f"{reach} is closed")
         return stream
     form = REACH.fullmatch(reach)
     if form is None:
         raise ConnectionError(f"{reach} names no way")
     transport, host, port = form.groups()
     target = Target(host.strip("[]"), int(port), transport.upper(), only=True)
-    return _by_listener(engine, contact.listener, target) or target
+    return _by_listener(engine, listener, target) or target
 
 
 def ways_to_gruu(engine: Pipeline, uri: Uri) -> list[Flow | Target | str] | None:

@@ -108,7 +108,7 @@ class Asking(Seeking):
             self.failed(TransportError(TOO_LARGE))
             return
         engine = clients.engine
-        sent = with_via(message, clients.via(flow))
+        sent = with_via(message, self.via(flow))
         passage = Passage(engine, None, flow, engine.loop.time())
         passage.cause = self._cause
         passage.endpoint = self.endpoint
@@ -124,6 +124,10 @@ class Asking(Seeking):
             return
         clients.add(branch)
         clients.run(branch, machine.start(data))
+
+    def via(self, flow: Flow) -> str:
+        """Return the Via that the request goes out with by a flow."""
+        return self._clients.via(flow)
 
     # -- what comes back ---------------------------------------------------------------------------------------------
 

@@ -71,6 +71,8 @@ class Destination:
     """Which device is there: its instance (RFC 5626), else the name of its binding or its URI. It stays when the binding is refreshed."""
     pinned: bool = False
     """Whether all requests to it must go where `target` says, in the dialog too: its Contact leads nowhere."""
+    others: tuple[Destination, ...] = ()
+    """Other flows of the same phone that lead through proxies of their own: tried when this one fails (RFC 5626 7)."""
 
 
 class Targets:
@@ -332,9 +334,12 @@ def _add_flow(found: list[Destination], flows: dict[str, tuple[int, float]], con
     place, ends = known
     before = found[place]
     first, second = (made, before) if contact.expires_at > ends else (before, made)
+    flows[phone] = place, max(ends, contact.expires_at)
+    if made.route or before.route:
+        found[place] = attrs.evolve(first, others=(attrs.evolve(second, others=()), *second.others, *first.others))
+        return
     ways = [way for each in (first, second) for way in (each.target if isinstance(each.target, list) else [each.target])]
     found[place] = attrs.evolve(first, target=ways)
-    flows[phone] = place, max(ends, contact.expires_at)
 
 
 def _known(found: list[Destination], refused: Reply | None) -> list[Destination]:

@@ -180,17 +180,20 @@ class Transactions:
             return Reply(482, "Merged Request", because="stack: this request came by another way already", stateless=True)
         return None
 
-    def begin(self, passage: Passage) -> Reply | None:
-        """Create the server transaction of a request that will be answered later, or is an INVITE."""
+    def begin(self, passage: Passage, *, merge: bool = True) -> Reply | None:
+        """Create the server transaction of a request that will be answered later, or is an INVITE.
+
+        Not `merge`: it is passed on, and 8.2.2.2 is for who serves it, since its copies may be for others.
+        """
         if passage.transaction is not None:
             return None
         request: Any = passage.message
-        merge = 0 if request.to.tag else hash(merge_key(request))
+        common = 0 if not merge or request.to.tag else hash(merge_key(request))
         key = passage.key
-        if merge and self.merges.first(merge, key) != key:
+        if common and self.merges.first(common, key) != key:
             return Reply(482, "Merged Request", because="stack: this request came by another way already", stateless=True)
-        passage.merge = merge
-        transaction = passage.transaction = ServerTransaction(self, passage, key, merge)
+        passage.merge = common
+        transaction = passage.transaction = ServerTransaction(self, passage, key, common)
         self.servers[key] = transaction
         transaction.held = transaction.flow
         transaction.flow.hold()

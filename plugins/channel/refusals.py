@@ -33,6 +33,8 @@ RETRIES = 4
 """INVITEs sent anew for a 422 (RFC 4028 7.3): each raises the interval, whoever asks more often plays with us."""
 NUMBER = re.compile(r"\+?[0-9*#.()-]+", re.ASCII)
 """A user part that is a telephone number (RFC 3966), with or without what makes it readable."""
+FLOW_FAILED = frozenset((408, 430))
+"""What says that a flow leads nowhere any more (RFC 5626 7)."""
 FOLLOWED = 10
 """Places that one call is redirected to at most (RFC 3261 8.1.3.4 wants each tried once)."""
 
@@ -49,6 +51,8 @@ def refused(session: Outgoing, response: Response) -> None:
     if status == 422 and session.timer is not None and session.retries < RETRIES and session.timer.too_small(response):
         session.retries += 1
         _again(session)
+        return
+    if status in FLOW_FAILED and _by_another_flow(session):
         return
     hangup = hangup_of(response)
     if session.options.pass_challenges and not session.options.outbound_auth:
@@ -68,7 +72,8 @@ def unreached(session: Outgoing, hangup: Hangup) -> None:
     """Nobody has answered at all."""
     asking = session.asking
     _settle(session, 408, 0 if asking is None or asking.branch is None else asking.branch.message.cseq.number)
-    _onward(session, hangup)
+    if not _by_another_flow(session):
+        _onward(session, hangup)
 
 
 def _settle(session: Outgoing, status: int, cseq: int) -> None:
@@ -79,6 +84,15 @@ def _settle(session: Outgoing, status: int, cseq: int) -> None:
     if not session.forks:
         session.exchange.received("INVITE", status)
     session.cseq = max(session.cseq, cseq)
+
+
+def _by_another_flow(session: Outgoing) -> bool:
+    """Call the same phone by its next flow; False: it has no other."""
+    others = session.destination.others
+    if others:
+        session.destination = attrs.evolve(others[0], others=others[1:])
+        _again(session)
+    return bool(others)
 
 
 def _onward(session: Outgoing, hangup: Hangup) -> None:

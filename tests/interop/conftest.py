@@ -32,6 +32,8 @@ FINDERS = {
     "rtpengine": "rtpengine-daemon",
     "npm": "npm",
     "chromium": "chromium",
+    "kamailio": "kamailio",
+    "linphonec": "linphone-cli",
 }
 
 

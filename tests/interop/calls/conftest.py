@@ -285,7 +285,8 @@ def softphone(program, tmp_path, tools, serve):  # `serve`: a phone that ends sa
                 )
             )
             return phones[-1]
-        account = f"<sip:{user}@127.0.0.1:{server.port};transport={transport}>;auth_user={user};auth_pass={password};regint=600;{options}"
+        host = getattr(server, "host", "127.0.0.1")
+        account = f"<sip:{user}@{host}:{server.port};transport={transport}>;auth_user={user};auth_pass={password};regint=600;{options}"
         phones.append(Softphone(program, tmp_path / f"{user}{len(phones)}", tools, user, account, hertz, **more))
         return phones[-1].registered()
 

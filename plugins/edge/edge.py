@@ -1,0 +1,160 @@
+"""The plugin `edge`: passes what phones send to their registrar, and what that sends to the flow of each phone. RFC 5626 5, RFC 3261 16.
+
+Rules: what is for a domain of ours is not its affair. Everything else from phones goes to `upstream`, who alone decides whom they may call,
+so nobody is given a relay to anywhere; within a dialog it goes where the dialog's routes say. Towards phones goes what carries a token of
+ours and nothing else. It belongs before `identify` and `auth`: the registrar is who asks for passwords.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import attrs
+
+from pipeline import Claim, Drop, Malformed, Reply, Uri, hookimpl, option, plugin
+from pipeline.proxy import Forwarding, Passing, mark_of, onward, screen
+from pipeline.reach import way_by
+from pipeline.sip.message import STAR
+
+from .held import Held
+from .routes import NO_WAY, record, value, way
+from .tokens import DIALOG, PATH, Tokens
+
+if TYPE_CHECKING:
+    from pipeline import Flow, Message, Passage, Request, Response, Verdict
+    from pipeline.engine import Pipeline
+
+    from .routes import Way
+
+KNOWN = ("path", "outbound", "gruu")
+"""Option tags of Proxy-Require that ask nothing of us but what we do."""
+
+
+def _uri(_instance: Any, attribute: attrs.Attribute[Any], text: str) -> None:
+    try:
+        uri = Uri.parse(text)
+    except Malformed as error:
+        raise ValueError(f'{attribute.name}: "{text}" is no URI: {error.why}; write "sip:registrar.example.com"') from None
+    if uri.scheme not in ("sip", "sips"):
+        raise ValueError(f'{attribute.name}: "{text}" names nobody to send to: write "sip:registrar.example.com"')
+
+
+@plugin
+class Edge:
+    """Stands between phones and their registrar, and keeps the flows by which they are reached."""
+
+    stage: ClassVar[str] = "intercept"
+
+    upstream: str = option(
+        validator=_uri,
+        help='whom requests from phones go to: the registrar or proxy of their domain, as "sip:registrar.example.com" or'
+        ' "sip:192.0.2.1:5060;transport=tcp"',
+    )
+    flow_timer: int = option(
+        0,
+        unit="s",
+        validator=attrs.validators.in_(range(86401)),
+        help="what phones that register flows are told about how often to send keepalives (Flow-Timer, RFC 5626 5.4); 0 = nothing",
+    )
+
+    _engine: Any = attrs.field(init=False, default=None)
+    _tokens: Any = attrs.field(init=False, default=None)
+    _held: Any = attrs.field(init=False, default=None)
+
+    @hookimpl
+    def start(self, engine: Pipeline) -> None:
+        """Take over the flows that are held, if this is a reload."""
+        self._engine = engine
+        self._tokens = Tokens(engine.key)
+        self._held = engine.state(self, lambda: Held(engine))
+
+    @hookimpl
+    def intercept(self, message: Message, passage: Passage) -> Verdict | None:
+        """Take the requests that are to be passed on. Raises Malformed."""
+        if not message.is_request:
+            return None
+        request: Request = message  # type: ignore[assignment]
+        method = request.method
+        if method == "CANCEL" or passage.dialog is not None:  # it follows its INVITE; or we are an end of that dialog
+            return None
+        engine, flow = self._engine, passage.flow
+        there = way(request, engine, flow, self._tokens) if "route" in request.first else NO_WAY
+        if there.forged:
+            return _refuse(request, Reply(403, because="edge: a flow token that was not made here, or for another dialog"))
+        if there.token is None and (method == "ACK" or engine.domain_of(request.uri.host, flow) is not None):
+            return None
+        mark = mark_of(request, engine.key)
+        refusal = screen(request, mark, KNOWN)
+        if refusal is not None:
+            return _refuse(request, refusal)
+        if there.token is None or there.token.flow == flow.id:
+            return self._take(request, passage, there, mark, self._targets(request, there), flow)
+        if there.token.kind == DIALOG and not request.to.tag:
+            return _refuse(request, Reply(403, because="edge: a dialog's flow token begins nothing new"))
+        try:
+            phone = way_by(engine, there.token.flow, there.token.listener)
+        except ConnectionError as error:
+            return _refuse(request, Reply(430, because=f"edge: {error} (RFC 5626 5.3.1)"))
+        return self._take(request, passage, there, mark, phone, None)
+
+    # -- where it goes -----------------------------------------------------------------------------------------------
+
+    def _targets(self, request: Request, there: Way) -> Any:
+        """Return where a phone's request goes."""
+        if request.to.tag and there.token is not None and there.token.kind == DIALOG:
+            return there.left[0].partition("<")[2].partition(">")[0] if there.left else (there.uri or request.uri_text)
+        return self.upstream
+
+    def _take(self, request: Request, passage: Passage, there: Way, mark: str, targets: Any, phone: Flow | None) -> Verdict:
+        """Pass a request on: from the phone at the end of `phone`, or (None) to one."""
+        engine = self._engine
+        make = partial(self._made, request, there, passage.flow, phone)
+        if request.method == "ACK":
+            Passing(engine, passage, make, targets).go_on()
+            return Drop("edge: an ACK, passed on")
+        engine.transactions.begin(passage, merge=False)  # copies of a request that was forked upstream are no mistake here
+        outward = phone is not None
+        answered = partial(self._registered, request, passage.flow) if outward and request.method == "REGISTER" else None
+        forwarding = Forwarding(
+            engine, passage, make, targets, mark, lost=503 if outward else 430, busy=503 if outward else 500, answered=answered
+        )
+        return Claim(
+            "edge", request.call_id, lambda _: forwarding.start(), because="edge: to upstream" if outward else "edge: to the phone"
+        )
+
+    def _made(self, request: Request, there: Way, came: Flow, phone: Flow | None, goes: Flow) -> Request:
+        """Make the copy that goes by a flow."""
+        path: tuple[str, ...] = ()
+        if request.method == "REGISTER":
+            flags = ("ob",) if len(request.vias) == 1 else ()  # 5.1: the phone's first hop alone says it keeps the flow
+            secure = request.uri_text[:5].lower() == "sips:"
+            path = (value(goes, self._tokens.make(came, PATH), *flags, secure=secure),)
+        token = self._tokens.make(phone or goes, DIALOG, request.call_id)
+        return onward(
+            request, uri=there.uri, routes=there.left if there.ours else None, record=record(request, came, goes, token), path=path
+        )
+
+    # -- registrations -----------------------------------------------------------------------------------------------
+
+    def _registered(self, request: Request, flow: Flow, response: Response) -> Response:
+        """Keep the connection of a phone open as long as it is registered."""
+        if 200 <= response.status < 300:
+            with suppress(Malformed):  # what the registrar says is between it and the phone
+                self._held.until(flow, _seconds(request, response))
+            if self.flow_timer and "outbound" in [tag.lower() for tag in response.require]:
+                response.set("flow-timer", str(self.flow_timer), by="edge")
+        return response
+
+
+def _seconds(request: Request, response: Response) -> int:
+    """Return how long the bindings of a REGISTER last. Raises Malformed."""
+    asked = request.contacts
+    if asked is STAR:
+        return 0
+    return max((each.expires or 0 for each in response.contacts if any(Uri.same(each.uri, own.uri) for own in asked)), default=0)
+
+
+def _refuse(request: Request, reply: Reply) -> Verdict:
+    return Drop(reply.because) if request.method == "ACK" else reply
