@@ -134,7 +134,7 @@ class Clients:
         if response.cseq.number != branch.message.cseq.number:  # 8.2.6.2; the number of a dialog's next request depends on it
             self._stray(passage, "the CSeq is not that of the request")
             return
-        if 200 <= status < 300:
+        if 200 <= status < 300 and type(branch.machine) is InviteClient:  # other answers make no fork, and their To says nothing
             tag = response.to.tag
             if (stored := branch.acks.get(tag)) is not None:
                 self.engine.resend(*stored)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from pipeline.core.causes import Cause, Hangup
 from pipeline.core.media import Refused, Unavailable
+from pipeline.core.text import Fate, Receipt
 from pipeline.core.wanted import Ended
 from pipeline.pending import Pending, walk
 
@@ -28,9 +29,12 @@ if TYPE_CHECKING:
     from pipeline.core.leg import Leg
     from pipeline.core.media import Sound, Terminal
     from pipeline.core.party import Party
+    from pipeline.core.text import Text
 
     Heard = Callable[[str, "Channel", Any], object]
 
+NO_TEXTS = Receipt(Fate.ABSENT, "nobody is connected who could read it")
+HANDED_ON = Receipt(Fate.ACCEPTED, "handed to everybody in the conference")
 DIGITS = 64
 """Digits that may wait for an application: more than any number that is dialled (E.164 has 15)."""
 
@@ -232,6 +236,13 @@ class Channel:
         send(digit, milliseconds)
         return True
 
+    def send_text(self, text: Text) -> Pending:
+        """Send a text to the far side; the Pending has the Receipt."""
+        send = getattr(self.leg, "send_text", None)
+        if self.state is State.ENDED or send is None:
+            return Pending.of(NO_TEXTS)
+        return cast("Pending", send(text))
+
     def set(self, name: str, value: str) -> None:
         """Set a variable of this channel."""
         self.variables[name] = value
@@ -347,7 +358,7 @@ class Channel:
         """Call heard(what, channel, value) at each change; returns the way to stop.
 
         What and value: state (State), ringing, early, up (None), hold (bool), digit (str), connected (Party), media (Terminal | None),
-        variable ((name, value)), redirected (targets), ended (Hangup: the last).
+        text (Text), variable ((name, value)), redirected (targets), ended (Hangup: the last).
         """
         self._heard = (*self._heard, heard)
 
@@ -443,6 +454,22 @@ class Channel:
             self._digits.append(digit)
         if self._heard:
             self._say("digit", digit)
+
+    def told_text(self, text: Text) -> Pending:
+        """Hear a text from the far side. It goes to whoever is connected with it; the Pending has the Receipt.
+
+        In a conference it goes to everybody, and is ACCEPTED at once.
+        """
+        if self.state is State.ENDED:
+            return Pending.of(NO_TEXTS)
+        self.core.tell("channel.text", channel=self, text=text)
+        if self._heard:
+            self._say("text", text)
+        others = [] if self.bridge is None else [channel for channel in self.bridge.channels if channel is not self]
+        if not others:
+            return Pending.of(NO_TEXTS)
+        sent = [other.send_text(text) for other in others]
+        return sent[0] if len(sent) == 1 else Pending.of(HANDED_ON)
 
     def told_hold(self, on: bool) -> None:
         """Hear that the far side has put us on hold, or is back."""

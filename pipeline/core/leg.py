@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from pipeline.core.causes import Hangup
     from pipeline.core.party import Party
+    from pipeline.core.text import Text
     from pipeline.pending import Pending
 
 
@@ -60,6 +61,9 @@ class Leg(Protocol):
     def send_digit(self, digit: str, milliseconds: int) -> bool:
         """Send a digit by signalling; False: this leg sends its digits with the media."""
         return False
+
+    def send_text(self, text: Text) -> Pending:
+        """Send a text within the call; the Pending has the Receipt. May be missing: this technology has none."""
 
     def update_connected(self, party: Party) -> None:
         """Tell the far side who it is connected to now."""

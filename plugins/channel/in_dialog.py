@@ -1,4 +1,4 @@
-"""What the peer asks within a session: re-INVITE, UPDATE, BYE, INFO, OPTIONS, PRACK. RFC 3261 12.2.2, 14.2, 15.1.2; RFC 3311 5.2; RFC 6086.
+"""What the peer asks within a session: re-INVITE, UPDATE, BYE, INFO, MESSAGE, OPTIONS, PRACK. RFC 3261 12.2.2, 14.2, 15.1.2; RFC 3311 5.2.
 
 Rule: one function per method. Order of CSeq first (500), what it requires (420), then the supplements, then the method. A refused change
 leaves the session as it was (RFC 6141); what the answer depends on may be a Pending, and everything is looked at again when it comes.
@@ -14,7 +14,7 @@ from pipeline.core import Cause, Hangup
 from pipeline.sip.offer_answer import Meaning
 from pipeline.stages.application import SIP_METHODS
 
-from . import info, prack
+from . import info, prack, texts
 from .bodies import description_of
 from .causes import hangup_of_reason
 from .exchange import hangup_of_failure, is_held, obtain, status_of_failure
@@ -255,6 +255,7 @@ HANDLERS: dict[str, Any] = {
     "INVITE": reinvite,
     "UPDATE": update,
     "INFO": info.take,
+    "MESSAGE": texts.take,
     "OPTIONS": options,
     "PRACK": prack.take,
     "SUBSCRIBE": event,

@@ -22,6 +22,7 @@ from .changes import Change, Changes
 from .exchange import hangup_of_failure
 from .peers import is_peer
 from .t38 import TIMER
+from .texts import Texts
 from .usage import ANSWERED, ENDING, OVER, UP, Usage
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from pipeline import Message, Passage, Request
     from pipeline.client import Outcome
-    from pipeline.core import Party
+    from pipeline.core import Party, Text
     from pipeline.dal import Endpoint
     from pipeline.sip.dialog import Dialog
 
@@ -61,6 +62,8 @@ class Session(Usage):
         self.setup: Message | None = None
         """What the peer said when the call was set up: its INVITE, or its last answer to ours."""
         self.changes: Changes | None = None
+        self.texts: Texts | None = None
+        """What is written to the peer; made with the first."""
         self.release_as: Hangup | None = None
         """The BYE that waits for the ACK (RFC 3261 15)."""
 
@@ -173,6 +176,12 @@ class Session(Usage):
         body = f"Signal={digit}\r\nDuration={milliseconds}\r\n".encode()
         self.ask("INFO", self._informed, body=body, kind="application/dtmf-relay")
         return True
+
+    def send_text(self, text: Text) -> Pending:
+        """Send a text as MESSAGE, one after the other; the Pending has the Receipt."""
+        if self.texts is None:
+            self.texts = Texts(self)
+        return self.texts.send(text)
 
     def _informed(self, outcome: Outcome) -> None:
         if isinstance(outcome, Final) and outcome.response.status in (408, 481):
@@ -289,6 +298,8 @@ class Session(Usage):
         self.driver.supplements.ended(self, hangup)
         if self.changes is not None:
             self.changes.fail(hangup)
+        if self.texts is not None:
+            self.texts.end()
         self.driver.leave(self)
         self.channel.told_ended(hangup)
 

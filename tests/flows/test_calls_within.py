@@ -60,7 +60,7 @@ def test_options_within_a_call(house):
     assert attempt.status == 200 and "INVITE" in attempt.response.allow
 
 
-@pytest.mark.parametrize(("method", "status"), [("MESSAGE", 405), ("FROBNICATE", 501)])
+@pytest.mark.parametrize(("method", "status"), [("PUBLISH", 405), ("FROBNICATE", 501)])
 def test_a_method_that_is_not_served_within_a_call(house, method, status):
     h = house()
     call, _ = h.up()
