@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import attrs
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pipeline.dal import Endpoint
     from pipeline.flow import Flow
     from pipeline.passage import Passage
     from pipeline.pubsub.package import Package
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from pipeline.sip.dialog import Dialog
     from pipeline.sip.message import Request
 
-__all__ = ["Carrier", "PubSub", "Pushed", "WatcherInfo"]
+__all__ = ["Carrier", "Heard", "PubSub", "Pushed", "Watch", "WatcherInfo"]
 
 
 class Carrier(Protocol):
@@ -61,6 +64,35 @@ class WatcherInfo:
     expires_at: float
 
 
+@attrs.frozen
+class Heard:
+    """A NOTIFY that a subscription of ours was told."""
+
+    uri: str
+    """What is watched."""
+    event: str
+    state: str
+    """active, pending or terminated."""
+    reason: str
+    content_type: str
+    body: bytes
+    request: Request | None = None
+
+
+class Watch(Protocol):
+    """A subscription of ours to something elsewhere."""
+
+    uri: str
+    event: str
+
+    @property
+    def state(self) -> str:
+        """init, pending, active, waiting (for the next try) or terminated."""
+
+    def stop(self) -> None:
+        """Unsubscribe (RFC 6665 4.1.2.3); what the last NOTIFY says is still told."""
+
+
 class PubSub(Protocol):
     """What `engine.pubsub` is."""
 
@@ -81,3 +113,37 @@ class PubSub(Protocol):
 
     def take(self, message: Request, passage: Passage, carrier: Carrier) -> None:
         """Answer a SUBSCRIBE or NOTIFY that came in a session's dialog where no subscription is yet (RFC 5057)."""
+
+    def subscribe(
+        self,
+        uri: str,
+        event: str,
+        heard: Callable[[Heard], object],
+        *,
+        expires: int = 3600,
+        accept: tuple[str, ...] = (),
+        as_: str = "",
+        endpoint: Endpoint | None = None,
+        target: Any = None,
+    ) -> Watch:
+        """Watch something elsewhere, until `stop`: refreshed before it expires, begun anew as its end says (RFC 6665 4.1.2, 4.1.3).
+
+        `as_` is our From (an address of record; empty: the server itself), `endpoint` whose credentials (outbound_auth) and outbound_proxy
+        are used, `target` where the SUBSCRIBE goes (as for `Pipeline.request`; None: where the URI says). `notify.received` is told on the
+        bus as well. Raises RuntimeError when as much is watched already as may be.
+        """
+
+    def notify(
+        self,
+        where: str,
+        event: str,
+        body: bytes = b"",
+        content_type: str = "",
+        state: str = "terminated",
+        told: Callable[[str, int], object] | None = None,
+    ) -> Any:
+        """Send a NOTIFY outside any dialog to each contact of an endpoint, an address of record or a URI: `check-sync`, unsolicited lamps.
+
+        Returns how many were sent, or a Pending of it; `told` hears (URI, status) of each, 0 for none. Raises, or fails with,
+        core.Unroutable when `where` means nobody that could be reached.
+        """

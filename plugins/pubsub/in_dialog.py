@@ -102,4 +102,5 @@ def _renewed(notifier: Notifier, subscription: Subscription, expires: int, passa
         notifier.write(subscription)
     notifier.counts["refreshed"] += 1
     subscription.news = subscription.forced = True
+    subscription.held_until = float("-inf")  # he is there
     notifier.send(subscription)

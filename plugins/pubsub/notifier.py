@@ -25,17 +25,22 @@ from .publications import Publications
 from .schedule import Schedule
 from .subscription import ACTIVE, NOTHING, PENDING, TERMINATED, WAITING, Subscription
 from .topics import Topic, Topics
+from .watches import Watches
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pipeline import Passage
     from pipeline.client import Outcome
     from pipeline.engine import Pipeline
     from pipeline.events import Event
     from pipeline.generation import Generation
     from pipeline.pubsub import Resource
+    from pipeline.pubsub.service import Heard
 
     from .pubsub import Pubsub
     from .usage import EventDialog
+    from .watches import Share
 
 LOOKS = 20
 """States that are read in one turn of the loop."""
@@ -52,6 +57,8 @@ class Notifier:
         self.topics = Topics(engine, self.publications.about)
         self.limits = Limits()
         self.lists = Lists(self)
+        self.watches = Watches(engine)
+        """What we watch elsewhere."""
         self.pace = Pace(engine.clock, self._paced)
         self.ends = Schedule(engine.clock, self._look)
         """When subscriptions expire."""
@@ -96,6 +103,14 @@ class Notifier:
         """The event packages there are, as Allow-Events says them."""
         self._learn()
         return ", ".join(self._packages)
+
+    def elsewhere(self, uri: str, event: str, heard: Callable[[Heard], object], subscription: Subscription) -> Share | None:
+        """Watch the member of a list that is not ours; None: as much is watched already as may be."""
+        try:
+            return self.watches.share(uri, event, tuple(subscription.accepts) or subscription.topic.package.bodies, heard)
+        except RuntimeError:
+            self.counts["watches.full"] += 1
+            return None
 
     # -- the life of a subscription ----------------------------------------------------------------------------------
 
@@ -291,11 +306,16 @@ class Notifier:
             usage.queue(subscription)
             return False
         now = self.engine.clock.now()
+        if subscription.held_until > now + 1e-3 and not subscription.over:
+            return False
         if not subscription.forced and not subscription.over:
-            if subscription.view is None and subscription.pushed is None and self._known(subscription):
+            if self._known(subscription):
                 subscription.news = False
                 return False
-            wait = subscription.told_at + max(subscription.interval, subscription.topic.package.interval) - now
+            interval = max(subscription.interval, subscription.topic.package.interval)
+            if subscription.view is not None:
+                interval = max(interval, self.options.list_interval)
+            wait = subscription.told_at + interval - now
             if wait > 1e-3:
                 if subscription.wake_at <= now:
                     subscription.wake_at = now + wait
@@ -304,6 +324,11 @@ class Notifier:
         return self._notify(subscription, usage, now)
 
     def _known(self, subscription: Subscription) -> bool:
+        """Whether it has been told already what there is to tell."""
+        if subscription.pushed is not None:
+            return not subscription.pushed
+        if subscription.view is not None:
+            return not subscription.view.news
         return subscription.told is subscription.topic.state or subscription.told == subscription.topic.state
 
     def _notify(self, subscription: Subscription, usage: EventDialog, now: float) -> bool:
@@ -383,7 +408,7 @@ class Notifier:
     def retry(self, subscription: Subscription, seconds: float) -> None:
         """Tell the same again later: what was sent did not arrive."""
         subscription.news = subscription.forced = True
-        subscription.told_at = self.engine.clock.now()
+        subscription.held_until = self.engine.clock.now() + seconds
         self.wakes.after(seconds, subscription)
 
     # -- who may ------------------------------------------------------------------------------------------------------
@@ -468,6 +493,8 @@ class Notifier:
 
     async def farewell(self, seconds: float) -> None:
         """End all subscriptions, because the server stops and does not keep them (reason deactivated: come again at once)."""
+        if not self.subscriptions:
+            return
         self.pace.rate = max(self.pace.rate, 5000.0)
         for subscription in tuple(self.subscriptions.values()):
             self.end(subscription, "deactivated")

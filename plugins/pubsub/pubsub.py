@@ -94,6 +94,14 @@ class Pubsub:
         16384, unit="bytes", validator=attrs.validators.ge(0), help="longest document that may be published (413)"
     )
 
+    list_interval: float = option(
+        1.0,
+        unit="s",
+        validator=attrs.validators.ge(0),
+        help="what happens to members of a list within this time is told in one NOTIFY (RFC 4662 4.6)",
+    )
+    list_members: int = option(200, validator=attrs.validators.ge(1), help="members of a list, with those of nested ones, that are told of")
+
     notifier: Any = attrs.field(init=False, default=None)
     _stops: tuple[Any, ...] = attrs.field(init=False, default=())
 
@@ -116,6 +124,7 @@ class Pubsub:
             engine.bus.listen("watchers.changed", notifier.judge)
             if engine.dal.stores("aor"):
                 engine.dal.watch("aor", notifier.known)
+            await notifier.lists.open()
             await restore(notifier)
             engine.bus.listen("pipeline.started", lambda _: tell_all(notifier))
 
@@ -125,6 +134,7 @@ class Pubsub:
         notifier = self.notifier
         if notifier is None or notifier.options is not self:
             return
+        notifier.watches.stop()
         if not _kept(engine):
             await notifier.farewell(FAREWELL)
         notifier.stop()
@@ -148,6 +158,7 @@ class Pubsub:
         return {
             "subscriptions": len(notifier.subscriptions),
             "topics": len(notifier.topics),
+            "watches": len(notifier.watches),
             "publications": len(notifier.publications),
             "publication_bytes": notifier.publications.bytes,
             "queued": len(notifier.pace),

@@ -65,7 +65,7 @@ def _again(notifier: Notifier, stored: Stored, package: Package, usages: dict[An
     subscription.interval, subscription.beat, subscription.document = stored.interval, stored.beat, stored.document
     subscription.ceiling = (stored.local_cseq, stored.document)  # reached: the first NOTIFY writes new ones
     subscription.written = True
-    if notifier.lists.knows(stored.aor):
+    if notifier.lists.knows(stored.aor, stored.event):
         notifier.lists.attach(subscription)
     notifier.enter(subscription)
 

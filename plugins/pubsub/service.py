@@ -7,24 +7,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pipeline.pubsub import states
 from pipeline.pubsub.service import WatcherInfo
-from pipeline.pubsub.states import Watching
 from pipeline.sip.dialog import Dialog
 from pipeline.way import is_pinned
 
-from . import access, subscribing
+from . import access, subscribing, unsolicited
 from .limits import counted_as
+from .lists import Member
 from .subscription import PENDING, TERMINATED, WAITING, Subscription
 from .usage import EventDialog
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pipeline import Passage, Request
+    from pipeline.dal import Endpoint
     from pipeline.pubsub import Package
-    from pipeline.pubsub.service import Carrier
+    from pipeline.pubsub.service import Carrier, Heard
 
     from .notifier import Notifier
+    from .watching import Watching
 
-STATUS = {PENDING: Watching.PENDING, WAITING: Watching.WAITING, TERMINATED: Watching.TERMINATED}
+STATUS = {PENDING: states.Watching.PENDING, WAITING: states.Watching.WAITING, TERMINATED: states.Watching.TERMINATED}
 QUEUED = 32
 """States of an implicit subscription that may wait for their turn; of more the oldest is left out."""
 
@@ -44,7 +49,8 @@ class Service:
         topic = self.notifier.topics.get(event, aor)
         if topic is None:
             return ()
-        now = [each for each in topic.hearers.values() if isinstance(each, Subscription)]
+        hearers = topic.hearers.values()
+        now = [each.subscription if isinstance(each, Member) else each for each in hearers if isinstance(each, Subscription | Member)]
         return (*(_info(each, "subscribe") for each in now), *(_info(each, why) for each, why in topic.lately.values()))
 
     def implicit(
@@ -93,6 +99,33 @@ class Service:
         if not usage.subscriptions:  # refused, or the state has to be waited for
             usage.close()
 
+    def subscribe(
+        self,
+        uri: str,
+        event: str,
+        heard: Callable[[Heard], object],
+        *,
+        expires: int = 3600,
+        accept: tuple[str, ...] = (),
+        as_: str = "",
+        endpoint: Endpoint | None = None,
+        target: Any = None,
+    ) -> Watching:
+        """Watch something elsewhere."""
+        return self.notifier.watches.watch(uri, event, heard, expires=expires, accept=accept, as_=as_, endpoint=endpoint, target=target)
+
+    def notify(
+        self,
+        where: str,
+        event: str,
+        body: bytes = b"",
+        content_type: str = "",
+        state: str = "terminated",
+        told: Callable[[str, int], object] | None = None,
+    ) -> Any:
+        """Send a NOTIFY outside any dialog."""
+        return unsolicited.send(self.notifier.engine, where, event, body, content_type, state, told)
+
 
 class Implicit:
     """An implicit subscription."""
@@ -123,7 +156,7 @@ class Implicit:
 
 
 def _info(subscription: Subscription, event: str) -> WatcherInfo:
-    status = STATUS.get(subscription.state, Watching.ACTIVE)
+    status = STATUS.get(subscription.state, states.Watching.ACTIVE)
     return WatcherInfo(
         subscription.id,
         subscription.watcher.uri,

@@ -73,7 +73,7 @@ def subscribe(notifier: Notifier, message: Request, passage: Passage) -> Verdict
             refusal.stateless = stateless
             return refusal
     go_on = partial(_known, notifier, wanted, message.call_id)
-    if wanted.package.bare or notifier.lists.knows(wanted.resource.aor):
+    if wanted.package.bare or notifier.lists.knows(wanted.resource.aor, wanted.event.name):
         return go_on(False)
     missing = unknown(passage, message.uri)
     if isinstance(missing, Pending):
@@ -130,7 +130,7 @@ def _begin(notifier: Notifier, wanted: Wanted, passage: Passage) -> Any:
 
 def begin(notifier: Notifier, wanted: Wanted, passage: Passage, usage: EventDialog | None) -> Any:
     """Read the state, then accept; in the dialog of `usage`, or in a new one."""
-    if notifier.lists.knows(wanted.resource.aor):
+    if notifier.lists.knows(wanted.resource.aor, wanted.event.name):
         if not wanted.listed:
             headers = (("Require", "eventlist"),)
             passage.reply(421, headers=headers, because=f"resource_list.{wanted.resource.aor}: the watcher takes no lists (RFC 4662 4.2)")
@@ -184,7 +184,7 @@ def _accept(notifier: Notifier, wanted: Wanted, passage: Passage, usage: EventDi
         usage.open()
     subscription = made(notifier, wanted, usage, message)
     topic = subscription.topic
-    if notifier.lists.knows(wanted.resource.aor):
+    if notifier.lists.knows(wanted.resource.aor, wanted.event.name):
         notifier.lists.attach(subscription)
     elif topic.take(state, engine.clock.now()):
         for hearer in tuple(topic.hearers.values()):
@@ -269,7 +269,7 @@ def within(notifier: Notifier, usage: EventDialog, passage: Passage) -> Any:
             return None
         return begin(notifier, wanted, passage, usage)
 
-    if wanted.package.bare or notifier.lists.knows(wanted.resource.aor):
+    if wanted.package.bare or notifier.lists.knows(wanted.resource.aor, wanted.event.name):
         return known(False)
     return settle(unknown(passage, message.to.uri), known)
 

@@ -27,8 +27,8 @@ class Subscription:
 
     __slots__ = (
         "accepts", "beat", "ceiling", "content_type", "created_at", "display", "document", "ended", "event_text", "expires_at",
-        "failures", "forced", "id", "interval", "key", "lists", "news", "options", "planned", "pushed", "queued", "reason", "retry_after",
-        "source", "state", "told", "told_at", "topic", "usage", "view", "wake_at", "watcher", "written",
+        "failures", "forced", "held_until", "id", "interval", "key", "lists", "news", "options", "planned", "pushed", "queued",
+        "reason", "retry_after", "source", "state", "told", "told_at", "topic", "usage", "view", "wake_at", "watcher", "written",
     )  # fmt: skip
 
     def __init__(self, ident: str, topic: Topic, usage: EventDialog, watcher: Watcher, key: tuple[str, str]) -> None:
@@ -71,6 +71,8 @@ class Subscription:
         self.planned = float("inf")
         """The UTC second for which a look at its end is planned."""
         self.wake_at = 0.0
+        self.held_until = float("-inf")
+        """Until when it is left alone, because it did not take what it was sent; on the monotonic clock."""
         self.failures = 0
         self.pushed: list[Any] | None = None
         """States of an implicit subscription that wait; None: it asks a package."""

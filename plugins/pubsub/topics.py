@@ -54,7 +54,7 @@ READ = frozenset({"version", "watcher", "recipient", "before", "options"})
 class Topic:
     """One resource in one event package."""
 
-    __slots__ = ("bodies", "dirty", "hearers", "lately", "package", "read_at", "resource", "shapes", "state")
+    __slots__ = ("bodies", "dirty", "hearers", "known", "lately", "package", "read_at", "resource", "shapes", "state")
 
     def __init__(self, resource: Resource, package: Package) -> None:
         self.resource = resource
@@ -63,6 +63,8 @@ class Topic:
         self.read_at = float("-inf")
         """When the state was read, on the monotonic clock."""
         self.dirty = False
+        self.known = False
+        """Whether the state has been read at all."""
         self.hearers: dict[str, Hearer] = {}
         self.bodies: dict[tuple[Any, ...], tuple[bytes | None, Any]] = {}
         self.shapes: dict[str, set[tuple[str, ...]]] = {}
@@ -71,13 +73,13 @@ class Topic:
 
     def take(self, state: Any, now: float, fresh: float = 1.0) -> bool:
         """Note the state as it was just read; True when it is another. What equals it but was read long ago is renewed too."""
-        if state == self.state:
+        if self.known and state == self.state:
             if now - self.read_at <= fresh:
                 return False
             changed = False
         else:
             changed = True
-        self.state, self.read_at = state, now
+        self.state, self.read_at, self.known = state, now, True
         self.bodies.clear()
         self.shapes.clear()
         return changed

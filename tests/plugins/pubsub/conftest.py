@@ -51,3 +51,53 @@ def probe(plugin_of):
 def notifier(plugin_of):
     """Give what `pubsub` knows."""
     return lambda server: plugin_of(server, "pubsub").notifier
+
+
+class Elsewhere:
+    """A server to be watched, scripted: answers SUBSCRIBEs and sends NOTIFYs in their dialogs."""
+
+    def __init__(self, server):
+        self.phone = server.phone("eve", address=("10.0.0.8", 5060), password="")
+        self.phone.engine.transactions.tag = lambda *_: "eve"  # what its NOTIFYs then say
+        self.phone.engine.dialogs.find = lambda message: self if message.to.tag else None  # it knows every dialog
+        self.server = server
+        self.number = 0
+
+    flow_id, source = "", ("", "")
+
+    def request(self, message, passage):
+        """Take a request in a dialog: as one outside."""
+        self.phone.phone._answer(passage)
+
+    @property
+    def asked(self):
+        return [each for each in self.phone.received if each.method == "SUBSCRIBE"]
+
+    def answer(self, *answers):
+        self.phone.phone.script["SUBSCRIBE"] = list(answers)
+
+    def notify(self, state="active;expires=600", body=b"here", event="probe", tag="eve", **more):
+        subscribed = self.asked[-1]
+        self.number += 1
+        local = subscribed.get("to")
+        headers = {
+            "From": local if ";tag=" in local else f"{local};tag={tag}",
+            "To": subscribed.get("from"),
+            "Call-ID": subscribed.call_id,
+            "Event": event,
+            "Subscription-State": state,
+            "Content-Type": "text/plain",
+            "Contact": "<sip:eve@10.0.0.8:5060>",
+            **more,
+        }
+        uri = str(subscribed.contacts[0].uri)
+        self.phone.send_raw(
+            self.server.message("NOTIFY", uri=uri, headers=list(headers.items()), body=body, source=("10.0.0.8", 5060), cseq=self.number)
+        )
+        self.server.advance(0.1)
+
+
+@pytest.fixture
+def elsewhere():
+    """Make a server elsewhere: elsewhere(server)."""
+    return Elsewhere

@@ -1,0 +1,170 @@
+"""plugins.pubsub.lists and .rlmi: several resources watched as one. RFC 4662."""
+
+from email import message_from_bytes, policy
+
+import pytest
+from lxml import etree
+
+SPACE = "{urn:ietf:params:xml:ns:rlmi}"
+USERS = "".join(f'[user.{name}]\npassword = "{name}\'s"\n' for name in ("alice", "bob", "carol", "dave"))
+LISTS = """
+[resource_list.team]
+name = "The team"
+members = ["bob", "carol", "nemo"]
+[resource_list.all]
+members = ["dave", "team", "all"]
+full = true
+[plugin.pubsub]
+list_interval = 2.0
+"""
+TAKES = [("Supported", "eventlist")]
+
+
+@pytest.fixture
+def server(start):
+    return start(USERS + LISTS)
+
+
+def read(notify):
+    """Return (root of the rlmi, {resource: (state, reason, body or nested)}) of a NOTIFY."""
+    return parts(notify.get("content-type"), notify.body)
+
+
+def parts(kind, body):
+    found = message_from_bytes(f"Content-Type: {kind}\r\n\r\n".encode() + body, policy=policy.HTTP)
+    first, *others = found.iter_parts()
+    assert first.get_content_type() == "application/rlmi+xml"
+    assert first["content-id"] == found.get_param("start")
+    by_id = {part["content-id"].strip("<>"): part for part in others}
+    root = etree.fromstring(first.get_payload(decode=True))
+    told = {}
+    for resource in root.findall(f"{SPACE}resource"):
+        [instance] = resource.findall(f"{SPACE}instance")
+        part = by_id.pop(instance.get("cid"), None)
+        told[resource.get("uri")] = (instance.get("state"), instance.get("reason"), part)
+    assert not by_id
+    return root, told
+
+
+def text(part):
+    return part.get_payload(decode=True).strip()
+
+
+def test_a_list_is_told_whole_at_first_and_then_what_has_changed(server, watch, probe):
+    team = watch(server.phone("alice"), "team", headers=TAKES, seconds=3)
+    assert team.status == 200
+    assert team.responses[-1].get("require") == "eventlist"
+    [notify] = team.notifies
+    assert notify.get("require") == "eventlist"
+    root, told = read(notify)
+    assert (root.get("uri"), root.get("version"), root.get("fullState")) == ("sip:team@example.com", "0", "true")
+    assert root.findtext(f"{SPACE}name") == "The team"
+    assert set(told) == {f"sip:{name}@example.com" for name in ("bob", "carol", "nemo")}
+    assert told["sip:nemo@example.com"][:2] == ("terminated", "noresource")
+    state, _, part = told["sip:bob@example.com"]
+    assert (state, text(part)) == ("active", b"#0 0")
+    probe(server).set("bob", 1)
+    server.advance(3)
+    root, told = read(team.notifies[-1])
+    assert (root.get("version"), root.get("fullState")) == ("1", "false")
+    assert {uri: text(part) for uri, (_, _, part) in told.items()} == {"sip:bob@example.com": b"#1 1"}
+
+
+def test_what_happens_within_the_interval_is_told_at_once(server, watch, probe):
+    team = watch(server.phone("alice"), "team", headers=TAKES, seconds=3)
+    for value in range(1, 6):
+        probe(server).set("bob", value)
+        probe(server).set("carol", -value)
+        server.advance(0.3)
+    server.advance(3)
+    bodies = [read(notify)[1] for notify in team.notifies[1:]]
+    assert len(bodies) == 2
+    assert {text(part).split()[1] for _, _, part in bodies[-1].values()} == {b"5", b"-5"}
+
+
+def test_a_refresh_is_told_the_whole_list(server, watch):
+    team = watch(server.phone("alice"), "team", headers=TAKES, seconds=3)
+    server.wait(team.subscribe())
+    server.advance(1)
+    root, told = read(team.notifies[-1])
+    assert root.get("fullState") == "true"
+    assert len(told) == 3
+
+
+def test_a_nested_list_is_a_body_within_a_body(server, watch, probe):
+    every = watch(server.phone("alice"), "all", headers=TAKES, seconds=3)
+    root, told = read(every.notifies[-1])
+    assert set(told) == {"sip:dave@example.com", "sip:team@example.com"}  # itself is left out
+    part = told["sip:team@example.com"][2]
+    inner, members = parts(part["content-type"], part.get_payload(decode=True) or _raw(part))
+    assert inner.get("uri") == "sip:team@example.com"
+    assert len(members) == 3
+    probe(server).set("carol", 9)
+    server.advance(3)
+    root, told = read(every.notifies[-1])
+    assert root.get("fullState") == "true"
+    assert len(told) == 2
+
+
+def _raw(part):
+    return part.as_bytes(policy=policy.HTTP).partition(b"\r\n\r\n")[2]
+
+
+def test_who_takes_no_lists_is_421(server, watch):
+    team = watch(server.phone("alice"), "team")
+    assert (team.status, team.responses[-1].get("require")) == (421, "eventlist")
+
+
+def test_a_member_that_may_not_be_watched_is_rejected(start, watch):
+    server = start(USERS + LISTS.replace("[plugin.pubsub]", '[plugin.pubsub]\nwatch = "owner"'), intercept=["identify", "auth"])
+    assert watch(server.phone("alice"), "team", headers=TAKES).status == 403
+
+
+def test_a_plugin_may_reject_a_watcher_for_one_member(server, watch, probe):
+    probe(server).verdicts["sip:alice@example.com"] = None
+    team = watch(server.phone("alice"), "team", headers=TAKES, seconds=3)
+    assert read(team.notifies[-1])[1]["sip:bob@example.com"][0] == "active"
+
+
+def test_it_ends_and_leaves_nothing(server, watch, notifier):
+    team = watch(server.phone("alice"), "all", headers=TAKES, seconds=3)
+    assert len(notifier(server).topics) == 4
+    server.wait(team.unsubscribe())
+    server.advance(2)
+    assert (team.state, team.reason) == ("terminated", "timeout")
+    server.advance(40)
+    assert not notifier(server).topics
+    assert not server.leftovers()
+
+
+def test_it_outlives_a_restart(start, watch, probe):
+    server = start(USERS + LISTS + '[dal]\nsubscription = ["sqlite"]\n', integration=["memory", "toml", "sqlite"])
+    team = watch(server.phone("alice"), "team", headers=TAKES, seconds=3)
+    server.stop()
+    server.start()
+    server.advance(3)
+    root, told = read(team.notifies[-1])
+    assert root.get("fullState") == "true"
+    assert int(root.get("version")) > 0
+    probe(server).set("bob", 4)
+    server.advance(3)
+    assert text(read(team.notifies[-1])[1]["sip:bob@example.com"][2]).split()[1] == b"4"
+
+
+def test_members_elsewhere_are_watched_there_once_for_all_who_watch_the_list(start, watch, notifier, elsewhere):
+    server = start(USERS + '[resource_list.friends]\nmembers = ["sip:eve@10.0.0.8:5060", "bob"]\n')
+    eve = elsewhere(server)
+    eve.answer((200, "", [("Expires", "600"), ("Contact", "<sip:eve@10.0.0.8:5060>")]))
+    first = watch(server.phone("alice"), "friends", headers=TAKES, seconds=3)
+    second = watch(server.phone("carol"), "friends", headers=TAKES, seconds=3)
+    assert len(eve.asked) == 1
+    eve.notify(body=b"there")
+    server.advance(5)
+    for each in (first, second):
+        state, _, part = read(each.notifies[-1])[1]["sip:eve@10.0.0.8:5060"]
+        assert (state, text(part)) == ("active", b"there")
+    for each in (first, second):
+        server.wait(each.unsubscribe())
+    server.advance(40)
+    assert len(notifier(server).watches) == 0
+    assert eve.asked[-1].expires == 0
