@@ -143,7 +143,7 @@ def test_it_outlives_a_restart(start, watch, probe):
     server.stop()
     server.start()
     server.advance(3)
-    root, told = read(team.notifies[-1])
+    root, _told = read(team.notifies[-1])
     assert root.get("fullState") == "true"
     assert int(root.get("version")) > 0
     probe(server).set("bob", 4)

@@ -33,7 +33,6 @@ def refer(start, write, plugin_of):
     server = start(write("transfer", REFER), application=["registrar", "pubsub", "probe", "transfer", "options"])
     phone = server.phone("alice")
     watched = Watch(phone, "bob", event="refer", send=False)
-    found = []
     message = server.message("REFER", "bob", headers=[("Refer-To", "<sip:carol@example.com>"), ("Contact", f"<{phone.contact}>")])
     from pipeline.sip.parser import parse
 
