@@ -153,6 +153,13 @@ class Endpoint(Stored):
         help="shorter subscriptions of it are refused with 423; 0 = as `pubsub` says (RFC 6665 4.2.1.1)",
     )
 
+    mailboxes: tuple[str, ...] = option(
+        default=(),
+        converter=strings,
+        help="mailboxes about whose messages its phones are told unasked (plugin `mwi`): when one registers, and when the numbers change;"
+        " not while it has subscribed to one of them",
+    )
+
     # media
     media: str = option(default="", help='the plugin that provides its media, as "media_local"; "" = any that can')
     media_encryption: str = option(

@@ -24,7 +24,13 @@ class Phone:
 
     stage: ClassVar[str] = "application"
     methods: ClassVar[tuple[str, ...]] = ("INVITE", "OPTIONS", "MESSAGE", "NOTIFY", "INFO", "BYE", "SUBSCRIBE", "REFER", "UPDATE", "PRACK")
-    accepts: ClassVar[tuple[str, ...]] = ("application/sdp", "text/plain", "application/dtmf-relay", "message/sipfrag")
+    accepts: ClassVar[tuple[str, ...]] = (
+        "application/sdp",
+        "text/plain",
+        "application/dtmf-relay",
+        "message/sipfrag",
+        "application/simple-message-summary",
+    )
     extensions: ClassVar[tuple[str, ...]] = ("100rel", "timer")
 
     username: str = option("", help="digest user name")
