@@ -25,6 +25,7 @@ PIDF = "urn:ietf:params:xml:ns:pidf"
 DATA_MODEL = "urn:ietf:params:xml:ns:pidf:data-model"
 RPID = "urn:ietf:params:xml:ns:pidf:rpid"
 _LANG = "{http://www.w3.org/XML/1998/namespace}lang"
+_BASIC = {"open": True, "closed": False, "unknown": None}  # the last is baresip's, until its user has said something: not said
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9._-]*")
 _PRIORITY = re.compile(r"0(\.\d{0,3})?|1(\.0{0,3})?")
 _TIME = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(\.\d+)?(Z|[+-]\d\d:\d\d)?")
@@ -115,9 +116,9 @@ def _status(element: Element) -> tuple[bool | None, bytes]:
         space, name = namespace(child), local(child)
         if space == PIDF and name == "basic":
             said = text_of(child)
-            if said not in ("open", "closed"):
+            if said not in _BASIC:
                 raise _wrong(child, f'is "open" or "closed", not "{said[:40]}"')
-            basic = said == "open"
+            basic = _BASIC[said]
         elif space in ("", PIDF):
             raise _wrong(child, "is nothing that stands in a status")
         else:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pipeline.dal import Contact
     from pipeline.engine import Pipeline
     from pipeline.events import Event
-    from pipeline.pubsub import Form, Publication, Resource
+    from pipeline.pubsub import Form, Publication, Resource, Watcher
 
 EVENT = "reg"
 TYPE = "application/reginfo+xml"
@@ -66,6 +66,9 @@ class Reg:
     packages: ClassVar[tuple[Package, ...]] = (Package(EVENT, bodies=(TYPE,), expires=3761),)  # 3680 4.4
     bodies: ClassVar[dict[str, tuple[str, ...]]] = {EVENT: (TYPE,)}
 
+    others: bool = option(
+        False, help="whether `pubsub` decides who watches, as for other packages; else everybody watches only himself: addresses are shown"
+    )
     refreshes: bool = option(True, help="whether watchers are told of each refresh, and not only of what comes, goes or changes")
 
     _engine: Any = attrs.field(init=False, default=None)
@@ -84,6 +87,13 @@ class Reg:
         """Look no more."""
         if self._lookout is not None:
             self._lookout.close()
+
+    @hookimpl
+    def event_watched(self, resource: Resource, watcher: Watcher) -> str | None:
+        """Let nobody see where others are (3680 4.6)."""
+        if resource.event != EVENT or self.others:
+            return None
+        return "active" if watcher.aor == resource.aor else "rejected"
 
     @hookimpl
     def event_package(self, resource: Resource, published: tuple[Publication, ...]) -> Any:

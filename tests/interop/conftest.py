@@ -28,12 +28,12 @@ FINDERS = {
     "sipp": "sip-tester",
     "sipsak": "sipsak",
     "baresip": "baresip",
+    "linphonec": "linphone-cli",
     "ip": "iproute2",
     "rtpengine": "rtpengine-daemon",
     "npm": "npm",
     "chromium": "chromium",
     "kamailio": "kamailio",
-    "linphonec": "linphone-cli",
 }
 
 

@@ -175,6 +175,13 @@ def test_a_baresip_document_comes_back(house, valid):
     assert root.findtext("p:tuple/p:status/p:basic", namespaces=NS) == "open"
 
 
+def test_baresip_says_unknown_before_its_user_has_said_anything(house, valid):
+    house.publish(BARESIP.replace(b"open", b"unknown"))
+    [each] = house.state().tuples
+    assert each.open is None
+    assert valid(3863, house.body(TYPE)).find("p:tuple/p:status/p:basic", NS) is None
+
+
 def test_who_publishes_knows_better_than_the_registrar(house):
     house.server.wait(house.server.phone("alice").register())
     house.publish(pub(tuple_(basic="closed")))

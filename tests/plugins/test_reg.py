@@ -111,6 +111,16 @@ def test_nobody_of_that_name_is_no_resource(asked):
         asked.state(Resource("reg", "nobody@example.com", ""))
 
 
+def test_everybody_watches_only_himself(sip, asking):
+    closed, opened = sip(**STAGES), sip("[plugin.reg]\nothers = true\n", **STAGES)
+    alice, bob = Watcher("sip:alice@example.com", "alice@example.com"), Watcher("sip:bob@example.com", "bob@example.com")
+    stranger = Watcher("sip:alice@example.com")
+    hook = asking(closed, ALICE).hooks.event_watched
+    assert [hook(resource=ALICE, watcher=each) for each in (alice, bob, stranger)] == ["active", "rejected", "rejected"]
+    assert hook(resource=Resource("presence", "alice@example.com", ""), watcher=bob) is None
+    assert asking(opened, ALICE).hooks.event_watched(resource=ALICE, watcher=bob) is None
+
+
 def test_another_event_or_type_is_not_its_own(asked):
     assert asked.hooks.event_package(resource=Resource("x", "alice@example.com", ""), published=()) is None
     assert asked.hooks.event_body(resource=ALICE, state=asked.state(), form=Form("text/plain", 0, Watcher(""))) is None
