@@ -118,8 +118,9 @@ class Mwi:
             raise NoSuchResource(resource.aor)
         return self._waiting(resource.aor, self._engine.mailboxes.counts(mailbox.id))
 
-    def state_of(self, endpoint: Endpoint, aor: str) -> Waiting:
+    def state_of(self, endpoint: Endpoint) -> Waiting:
         """Return what is waiting in all mailboxes of an endpoint that is told unasked."""
+        aor = endpoint.aors[0] if endpoint.aors else f"{endpoint.id}@{self._engine.domains.first.id}"
         return self._waiting(aor, sum(map(self._engine.mailboxes.counts, endpoint.mailboxes), Counts()))
 
     def _waiting(self, aor: str, counts: Counts) -> Waiting:

@@ -166,11 +166,12 @@ def test_who_has_subscribed_is_not_told_unasked_as_well(sip):
     assert body(house.unasked(bob)[-1])[2] == "Voice-Message: 2/0 (0/0)"
 
 
-def test_without_pubsub_phones_are_told_unasked_all_the_same(sip):
+def test_without_pubsub_nobody_is_told_and_nothing_fails(sip):
     house = House(sip, UNASKED, application=["registrar", "mwi", "options"])
     bob = house.bob.online()
     house.leave(new=1)
-    assert body(house.unasked(bob)[-1])[2] == "Voice-Message: 1/0 (0/0)"
+    assert house.unasked(bob) == []
+    assert not house.server.told("step.failed")
 
 
 def test_who_does_not_understand_it_costs_nothing_more(sip, plugin_of):
