@@ -10,7 +10,7 @@ VIEWS_HELP = (
     "lines (default), stages (with the walk and what decided), full (with the message), ladder (calls, as arrows between the parties)"
 )
 SHOWN = (
-    "contacts", "endpoints", "transactions", "servants", "channels", "bridges", "calls", "cdr", "messages", "bans", "hooks",
+    "contacts", "endpoints", "transactions", "servants", "channels", "bridges", "calls", "cdr", "messages", "bans", "mailboxes", "hooks",
     "domains", "stats",
 )  # fmt: skip
 STAGES = ("transport", "protocol", "intercept", "application", "integration")
@@ -47,6 +47,8 @@ def parser() -> argparse.ArgumentParser:
     _user(command("user", "add, remove and list users"), config)
 
     _ban(command("ban", "list, make and lift bans"), config)
+
+    _mailbox(command("mailbox", "list mailboxes, set their options, say what another voicemail system has for them"), config)
 
     show = command("show", "ask the running server")
     show.add_argument("what", choices=SHOWN, metavar="WHAT", help=", ".join(SHOWN))
@@ -118,6 +120,33 @@ def _ban(parser: argparse.ArgumentParser, config: argparse.ArgumentParser) -> No
     add.add_argument("--time", metavar="TIME", help="how long: 90 (seconds), 15m, 2h, 7d (default: until it is lifted)")
     add.add_argument("--reason", metavar="TEXT", help="for whoever reads the list")
     action("remove", "lift a ban").add_argument("source", help='what `sipline ban list` shows; "all"')
+
+
+def _mailbox(parser: argparse.ArgumentParser, config: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+
+    def action(name: str, text: str) -> argparse.ArgumentParser:
+        return actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", parents=[config])
+
+    action("list", "list all mailboxes that ever got a message").add_argument("--json", action="store_true", help="as JSON")
+    show = action("show", "show a mailbox and the messages in it")
+    show.add_argument("name")
+    show.add_argument("--json", action="store_true", help="as JSON")
+    count = action("count", "say how many messages another voicemail system has: lamps show them beside those here")
+    count.add_argument("name")
+    for name, text in (("new", "not heard yet"), ("old", "heard"), ("urgent-new", "of the new ones"), ("urgent-old", "of the old ones")):
+        count.add_argument(f"--{name}", type=int, default=0, metavar="NUMBER", help=f"messages, {text} (default: 0)")
+    change = action("set", "set options of a mailbox; it is stored then")
+    change.add_argument("name")
+    pin = change.add_mutually_exclusive_group()
+    pin.add_argument("--pin", nargs="?", const="", metavar="PIN", help="what foreign phones need; without a value you are asked")
+    pin.add_argument("--no-pin", action="store_true", help="only its owner's own phones hear it")
+    change.add_argument("--email", metavar="ADDRESS", help='where messages are sent to; "" = nowhere')
+    change.add_argument("--number", metavar="DIGITS", help="what is dialled to choose it from a foreign phone")
+    change.add_argument("--max-messages", type=int, metavar="NUMBER", help="messages that it holds; 0 = no limit")
+    change.add_argument("--max-seconds", type=int, metavar="SECONDS", help="how long one message may be")
+    change.add_argument("--retention-days", type=int, metavar="DAYS", help="after how many days a message is deleted; 0 = never")
+    action("rescan", "look at the files again, after they were changed by hand")
 
 
 def _user(parser: argparse.ArgumentParser, config: argparse.ArgumentParser) -> None:

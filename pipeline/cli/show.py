@@ -21,6 +21,7 @@ EMPTY = {
     "bridges": "no bridges",
     "calls": "no calls",
     "bans": "no bans",
+    "mailboxes": "no mailbox has ever got a message",
     "messages": "no messages wait: everything is delivered, or [dal] names no backend for message",
     "cdr": "no call in the last day, or [dal] names no backend for cdr",
 }
@@ -36,7 +37,7 @@ def run(args: Namespace) -> int:
             for row in rows:
                 row["expires"] = f"{row['expires']} s"
         elif not args.json:
-            rows = [_short(row) for row in rows]
+            rows = [short(row) for row in rows]
         show_table(rows, empty=EMPTY.get(args.what, "nothing"), as_json=args.json)
     elif args.json:
         print(json_of(rows[0]))
@@ -45,7 +46,7 @@ def run(args: Namespace) -> int:
     return 0
 
 
-def _short(row: dict[str, Any]) -> dict[str, Any]:
+def short(row: dict[str, Any]) -> dict[str, Any]:
     """Return a row as a line of a table: what is nested is for JSON alone, times are of this place."""
     short = {name: value for name, value in row.items() if not isinstance(value, dict)}
     if "since" in short:

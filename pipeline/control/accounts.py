@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from pipeline.control import mailboxes
 from pipeline.dal import Aor, Auth, Conflict, Endpoint, ReadOnly, StorageError
 from pipeline.pending import Pending, finished, settle
 from pipeline.sip.digest import ALGORITHMS, hash_of
@@ -156,6 +157,8 @@ async def remove(engine: Pipeline, name: str) -> list[dict[str, Any]]:
         for each in idents:
             if await finished(dal.find("endpoint", **{field: each})):
                 continue
+            if kind == "aor":
+                removed += await mailboxes.removed(engine, each)
             removed += await _remove(engine, kind, each)
     return removed
 

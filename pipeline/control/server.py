@@ -9,6 +9,10 @@
     {"do": "message", "to": "bob", "text": "...", "from": "alice"} -> {"row": {"result": "delivered"}}, {"end": true}
     {"do": "bans.add", "source": "192.0.2.7", "seconds": 600}     -> {"row": {...}}, {"end": true}
     {"do": "bans.remove", "source": "192.0.2.7" or "all"}         -> {"row": {...}} of each that was lifted, {"end": true}
+    {"do": "mailboxes.show", "name": "alice"}                     -> {"row": {...}} of it and of each message; likewise mailboxes.list
+    {"do": "mailboxes.count", "name": "alice", "new": 3}          -> {"row": {...}}, {"end": true}
+    {"do": "mailboxes.set", "name": "alice", "values": {...}}     -> {"row": {...}}, {"end": true}
+    {"do": "mailboxes.rescan"}                                    -> {"row": {...}} of each whose numbers were others, {"end": true}
     {"do": "held", "objects": [["aor", "a@b"], ...]}              -> {"row": {"type": ..., "id": ..., "there": true}} ..., {"end": true}
     {"do": "trace", "depth": ..., "filter": {...}, "data": ...}   -> {"record": {...}} | {"gap": n} | {"turn": true}, until he goes
     anything else, and whatever goes wrong                        -> {"error": "a sentence"}
@@ -25,7 +29,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config.problems import Problems
-from pipeline.control import accounts, bans, calls, messages, shows
+from pipeline.control import accounts, bans, calls, mailboxes, messages, shows
 from pipeline.control.held import held
 from pipeline.dal import StorageError
 from pipeline.trace import Filter, Viewer, watch
@@ -38,6 +42,13 @@ if TYPE_CHECKING:
     from pipeline.engine import Pipeline
     from pipeline.trace.record import Record
 
+MAILBOXES: dict[str, Callable[[Pipeline, dict[str, Any]], Awaitable[Iterable[dict[str, Any]]]]] = {
+    "mailboxes.list": lambda engine, _: mailboxes.listed(engine),
+    "mailboxes.show": lambda engine, asked: mailboxes.messages(engine, str(asked.get("name"))),
+    "mailboxes.count": mailboxes.count,
+    "mailboxes.set": mailboxes.change,
+    "mailboxes.rescan": lambda engine, _: mailboxes.rescan(engine),
+}
 HANDFUL = 200
 """Rows written before the loop has its turn: some 2 ms."""
 LONGEST_LINE = 1 << 20
@@ -113,6 +124,8 @@ class Control:
                 await self._rows(await bans.add(self._engine, asked), writer)
             elif what == "bans.remove":
                 await self._rows(await bans.remove(self._engine, str(asked.get("source"))), writer)
+            elif what in MAILBOXES:
+                await self._rows(await MAILBOXES[what](self._engine, asked), writer)
             elif what == "users.add":
                 await self._rows(await accounts.add(self._engine, asked.get("users") or []), writer)
             elif what == "users.remove":

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import hookspecs
 from pipeline.bind import write_address
-from pipeline.control import bans, calls, messages
+from pipeline.control import bans, calls, mailboxes, messages
 from pipeline.generation import COMPILED
 from pipeline.pending import finished
 from pipeline.reach import static_key
@@ -205,6 +205,7 @@ TABLES: dict[str, Callable[[Pipeline], Awaitable[Iterable[Row]]]] = {
     "cdr": calls.cdr,
     "messages": messages.listed,
     "bans": bans.listed,
+    "mailboxes": mailboxes.listed,
     "hooks": hooks,
     "domains": domains,
 }
