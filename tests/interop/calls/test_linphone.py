@@ -58,7 +58,7 @@ class Linphone:
     def says(self, pattern, seconds=20):
         return self.tools.until(
             lambda: f"{pattern!r} of {self.user}, who said:\n{self.said}\n{self.wire[-3000:]}",
-            lambda: re.search(pattern, self.said) or self.process.poll() is not None and None,
+            lambda: re.search(pattern, self.said) or (self.process.poll() is not None and None),
             seconds,
         )
 
