@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import signal
 import socket
 import ssl
@@ -122,7 +123,7 @@ def test_ten_certificates_change_under_load_and_nobody_notices(server, authority
             assert not any(task.done() for task in tasks)
         over.set()
         await asyncio.gather(*tasks)  # raises what any transaction or connection has failed with
-        assert all(later > earlier for earlier, later in zip(counts, counts[1:], strict=False))
+        assert all(later > earlier for earlier, later in itertools.pairwise(counts))
         assert {name for client in lasting for name in client.shown()} == {
             "sip0.example.com",
             "sip.example.com",
