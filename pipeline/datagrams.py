@@ -295,7 +295,7 @@ def bind(loop: asyncio.AbstractEventLoop, sock: socket.socket, on_datagram: OnDa
     return Datagrams(loop, sock, on_datagram)
 
 
-@lru_cache(maxsize=16384)
+@lru_cache(maxsize=4096)
 def literal(host: str) -> bool:
     """Tell whether `host` is an address. Anything else Python would resolve inside sendto, and the server would wait for the DNS."""
     address, percent, interface = host.partition("%")

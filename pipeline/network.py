@@ -85,7 +85,15 @@ class Network(Protocol):
     """Opens sockets."""
 
     def datagram(
-        self, host: str, port: int, on_datagram: OnDatagram, *, v6only: bool = True, receive_buffer: int = 0, send_buffer: int = 0
+        self,
+        host: str,
+        port: int,
+        on_datagram: OnDatagram,
+        *,
+        v6only: bool = True,
+        receive_buffer: int = 0,
+        send_buffer: int = 0,
+        sieve: bool = False,
     ) -> Endpoint:
         """Bind; port 0 asks for any. Buffers in bytes, 0 for the system's. Raises OSError as bind does."""
 

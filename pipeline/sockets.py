@@ -17,6 +17,7 @@ from pipeline.datagrams import SO_RCVBUFFORCE, SO_SNDBUFFORCE, Datagrams, bind, 
 from pipeline.dns.system import System
 from pipeline.network import BACKLOG, CONNECT_TIMEOUT, WRITE_LIMIT
 from pipeline.pending import Pending
+from pipeline.sieve import attach
 from pipeline.streams import Acceptor, Connection, phrase
 
 if TYPE_CHECKING:
@@ -39,12 +40,22 @@ class Sockets:
         self._connecting: dict[Pending, Callable[[OSError], None]] = {}
 
     def datagram(
-        self, host: str, port: int, on_datagram: OnDatagram, *, v6only: bool = True, receive_buffer: int = 0, send_buffer: int = 0
+        self,
+        host: str,
+        port: int,
+        on_datagram: OnDatagram,
+        *,
+        v6only: bool = True,
+        receive_buffer: int = 0,
+        send_buffer: int = 0,
+        sieve: bool = False,
     ) -> Datagrams:
         """Bind a UDP socket. No SO_REUSEADDR: a second server on the port must fail, not steal every other datagram."""
         sock = self._bind(host, port, socket.SOCK_DGRAM, v6only=v6only)
         _buffer(sock, socket.SO_RCVBUF, SO_RCVBUFFORCE, receive_buffer)
         _buffer(sock, socket.SO_SNDBUF, SO_SNDBUFFORCE, send_buffer)
+        if sieve:
+            attach(sock)
         endpoint = bind(self._loop, sock, on_datagram)
         if len(self._bound) >= 64:  # each question to a name server has a socket of its own
             self._bound = {each for each in self._bound if not each.closed}

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipeline.engine import Pipeline
     from pipeline.flow import Address
     from pipeline.network import Stream
-    from pipeline.sources import Source
+    from pipeline.sources import Place
     from pipeline.stream_transport import Connections
 
 SHOWN = 4096
@@ -47,7 +47,7 @@ class StreamFlow(Flow):
 
     reliable = True
 
-    def __init__(self, connections: Connections, engine: Pipeline, stream: Stream, source: Source | None) -> None:
+    def __init__(self, connections: Connections, engine: Pipeline, stream: Stream, source: Place | None) -> None:
         self.among = connections
         self.stream = stream
         self.source = source
@@ -124,7 +124,7 @@ class StreamFlow(Flow):
 
     def _closed(self, reason: str) -> None:
         if self.source is not None:
-            self.source.leave(proved=self.valid)
+            self.source.leave()
         self.among.owner.gone(self)
         for tell in self._tell:
             tell(self, reason)
@@ -139,7 +139,7 @@ class FramedFlow(StreamFlow):
 
     by_length = True
 
-    def __init__(self, connections: Connections, engine: Pipeline, stream: Stream, source: Source | None) -> None:
+    def __init__(self, connections: Connections, engine: Pipeline, stream: Stream, source: Place | None) -> None:
         self._framer = Framer(connections.owner.limits)
         super().__init__(connections, engine, stream, source)
 

@@ -12,6 +12,8 @@ import attrs
 
 from pipeline.bind import advertised, binds, parse_advertised, parse_bind
 from pipeline.clock import Fifo
+from pipeline.descriptors import allowed
+from pipeline.heap import give_back
 from pipeline.hookspecs import hookimpl
 from pipeline.option import option, plugin
 from pipeline.pending import Pending
@@ -23,9 +25,12 @@ if TYPE_CHECKING:
     from pipeline.flow import Address, Flow, Target
     from pipeline.listeners import Bound
     from pipeline.network import Listener, Stream
-    from pipeline.sources import Source
+    from pipeline.sources import Place
     from pipeline.stream_flow import StreamFlow
 
+MANY, QUIET = 500, 15.0
+"""Connections, of 5 kB and over TLS of 50 kB each, whose memory is worth giving back; and seconds until that is done, when a flood may be
+over."""
 LOOK = 4.0
 """Seconds between two looks at one connection's idleness: an eighth of the shortest default limit."""
 
@@ -42,7 +47,7 @@ class Connections:
         self.sources = Sources()
         self.closed = 0
         self.ended = 0
-        """Encrypted connections that have closed since memory was given back."""
+        """Connections that have closed since memory was given back."""
         self.failed = 0
         """Handshakes that did not succeed."""
         self.owner: StreamTransport
@@ -76,7 +81,15 @@ class StreamTransport:
         help="connections that one source address (of IPv6: one /64) may have open, a whole office behind one address among them",
     )
     unproved_per_source: int = option(
-        100, validator=attrs.validators.ge(1), help="how many of them may have brought no valid request yet; further ones are refused"
+        100,
+        validator=attrs.validators.ge(1),
+        help="how many of them may have brought no valid request yet; for a further one the oldest has to go",
+    )
+    unproved: int = option(
+        1000,
+        validator=attrs.validators.ge(1),
+        help="how many connections of all sources may have brought no valid request yet; for a further one the oldest has to go; never"
+        " more than a quarter of the file descriptors that the process may have",
     )
     first_request: float = option(
         32.0,
@@ -120,8 +133,8 @@ class StreamTransport:
         self._looks = Fifo(engine.clock, min(LOOK, self.first_request / 8), self._look, grain=0.25)
         self._open = engine.state(self, Connections)
         self._open.owner = self
-        for flow in self._open.flows.values():
-            self._looks.add(flow)
+        for ident in self._open.flows:
+            self._looks.add(ident)
 
     @hookimpl
     def listen(self, engine: Pipeline) -> None:
@@ -153,26 +166,28 @@ class StreamTransport:
 
     def _accept(self, stream: Stream) -> None:
         """Take a connection, unless its source has too many."""
-        source = self._open.sources.come(stream.peer[0], self.per_source, self.unproved_per_source)
+        source = self._open.sources.come(
+            stream.peer[0], self.per_source, self.unproved_per_source, min(self.unproved, allowed() // 4), stream.reset
+        )
         if source is None:
             stream.reset("its source has too many connections")
             self._engine.tell("flow.refused", transport=self.via, peer=stream.peer, reason="its source has too many connections")
         else:
             self._accepted(stream, source)
 
-    def _accepted(self, stream: Stream, source: Source) -> None:
+    def _accepted(self, stream: Stream, source: Place) -> None:
         """Do with a connection that was taken what comes before its first message; then `_admitted`."""
         self._admitted(stream, source)
 
-    def _admitted(self, stream: Stream, source: Source) -> None:
+    def _admitted(self, stream: Stream, source: Place) -> None:
         """Take the bytes of a connection for messages from now on."""
         self._flow(stream, source)
 
-    def _make(self, stream: Stream, source: Source | None) -> StreamFlow:
+    def _make(self, stream: Stream, source: Place | None) -> StreamFlow:
         """Make the flow of a connection."""
         raise NotImplementedError
 
-    def _flow(self, stream: Stream, source: Source | None) -> StreamFlow:
+    def _flow(self, stream: Stream, source: Place | None) -> StreamFlow:
         flow = self._make(stream, source)
         self._enter(flow)
         return flow
@@ -181,7 +196,7 @@ class StreamTransport:
         self._open.flows[flow.id] = flow
         self._open.by_peer[flow.peer] = flow
         self._engine.flows[flow.id] = flow
-        self._looks.add(flow)
+        self._looks.add(flow.id)  # not the flow: what is closed must not wait there in memory
 
     @hookimpl
     def connect(self, target: Target) -> Flow | Pending | None:
@@ -246,18 +261,30 @@ class StreamTransport:
         self._engine.flows.pop(flow.id, None)
         if self._open.by_peer.get(flow.peer) is flow:
             del self._open.by_peer[flow.peer]
+        self._ended()
+
+    def _ended(self) -> None:
+        """Give memory back some time after many connections have closed."""
+        self._open.ended += 1
+        if self._open.ended == MANY:
+            self._engine.clock.call_later(QUIET, self._give_back)
+
+    def _give_back(self) -> None:
+        self._open.ended = 0
+        give_back()
 
     # -- who has to go -----------------------------------------------------------------------------------------------
 
-    def _look(self, flow: StreamFlow) -> None:
-        if flow.closed or self._open.owner is not self:  # since a reload another looks
+    def _look(self, ident: str) -> None:
+        flow = self._open.flows.get(ident)
+        if flow is None or flow.closed or self._open.owner is not self:  # since a reload another looks
             return
         reason = self._overdue(flow, self._engine.clock.now())
         if reason:
             self._open.closed += 1
             flow.close(reason)
         else:
-            self._looks.add(flow)
+            self._looks.add(ident)
 
     def _overdue(self, flow: StreamFlow, now: float) -> str:
         """Say why a connection is to be closed; "" when it may stay."""
@@ -272,7 +299,12 @@ class StreamTransport:
 
     def stats(self) -> dict[str, int]:
         """Return the counters that `sipline show stats` shows."""
-        return {"connections": len(self._open.flows), "closed_idle": self._open.closed, "refused": self._open.sources.refused}
+        return {
+            "connections": len(self._open.flows),
+            "closed_idle": self._open.closed,
+            "refused": self._open.sources.refused,
+            "crowded": self._open.sources.crowded,
+        }
 
     @hookimpl
     def stop(self) -> None:

@@ -180,8 +180,9 @@ class Connection:
 
     def _tell(self, reason: str) -> None:
         self.closed = reason
-        if self.on_closed is not None:
-            self._loop.call_soon(self.on_closed, reason)
+        tell, self.on_closed = self.on_closed, None  # or flow and stream would hold each other until the collector comes
+        if tell is not None:
+            self._loop.call_soon(tell, reason)
 
     def _say_end(self) -> None:
         if self.closed and self._peer_ended:

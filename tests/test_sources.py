@@ -1,36 +1,99 @@
 """How many connections a source may have: those that brought a request, those that did not, and what a source is."""
 
-from pipeline.sources import Sources
+from pipeline.sources import CROWDED, Sources
 
 
-def test_the_unproved_are_counted_apart():
-    sources = Sources()
-    first = [sources.come("192.0.2.1", 4, 2) for _ in range(2)]
-    assert sources.come("192.0.2.1", 4, 2) is None
-    for source in first:
-        source.prove()
-    more = [sources.come("192.0.2.1", 4, 2) for _ in range(2)]
-    for source in more:
-        source.prove()
-    assert sources.come("192.0.2.1", 4, 2) is None
-    assert sources.refused == 2
-    assert sources.come("192.0.2.2", 4, 2) is not None
+class Doors:
+    """Connections by name, and which had to make room."""
+
+    def __init__(self, most=4, unproved=2, in_all=100):
+        self.sources = Sources()
+        self.limits = most, unproved, in_all
+        self.closed = []
+
+    def come(self, name, host="192.0.2.1"):
+        def give_up(reason):
+            assert reason == CROWDED
+            self.closed.append(name)
+
+        return self.sources.come(host, *self.limits, give_up)
+
+
+def test_of_too_many_that_brought_nothing_the_oldest_makes_room():
+    doors = Doors()
+    places = [doors.come(name) for name in ("first", "second", "third", "fourth")]
+    assert None not in places
+    assert doors.closed == ["first", "second"]
+    assert doors.sources.crowded == 2
+    assert doors.sources.by_key["192.0.2.1"].open == 2
+
+
+def test_who_says_at_once_what_he_wants_is_never_in_the_way_of_the_next():
+    doors = Doors(most=100)
+    for number in range(20):
+        doors.come(number).prove()
+    assert doors.closed == []
+    assert doors.sources.by_key["192.0.2.1"].open == 20
+
+
+def test_a_source_has_so_many_connections_and_no_more():
+    doors = Doors()
+    places = [doors.come(number) for number in range(4)]
+    for place in places:
+        place.prove()
+    while len([place for place in places if not place._gone]) < 4:
+        places.append(doors.come("more"))
+        places[-1].prove()
+    assert doors.come("too many") is None
+    assert doors.sources.refused == 1
+    assert doors.come("elsewhere", "192.0.2.2") is not None
+    places[-1].leave()
+    assert doors.come("again") is not None
+
+
+def test_a_full_source_gives_up_one_that_brought_nothing_before_it_refuses():
+    doors = Doors(most=2, unproved=2)
+    doors.come("proved").prove()
+    doors.come("silent")
+    assert doors.come("new") is not None
+    assert doors.closed == ["silent"]
+
+
+def test_of_too_many_in_all_the_oldest_of_any_source_makes_room():
+    doors = Doors(in_all=3)
+    for number in range(5):
+        doors.come(number, f"192.0.2.{number}")
+    assert doors.closed == [0, 1]
+    assert len(doors.sources.unproved) == 3
 
 
 def test_nothing_is_left_of_a_source_without_connections():
-    sources = Sources()
-    one, other = sources.come("192.0.2.1", 9, 9), sources.come("192.0.2.1", 9, 9)
-    assert one is other
+    doors = Doors(9, 9)
+    one, other = doors.come("one"), doors.come("other")
+    assert one.source is other.source
     one.prove()
-    one.leave(proved=True)
-    assert (one.open, one.unproved) == (1, 1)
-    one.leave(proved=False)
-    assert sources.by_key == {}
+    one.leave()
+    one.leave()
+    assert (other.source.open, list(other.source.unproved)) == (1, [other])
+    other.leave()
+    assert doors.sources.by_key == {} and doors.sources.unproved == {}
+
+
+def test_a_source_that_makes_room_for_itself_is_still_counted():
+    doors = Doors(most=1, unproved=1)
+    doors.come("first")
+    last = doors.come("last")
+    assert doors.sources.by_key["192.0.2.1"].open == 1
+    last.leave()
+    assert doors.sources.by_key == {}
 
 
 def test_an_ipv6_source_is_its_64_and_a_mapped_one_its_ipv4_address():
-    sources = Sources()
-    assert sources.come("2001:db8::1", 9, 9) is sources.come("2001:db8::ffff:1", 9, 9)
-    assert sources.come("2001:db8:0:1::1", 9, 9) is not sources.come("2001:db8::1", 9, 9)
-    assert sources.come("fe80::1%2", 9, 9) is not None
-    assert sources.come("::ffff:192.0.2.1", 9, 9) is sources.come("192.0.2.1", 9, 9)
+    def come(host):
+        return doors.come("", host).source
+
+    doors = Doors(9, 9)
+    assert come("2001:db8::1") is come("2001:db8::ffff:1")
+    assert come("2001:db8:0:1::1") is not come("2001:db8::1")
+    assert come("fe80::1%2") is not None
+    assert come("::ffff:192.0.2.1") is come("192.0.2.1")

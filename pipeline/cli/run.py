@@ -17,6 +17,7 @@ from pipeline.cli.log import LOG, Failures, log_as
 from pipeline.cli.sinks import depth_of, filter_of, sinks_of
 from pipeline.control.place import Busy, Lock
 from pipeline.control.server import Control
+from pipeline.descriptors import ask_for_all
 from pipeline.engine import Pipeline
 from pipeline.reload import why_not
 
@@ -46,6 +47,7 @@ def run(args: Namespace) -> int:
         raise Failed(str(busy)) from None
     except OSError as error:
         raise Failed(f"state directory {plan.state}: {error.strerror}") from None
+    ask_for_all()
     try:
         asyncio.run(_serve(plan, args, lock))
     finally:

@@ -29,11 +29,13 @@ class Ban(Stored):
     version: int = version_field()
 
 
-@lru_cache(maxsize=8192)
 def source_of(host: str) -> str:
     """Return what a source address is counted and banned as; an IPv4 address mapped into IPv6 is that IPv4 address."""
-    if ":" not in host:
-        return host
+    return _source6(host) if ":" in host else host
+
+
+@lru_cache(maxsize=4096)
+def _source6(host: str) -> str:
     try:
         address = ip_address(host.partition("%")[0])
     except ValueError:

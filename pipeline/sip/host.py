@@ -19,7 +19,7 @@ LONGEST = 270
 BLANKS = re.compile(r"[ \t]*+:[ \t]*+(?=[0-9]+$)")
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=4096)
 def hostport(text: str) -> tuple[str, int | None]:
     """Split "host", "host:port", "[v6]" or "[v6]:port"; raises Malformed with the header left to the caller."""
     found = HOSTPORT.fullmatch(text)
@@ -67,7 +67,7 @@ def _fault(text: str) -> str:
     return "character not allowed in a host"
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=4096)
 def host_key(host: str) -> str:
     """The form to compare hosts by: lower case, no final dot, IPv6 shortened and without brackets. IPv4-mapped IPv6 stays IPv6."""
     if host[:1] == "[" or ":" in host:

@@ -146,7 +146,7 @@ def _parse(text: str) -> Uri:
     return Uri(scheme, user, None, host, port, params, None, text)
 
 
-_remembered = lru_cache(maxsize=8192)(_parse)
+_remembered = lru_cache(maxsize=4096)(_parse)
 
 
 def _careful(text: str) -> Uri:

@@ -215,7 +215,15 @@ class Host:
         self._mine: list[MemoryEndpoint | MemoryListener] = []
 
     def datagram(
-        self, host: str, port: int, on_datagram: OnDatagram, *, v6only: bool = True, receive_buffer: int = 0, send_buffer: int = 0
+        self,
+        host: str,
+        port: int,
+        on_datagram: OnDatagram,
+        *,
+        v6only: bool = True,
+        receive_buffer: int = 0,
+        send_buffer: int = 0,
+        sieve: bool = False,
     ) -> MemoryEndpoint:
         """Bind. Buffers are endless here, and IPv6 is always V6ONLY."""
         keys, local = self._keys(self.network.datagrams, host, port)

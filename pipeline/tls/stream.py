@@ -27,6 +27,7 @@ class SecureStream:
     """One end of an encrypted connection; see network.Stream for what each name means."""
 
     __slots__ = (
+        "__weakref__",
         "_below",
         "_in",
         "_on_data",
@@ -138,6 +139,10 @@ class SecureStream:
                 self._lost(self.closed)
             else:
                 self._below.reset(self.closed)
+
+    def begin(self, data: bytes) -> None:
+        """Take what came before we were there."""
+        self._came(data)
 
     # -- from below --------------------------------------------------------------------------------------------------
 

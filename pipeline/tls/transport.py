@@ -8,33 +8,32 @@ from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import attrs
 
 from pipeline.clock import Fifo
-from pipeline.heap import give_back
 from pipeline.hookspecs import hookimpl
 from pipeline.option import option, plugin
 from pipeline.stream_transport import StreamTransport
 from pipeline.tls.contexts import CLIENTS, KEYS, VERSIONS, Contexts, FileFault, Pair, ciphers, load, server, trusting
+from pipeline.tls.hello import Hello
 from pipeline.tls.names import covers
 from pipeline.tls.stream import SecureStream
 
 if TYPE_CHECKING:
     import ssl
     from pathlib import Path
+    from weakref import ReferenceType
 
     from pipeline.config.checked import Checked
     from pipeline.engine import Pipeline
     from pipeline.flow import Target
     from pipeline.network import Stream
-    from pipeline.sources import Source
-    from pipeline.stream_flow import StreamFlow
+    from pipeline.sources import Place
 
 DAY = 86400
 SOON = 14 * DAY
-MANY, QUIET = 500, 15.0
-"""Connections, of 50 kB each, whose memory is worth giving back; and seconds until that is done, when a flood may be over."""
 
 
 def pairs(_instance: Any, attribute: attrs.Attribute[Any], value: list[dict[str, Any]]) -> None:
@@ -154,13 +153,13 @@ class SecureTransport(StreamTransport):
             raise ValueError(str(fault)) from None
         if self._handshakes is not None:
             self._handshakes.clear()
-        self._handshakes = Fifo(engine.clock, self.handshake_seconds, self._late, grain=0.25)
+        self._handshakes = Fifo(engine.clock, self.handshake_seconds, self._shaking, grain=0.25)
         super().start(engine)
 
     def _prepare(self, folder: Path) -> None:
         """Make what else is needed of the files."""
 
-    def _accepted(self, stream: Stream, source: Source) -> None:
+    def _accepted(self, stream: Stream, source: Place) -> None:
         context = self._contexts.first
         if context is None:
             super()._accepted(stream, source)
@@ -170,35 +169,35 @@ class SecureTransport(StreamTransport):
             owner: Any = self._open.owner
             owner._admitted(secure, source)
 
-        secure = SecureStream(stream, context, secured)
-        secure.on_closed = lambda reason: self._unshaken(secure, source, reason)
-        self._handshakes.add(secure)
+        def heard(data: bytes) -> None:
+            owner: Any = self._open.owner
+            secure = SecureStream(stream, owner._contexts.first or context, secured)
+            secure.on_closed = lambda reason: owner._unshaken(secure, source, reason)
+            owner._handshakes.add(ref(secure))
+            secure.begin(data)
 
-    def _unshaken(self, secure: SecureStream, source: Source | None, reason: str) -> None:
+        hello = Hello(stream, heard)
+        stream.on_closed = lambda reason: self._open.owner._unshaken(hello.stream, source, reason)
+        self._handshakes.add(ref(hello))
+
+    def _unshaken(self, secure: Stream, source: Place | None, reason: str) -> None:
         """Note a connection whose handshake did not succeed."""
         if source is not None:
-            source.leave(proved=False)
+            source.leave()
         self._ended()
         self._open.failed += 1
         self._engine.tell("flow.refused", transport=self.via, peer=secure.peer, reason=reason)
 
-    def gone(self, flow: StreamFlow) -> None:
-        """Forget a closed connection."""
-        super().gone(flow)
-        self._ended()
+    def _shaking(self, shaking: ReferenceType[Any]) -> None:
+        found = shaking()
+        if found is not None:
+            self._late(found)
 
-    def _ended(self) -> None:
-        """Give memory back some time after many connections have closed."""
-        self._open.ended += 1
-        if self._open.ended == MANY:
-            self._engine.clock.call_later(QUIET, self._give_back)
-
-    def _give_back(self) -> None:
-        self._open.ended = 0
-        give_back()
-
-    def _late(self, secure: SecureStream) -> None:
-        if not secure.secured and not secure.closed:
+    def _late(self, secure: Any) -> None:
+        if isinstance(secure, Hello):
+            if not secure.done and not secure.stream.closed:
+                secure.stream.reset(f"handshake_seconds: no ClientHello within {self.handshake_seconds:g} s")
+        elif not secure.secured and not secure.closed:
             secure.reset(f"handshake_seconds: no TLS handshake within {self.handshake_seconds:g} s")
 
     def _secure_to(self, stream: Stream, context: ssl.SSLContext, target: Target, *, verify: bool, opened: Any) -> None:
@@ -217,7 +216,7 @@ class SecureTransport(StreamTransport):
 
         secure = SecureStream(stream, context, secured, server=False, name=target.name or None)
         secure.on_closed = failed
-        self._handshakes.add(secure)
+        self._handshakes.add(ref(secure))
 
     def stats(self) -> dict[str, int]:
         """Return the counters that `sipline show stats` shows."""

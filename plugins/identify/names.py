@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pipeline.absent import Absent
 from pipeline.pending import settle, walk
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     Steps = Generator[Any, Any, Endpoint | None]
 
 REMEMBERED = 16384
-"""Names found, and as many not found, at some 200 bytes each: 3 MB of each at most."""
+"""Names found, at some 200 bytes each: 3 MB at most. Those not found cost nothing more (absent.py)."""
 
 URI = 128
 """Letters of a URI that is remembered at most."""
@@ -35,7 +36,7 @@ class Names:
     def __init__(self, dal: Layer) -> None:
         self._dal = dal
         self._found: dict[Key, Endpoint] = {}
-        self._absent: set[Key] = set()
+        self._absent = Absent()
         self.by_uri: dict[str, Endpoint] = {}
         """Found by the URI of a From as it was written: the same one look sooner."""
         self._changes = 0
@@ -89,8 +90,6 @@ class Names:
 
     def _keep(self, key: Key, found: Endpoint | None) -> None:
         if found is None:
-            if len(self._absent) >= REMEMBERED:
-                self._absent.clear()
             self._absent.add(key)
         else:
             if len(self._found) >= REMEMBERED:

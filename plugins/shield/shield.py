@@ -4,7 +4,8 @@ Rules. A peer is known when somebody logged in by it lately (known.py); whoever 
 forged. Budgets are charged for what strangers cost us: a challenge, a failed login, a request that cannot be read. They are asked before
 the next packet of that source is looked at, apart for requests without and with credentials: a phone that answers its challenge does not
 wait behind a scanner. Only a source that has proved that it receives our answers is banned, never one with a binding or a dialog. What is
-refused is dropped in silence, and told once.
+refused is dropped in silence, and told once. Datagrams and streams have budgets apart: who forges datagrams in a name, or in thousands of
+names, takes nothing from a stream, whose source is no claim.
 """
 
 from __future__ import annotations
@@ -88,9 +89,15 @@ class Shield:
     request_burst: int = option(10, validator=attrs.validators.ge(1), help="such requests of one stranger at once")
     failure_rate: float = option(1.0, validator=attrs.validators.gt(0), help="failed logins a second from one source")
     failure_burst: int = option(10, validator=attrs.validators.ge(1), help="failed logins from one source at once")
-    global_rate: float = option(5000.0, validator=attrs.validators.gt(0), help="packets a second from all strangers together")
-    global_request_rate: float = option(500.0, validator=attrs.validators.gt(0), help="challenges a second to all strangers together")
-    global_failure_rate: float = option(200.0, validator=attrs.validators.gt(0), help="failed logins a second from all sources together")
+    global_rate: float = option(
+        5000.0, validator=attrs.validators.gt(0), help="packets a second from all strangers together, by datagrams and by streams each"
+    )
+    global_request_rate: float = option(
+        500.0, validator=attrs.validators.gt(0), help="challenges a second to all strangers together, by datagrams and by streams each"
+    )
+    global_failure_rate: float = option(
+        200.0, validator=attrs.validators.gt(0), help="failed logins a second from all sources together, by datagrams and by streams each"
+    )
 
     ban_score: float = option(
         10.0,
@@ -157,7 +164,8 @@ class Shield:
         if (jail.bans or jail.networks is not None) and jail.holds(source, host):
             return state.dropped("banned", passage)
         now = passage.arrived
-        key = hash(source)
+        reliable = passage.flow.reliable
+        key = hash(source) + reliable  # a bucket for datagrams and one for streams
         if not state.packets.take(key, now):
             return state.dropped("rate", passage)
         head = packet.data[:HEAD].lower()
@@ -165,11 +173,11 @@ class Shield:
             if CREDENTIALS in head:
                 if not state.failures.has(key, now) and head.count(TAG) < 2:
                     return state.dropped("failure_rate", passage)
-                spent = not state.all_failures.has(now)
+                spent = not state.all_failures[reliable].has(now)
             else:
                 if not state.requests.has(key, now, state.scale(source)) and head.count(TAG) < 2:
                     return state.dropped("request_rate", passage)
-                spent = not state.all_requests.has(now)
+                spent = not state.all_requests[reliable].has(now)
             # Of all strangers together too many: what is left is for the neighbours of who is known, and for who repeats himself, as phones
             # do and floods do not.
             if spent and not (
@@ -182,7 +190,7 @@ class Shield:
             if word in head:
                 state.scanner(passage, source, word.decode())
                 return state.dropped("scanners", passage)
-        if not state.all_packets.take(now):
+        if not state.all_packets[reliable].take(now):
             return state.dropped("global_rate", passage)
         return None
 

@@ -55,9 +55,10 @@ class State:
         self.packets = Buckets(1.0, 1.0)
         self.requests = Buckets(1.0, 1.0)
         self.failures = Buckets(1.0, 1.0)
-        self.all_packets = Bucket(1.0, 1.0)
-        self.all_requests = Bucket(1.0, 1.0)
-        self.all_failures = Bucket(1.0, 1.0)
+        self.all_packets = (Bucket(1.0, 1.0), Bucket(1.0, 1.0))
+        """What comes by datagrams, whose source may be forged, and what comes by streams: a flood of the former leaves the latter alone."""
+        self.all_requests = (Bucket(1.0, 1.0), Bucket(1.0, 1.0))
+        self.all_failures = (Bucket(1.0, 1.0), Bucket(1.0, 1.0))
         self.second_chance = Bucket(1.0, 1.0)
         self.neighbours = Bucket(1.0, 1.0)
         self.counts: Counter[str] = Counter()
@@ -85,9 +86,13 @@ class State:
         self.packets.configure(owner.rate, 2 * owner.rate)
         self.requests.configure(owner.request_rate, owner.request_burst)
         self.failures.configure(owner.failure_rate, owner.failure_burst)
-        self.all_packets.configure(owner.global_rate, owner.global_rate)
-        self.all_requests.configure(owner.global_request_rate, owner.global_request_rate)
-        self.all_failures.configure(owner.global_failure_rate, owner.global_failure_rate)
+        for buckets, rate in (
+            (self.all_packets, owner.global_rate),
+            (self.all_requests, owner.global_request_rate),
+            (self.all_failures, owner.global_failure_rate),
+        ):
+            for bucket in buckets:
+                bucket.configure(rate, rate)
         self.second_chance.configure(owner.global_request_rate, owner.global_request_rate)
         self.neighbours.configure(owner.global_request_rate, owner.global_request_rate)
         for host in {peer[0] for peer in self.known.peers}:
@@ -129,7 +134,7 @@ class State:
         self.known.add(peer)
         host = peer[0]
         source = source_of(host) if ":" in host else host
-        self.requests.fill(hash(source))
+        self.requests.fill(hash(source) + event.fields["passage"].flow.reliable)
         self.jail.forgive(source)
 
     def _challenged(self, event: Event) -> None:
@@ -140,25 +145,27 @@ class State:
             return
         source = source_of(peer[0])
         now = self.engine.clock.now()
+        key = hash(source) + flow.reliable
         if fields["passage"].message.get("authorization") is None:
-            self.requests.charge(hash(source), now, self.scale(source))
-            self.all_requests.charge(now)
+            self.requests.charge(key, now, self.scale(source))
+            self.all_requests[flow.reliable].charge(now)
         else:
-            self.failures.charge(hash(source), now)
-            self.all_failures.charge(now)
+            self.failures.charge(key, now)
+            self.all_failures[flow.reliable].charge(now)
         if flow.reliable:
             self._score(source, UNANSWERED, "challenges that it does not answer")
 
     def _failed(self, event: Event) -> None:
         fields = event.fields
-        peer = fields["passage"].flow.peer
+        flow = fields["passage"].flow
+        peer = flow.peer
         source = source_of(peer[0])
         now = self.engine.clock.now()
-        key = hash(source)
+        key = hash(source) + flow.reliable
         self.failures.charge(key, now)
         if not self.failures.has(key, now):
             self.known.drop(peer)  # a stranger again: he logs in once a second at most
-        self.all_failures.charge(now)
+        self.all_failures[flow.reliable].charge(now)
         if fields["proved"]:
             self._score(source, POINTS.get(fields["kind"], 1.0), f"failed logins, the last as {fields['user']!r}")
 
@@ -167,7 +174,7 @@ class State:
         if flow.peer in self.known.peers:
             return
         source = source_of(flow.peer[0])
-        self.requests.charge(hash(source), self.engine.clock.now(), self.scale(source))
+        self.requests.charge(hash(source) + flow.reliable, self.engine.clock.now(), self.scale(source))
         if flow.reliable:
             self._score(source, UNREADABLE, "requests that cannot be read")
 

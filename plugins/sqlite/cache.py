@@ -1,12 +1,15 @@
 """What was read from the database and may be asked again, bounded; that something is not there is remembered too.
 
-Rule: what exists and what does not are kept apart, so that strangers trying names cannot push out the users who exist. The oldest
-entry goes first; a change of a type, ours or another process's, forgets everything of the type.
+Rule: what exists and what does not are kept apart, so that strangers trying names cannot push out the users who exist, and what does not is
+no more than a hash in a table of fixed size. The oldest entry goes first; a change of a type, ours or another process's, forgets everything
+of the type.
 """
 
 from __future__ import annotations
 
 from typing import Any
+
+from pipeline.absent import Absent
 
 UNKNOWN: Any = object()
 
@@ -19,7 +22,7 @@ class Cache:
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._found: dict[Any, Any] = {}
-        self._missing: dict[Any, Any] = {}
+        self._missing = Absent()
         self.hits = 0
         self.misses = 0
 
@@ -29,8 +32,8 @@ class Cache:
     def get(self, question: Any) -> Any:
         """Return the answer, or UNKNOWN."""
         answer = self._found.get(question, UNKNOWN)
-        if answer is UNKNOWN:
-            answer = self._missing.get(question, UNKNOWN)
+        if answer is UNKNOWN and question in self._missing:
+            answer = ()
         if answer is UNKNOWN:
             self.misses += 1
         else:
@@ -38,8 +41,11 @@ class Cache:
         return answer
 
     def put(self, question: Any, answer: Any) -> Any:
-        """Remember and return an answer; None and () are answers."""
-        kept = self._found if answer else self._missing
+        """Remember and return an answer; () is one, too."""
+        if not answer:
+            self._missing.add(question)
+            return answer
+        kept = self._found
         if len(kept) >= self._limit:
             del kept[next(iter(kept))]
         kept[question] = answer

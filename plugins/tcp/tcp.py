@@ -11,7 +11,7 @@ from .flow import TcpFlow
 
 if TYPE_CHECKING:
     from pipeline.network import Stream
-    from pipeline.sources import Source
+    from pipeline.sources import Place
     from pipeline.stream_flow import StreamFlow
 
 
@@ -19,5 +19,5 @@ if TYPE_CHECKING:
 class Tcp(StreamTransport):
     """SIP over TCP."""
 
-    def _make(self, stream: Stream, source: Source | None) -> StreamFlow:
+    def _make(self, stream: Stream, source: Place | None) -> StreamFlow:
         return TcpFlow(self._open, self._engine, stream, source)

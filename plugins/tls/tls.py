@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pipeline import Target
     from pipeline.config.checked import Checked
     from pipeline.network import Stream
-    from pipeline.sources import Source
+    from pipeline.sources import Place
     from pipeline.stream_flow import StreamFlow
 
 
@@ -73,7 +73,7 @@ class Tls(SecureTransport):
         self._client = client(self.min_version, self.ciphers, folder / self.ca if self.ca else None, verify=self.verify_server)
         load(self.pairs(folder)[0], self._client)  # for servers that ask who we are (RFC 5922 7.4)
 
-    def _make(self, stream: Stream, source: Source | None) -> StreamFlow:
+    def _make(self, stream: Stream, source: Place | None) -> StreamFlow:
         return TlsFlow(self._open, self._engine, stream, source)
 
     def _is_for(self, flow: StreamFlow, target: Target) -> bool:

@@ -70,7 +70,7 @@ class Udp:
 
     stage: ClassVar[str] = "transport"
     listens: ClassVar[str] = "udp"
-    fixed: ClassVar[tuple[str, ...]] = ("receive_buffer", "send_buffer")
+    fixed: ClassVar[tuple[str, ...]] = ("receive_buffer", "send_buffer", "sieve")
 
     bind: list[str] = option(
         factory=lambda: ["0.0.0.0:5060"],
@@ -92,6 +92,11 @@ class Udp:
         1048576, unit="bytes", validator=attrs.validators.ge(0), help="kernel's send buffer; 0 = the system's default"
     )
 
+    sieve: bool = option(
+        True,
+        help="whether the kernel drops what can be no SIP, STUN or keepalive (Linux): a flood of garbage then costs nothing; what it drops"
+        " is counted among kernel_drops, and is in no trace",
+    )
     stun: bool = option(
         True, help="whether STUN Binding requests on the SIP port are answered: the keepalive of phones behind NAT (RFC 5626 4.4.2)"
     )
@@ -125,7 +130,7 @@ class Udp:
 
         _, host, port, _ = bound.key
         endpoint: Endpoint = self._engine.network.datagram(
-            host, port, came, receive_buffer=self.receive_buffer, send_buffer=self.send_buffer
+            host, port, came, receive_buffer=self.receive_buffer, send_buffer=self.send_buffer, sieve=self.sieve
         )
         return endpoint
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pipeline.engine import Pipeline
     from pipeline.network import Stream
-    from pipeline.sources import Source
+    from pipeline.sources import Place
     from pipeline.stream_transport import Connections
 
 PING, PONG = b"\r\n\r\n", b"\r\n"
@@ -34,7 +34,7 @@ class WsFlow(StreamFlow):
 
     transport = "WS"
 
-    def __init__(self, connections: Connections, engine: Pipeline, stream: Stream, source: Source | None, protocol: ServerProtocol) -> None:
+    def __init__(self, connections: Connections, engine: Pipeline, stream: Stream, source: Place | None, protocol: ServerProtocol) -> None:
         self._protocol = protocol
         self._message: bytearray | None = None
         """What has come of a message in pieces."""

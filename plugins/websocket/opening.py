@@ -27,7 +27,7 @@ QUIET.disabled = True
 class Opening:
     """One connection whose request has not been answered yet."""
 
-    __slots__ = ("_buffer", "_on_open", "_page", "_protocol", "done", "stream")
+    __slots__ = ("__weakref__", "_buffer", "_on_open", "_page", "_protocol", "done", "stream")
 
     def __init__(
         self,

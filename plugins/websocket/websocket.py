@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
+from weakref import ref
 
 import attrs
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from pipeline.config.checked import Checked
     from pipeline.engine import Pipeline
     from pipeline.network import Stream
-    from pipeline.sources import Source
+    from pipeline.sources import Place
     from pipeline.stream_flow import StreamFlow
 
 ORIGIN = re.compile(r"(https?://[^/\s]+|null)\Z")
@@ -103,28 +104,28 @@ class Websocket(SecureTransport):
 
     # -- from a connection to a WebSocket ----------------------------------------------------------------------------
 
-    def _admitted(self, stream: Stream, source: Source) -> None:
+    def _admitted(self, stream: Stream, source: Place) -> None:
         most = self.head_bytes + self.body_bytes
         allowed = [*self.origins, None] if self.origins else None
         opening = Opening(stream, allowed, most, partial(self._opened, source), self._page)
         stream.on_closed = partial(self._unopened, opening, source)
-        self._handshakes.add(opening)
+        self._handshakes.add(ref(opening))
 
-    def _opened(self, source: Source, opening: Opening, protocol: Any, rest: bytes) -> None:
+    def _opened(self, source: Place, opening: Opening, protocol: Any, rest: bytes) -> None:
         owner: Any = self._open.owner
         flow = owner._keep(opening.stream, source, protocol)
         if rest:
             flow.came(rest)
 
-    def _keep(self, stream: Stream, source: Source, protocol: Any) -> StreamFlow:
+    def _keep(self, stream: Stream, source: Place, protocol: Any) -> StreamFlow:
         flow = (WssFlow if self.certificates else WsFlow)(self._open, self._engine, stream, source, protocol)
         self._enter(flow)
         if self._pings is not None:
             self._pings.add(flow)
         return flow
 
-    def _unopened(self, opening: Opening, source: Source, reason: str) -> None:
-        source.leave(proved=False)
+    def _unopened(self, opening: Opening, source: Place, reason: str) -> None:
+        source.leave()
         if not reason.startswith("answered over HTTP"):
             self._open.failed += 1
             self._engine.tell("flow.refused", transport=self.via, peer=opening.stream.peer, reason=reason)

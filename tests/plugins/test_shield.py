@@ -288,3 +288,29 @@ class Null(Flow):
 
     def send(self, data):
         pass
+
+
+def test_a_flood_of_datagrams_in_a_phone_s_name_takes_nothing_from_its_streams(shielded):
+    server = shielded()
+    for _ in range(100):
+        register(server, STRANGER)
+    assert register(server, STRANGER) == []
+
+    async def connect():
+        return await server.network.host(STRANGER[0]).connect("10.0.0.1", 5060)
+
+    stream, came = server.run(connect()), []
+    stream.on_data = came.append
+    via = ("Via", f"SIP/2.0/TCP {STRANGER[0]}:40000;branch=z9hG4bKstream")
+    stream.write(server.message("REGISTER", from_="alice", source=STRANGER, headers=[via]))
+    server.advance(0.1)
+    assert b"".join(came).startswith(b"SIP/2.0 401 ")
+
+
+def test_datagrams_of_ten_thousand_strangers_leave_the_budgets_of_streams_alone(shielded):
+    server = shielded("global_request_rate = 5")
+    for number in range(30):
+        register(server, (f"198.51.100.{number}", 5060))
+    state = shield_of(server).state
+    now = server.engine.clock.now()
+    assert not state.all_requests[False].has(now) and state.all_requests[True].has(now)

@@ -256,11 +256,14 @@ def test_the_cache_is_bounded_and_strangers_push_out_only_strangers():
     for number in range(100):
         cache.put(f"stranger {number}", ())
     assert cache.get("alice") == ("Alice",)
-    assert cache.get("stranger 0") is UNKNOWN
     assert cache.get("stranger 99") == ()
-    assert len(cache) == 4
-    cache.forget()
+    for number in range(5):
+        cache.put(f"known {number}", (number,))
     assert cache.get("alice") is UNKNOWN
+    assert cache.get("known 4") == (4,)
+    cache.forget()
+    assert cache.get("known 4") is UNKNOWN and cache.get("stranger 99") is UNKNOWN
+    assert len(cache) == 0
 
 
 @in_loop

@@ -276,19 +276,18 @@ def test_what_is_no_tls_at_all_is_closed_at_once(secure):
     assert told
 
 
-def test_a_source_with_too_many_connections_that_brought_nothing_is_refused_and_others_are_not(secure, authority, plugin_of):
+def test_who_holds_connections_open_and_brings_nothing_makes_room_for_who_does(secure, authority, plugin_of):
     server = secure(more="unproved_per_source = 3\nper_source = 5")
+    elsewhere = Client(server, authority.client(), address="10.0.0.8")
     waiting = [raw(server) for _ in range(3)]
-    client = Client(server, authority.client())
-    assert client.closed
-    assert Client(server, authority.client(), address="10.0.0.8").closed is None
-    for stream in waiting:
-        stream.close("gone")
-    server.advance(1)
     good = [Client(server, authority.client()).send(options(server, n)) for n in range(5)]
-    assert all(each.closed is None for each in good)
+    assert all(each.closed is None and each.answers() for each in good)
+    assert elsewhere.closed is None
+    server.advance(1)
+    assert all(stream.closed for stream in waiting)
     assert Client(server, authority.client()).closed
-    assert plugin_of(server, "tls").stats()["refused"] == 2
+    stats = plugin_of(server, "tls").stats()
+    assert (stats["crowded"], stats["refused"]) == (3, 1)
     for each in good:
         each.stream.close("gone")
     server.advance(1)
