@@ -2,7 +2,7 @@
 
 [[stage]]
 name    = "intercept"
-plugins = ["greylist", "identify", "auth"]
+plugins = ["greylist", "identify", "security", "auth"]
 
 [plugin.greylist]
 load = "examples/greylist.py:Greylist"

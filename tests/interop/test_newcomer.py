@@ -77,7 +77,7 @@ def test_no_password_stands_in_the_database(fresh):
 
 
 def test_without_auth_nobody_is_challenged_and_the_start_warns(fresh, tools):
-    fresh.edit('["identify", "auth"]', '["identify"]')
+    fresh.edit('["identify", "security", "auth"]', '["identify"]')
     fresh.sipline("user", "add", "carol", "--password", "wonderland")
     fresh.start()
     assert "nothing authenticates" in fresh.log
@@ -89,7 +89,6 @@ def test_without_auth_nobody_is_challenged_and_the_start_warns(fresh, tools):
 
 
 def test_auth_behind_another_interceptor_stands_there_in_the_graph_and_the_trace(fresh, tools):
-    fresh.edit('["identify", "auth"]', '["identify", "security", "auth"]')
     fresh.sipline("user", "add", "carol", "--password", "wonderland")
     lines = fresh.folder / "trace.jsonl"
     fresh.start("--trace=stages", "--jsonl", lines)
@@ -105,7 +104,7 @@ def test_auth_behind_another_interceptor_stands_there_in_the_graph_and_the_trace
 
 def test_without_registrar_a_register_gets_501_and_the_rest_works(fresh, tools, phone):
     fresh.edit('["registrar", "channel", ', '["channel", ')
-    fresh.edit('["identify", "auth"]', '["identify"]')
+    fresh.edit('["identify", "security", "auth"]', '["identify"]')
     fresh.sipline("user", "add", "carol", "--password", "wonderland")
     fresh.start()
     uri = f"sip:127.0.0.1:{fresh.port}"
@@ -119,10 +118,10 @@ def test_without_registrar_a_register_gets_501_and_the_rest_works(fresh, tools, 
 
 
 def test_an_example_plugin_runs_at_its_place(fresh, tools):
-    fresh.edit('["identify", "auth"]', '["greylist", "identify", "auth"]')
+    fresh.edit('["identify", "security", "auth"]', '["greylist", "identify", "security", "auth"]')
     fresh.file.write_text(fresh.file.read_text() + f'\n[plugin.greylist]\nload = "{tools.root / "examples" / "greylist.py"}:Greylist"\n')
     fresh.start()
-    assert re.findall(r"\b(greylist|identify|auth) \S+ ·", fresh.sipline("graph").stdout) == ["greylist", "identify", "auth"]
+    assert re.findall(r"\b(greylist|identify|security|auth) \S+ ·", fresh.sipline("graph").stdout) == ["greylist", "identify", "security", "auth"]
     uri = f"sip:127.0.0.1:{fresh.port}"
     with tools.udp() as sock:
         data = tools.request_of("OPTIONS", uri, f"127.0.0.1:{sock.getsockname()[1]}")
@@ -131,7 +130,7 @@ def test_an_example_plugin_runs_at_its_place(fresh, tools):
 
 
 def test_the_packaged_example_plugin_runs_at_its_place(fresh, tools):
-    fresh.edit('["identify", "auth"]', '["identify", "curfew"]')
+    fresh.edit('["identify", "security", "auth"]', '["identify", "curfew"]')
     source = tools.root / "examples" / "curfew" / "sip_curfew.py"
     fresh.file.write_text(fresh.file.read_text() + f'\n[plugin.curfew]\nload = "{source}:Curfew"\nopens = 0\ncloses = 0\n')
     fresh.sipline("user", "add", "carol", "--password", "wonderland")
