@@ -55,7 +55,7 @@ def _check(message: Request | Response) -> None:
             if params.get("branch") == "z9hG4bK":
                 raise bad("Via", "the branch is only the magic cookie")
         message.from_ = Address.parse(first["from"], "From")
-        message.to = Address.parse(first["to"], "To")
+        message.to = Address.parse(first["to"], "To") if method else _to_of_answer(first["to"])
         call_id = message.call_id = first["call-id"]
         if not call_id or " " in call_id or not call_id.isprintable():
             raise bad("Call-ID", "it must be one word")
@@ -72,3 +72,14 @@ def _check(message: Request | Response) -> None:
             contacts = message.contacts
             if contacts is STAR or len(contacts) != 1:
                 raise bad("Contact", "it must be exactly one address")
+
+
+def _to_of_answer(value: str) -> Address:
+    """Read the To of a response. A peer that adds its tag to a To that has one already is known by its branch all the same (17.1.3)."""
+    try:
+        return Address.parse(value, "To")
+    except Malformed:
+        kept, second, rest = value.rpartition(";tag=")
+        if not second or ";tag=" not in kept or ">" in rest or '"' in rest:
+            raise
+        return Address.parse(kept, "To")

@@ -108,3 +108,15 @@ def test_a_response_is_held_to_the_same_and_never_answered():
     answer.set("cseq", "9292394834772304023312 OPTIONS")
     error = refused(answer)
     assert (error.reason, error.message) == ("Bad CSeq: larger than 2147483647", None)
+
+
+def test_an_answer_whose_to_has_two_tags_is_taken_with_the_first():
+    text = (
+        b"SIP/2.0 202 Accepted\r\nVia: SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK1\r\nFrom: <sip:a@x>;tag=1\r\n"
+        b"To: <sip:b@x>;tag=first;tag=second\r\nCall-ID: c\r\nCSeq: 1 MESSAGE\r\nContent-Length: 0\r\n\r\n"
+    )
+    answer = parse(text)
+    check(answer)
+    assert answer.to.tag == "first"
+    with pytest.raises(Malformed):
+        check(parse(text.replace(b";tag=second", b";x=1;x=2")))
