@@ -587,7 +587,11 @@ class Pipeline:
 
     def connect(self, target: Target) -> Flow | Pending | None:
         """Return the flow that reaches `target`, or a Pending of it; None when no listed transport serves it."""
-        return self.generation.hooks["transport"].connect(target=target)  # type: ignore[no-any-return]
+        for step in self.generation.connect.steps:
+            found: Flow | Pending | None = step(target)
+            if found is not None:
+                return found
+        return None
 
     def credentials(self, realm: str, passage: Passage) -> tuple[str, dict[str, str]] | None:
         """Return (username, {algorithm: hash, or "": password}) for a realm that challenges us; None when nobody has any."""

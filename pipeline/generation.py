@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 COMPILED = {
     "transport": "transport",
+    "connect": "transport",
     "protocol": "protocol",
     "intercept": "intercept",
     "intercept_out": "intercept",
@@ -38,7 +39,7 @@ MESSAGES = {"route_message": "integration", "message_request": "application"}
 """The hooks that every message asks, likewise."""
 EVENTS = dict.fromkeys(("event_package", "event_body", "event_published", "event_watched", "event_publisher"), "application")
 """The hooks of pub/sub; who walks them takes the first result that is not None."""
-UNTRACED = frozenset(SESSION) | frozenset(CALLS) | frozenset(MESSAGES) | frozenset(EVENTS)
+UNTRACED = frozenset({"connect"}) | frozenset(SESSION) | frozenset(CALLS) | frozenset(MESSAGES) | frozenset(EVENTS)
 """They are walked by their owners, who say themselves what they did."""
 COMPILED |= SESSION | CALLS | MESSAGES | EVENTS
 
@@ -47,7 +48,8 @@ class Generation:
     """The chains that a message walks, the plugins behind them, and what they offer together."""
 
     __slots__ = (
-        "application", "channel_request", "event_body", "event_package", "event_published", "event_publisher", "event_watched", "hooks",
+        "application", "channel_request", "connect", "event_body", "event_package", "event_published", "event_publisher", "event_watched",
+        "hooks",
         "intercept", "intercept_out", "invite_reply", "mailbox_message", "media", "message_request", "offer", "on_error", "plan",
         "protocol", "route_call", "route_message", "session_begin", "session_end", "session_request", "session_request_out",
         "session_response", "session_response_out", "transport",
@@ -72,6 +74,7 @@ class Generation:
         self.on_error = {listing.name: listing.on_error for listing in self.listings()}
 
     transport: Chain
+    connect: Chain
     protocol: Chain
     intercept: Chain
     intercept_out: Chain

@@ -108,12 +108,15 @@ class Asking(Seeking):
             self.failed(TransportError(TOO_LARGE))
             return
         engine = clients.engine
-        sent = with_via(message, self.via(flow))
+        via = self.via(flow)
+        sent = with_via(message, via)
         passage = Passage(engine, None, flow, engine.loop.time())
         passage.cause = self._cause
         passage.endpoint = self.endpoint
         machine = (InviteClient if message.method == "INVITE" else NonInviteClient)(engine.transactions.timers, flow.reliable)
-        branch = self.branch = Branch(self, sent, passage, machine)
+        # As `client_key` would read it from what was just written.
+        key = f"{via.rpartition(';branch=')[2].partition(';')[0]} {message.method}"
+        branch = self.branch = Branch(self, sent, passage, machine, key)
         try:
             data = engine.prepare(sent, passage)
         except Exception as error:

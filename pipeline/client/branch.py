@@ -18,15 +18,17 @@ if TYPE_CHECKING:
 class Branch:
     """One client transaction: one request to one target."""
 
-    __slots__ = ("acks", "asking", "data", "flow", "key", "machine", "message", "passage", "tags", "timers")
+    __slots__ = ("acks", "asking", "data", "flow", "key", "machine", "message", "number", "passage", "tags", "timers")
 
-    def __init__(self, asking: Asking, message: Request, passage: Passage, machine: InviteClient | NonInviteClient) -> None:
+    def __init__(self, asking: Asking, message: Request, passage: Passage, machine: InviteClient | NonInviteClient, key: str = "") -> None:
         self.asking = asking
         self.message = message
         self.passage = passage
         self.flow = passage.flow
         self.machine = machine
-        self.key = client_key(message)
+        self.key = key or client_key(message)
+        self.number = number_of(message)
+        """The number of its CSeq."""
         self.timers: dict[str, int] = {}
         self.acks: dict[str, tuple[bytes, Flow]] = {}
         """To tag of a 2xx -> the ACK that was sent for it."""
@@ -46,3 +48,14 @@ class Answered:
     def __init__(self, data: bytes, flow: Flow) -> None:
         self.data = data
         self.flow = flow
+
+
+def number_of(message: Request) -> int:
+    """Return the CSeq number of a request of ours. Hot: what was just written need not be read as a whole to know it."""
+    head = message.head
+    begin = head.find("\r\nCSeq: ") + 8
+    if message.edits is None and begin > 8:
+        digits = head[begin : head.find(" ", begin)]
+        if digits.isdecimal():
+            return int(digits)
+    return message.cseq.number

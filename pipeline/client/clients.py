@@ -131,7 +131,7 @@ class Clients:
         passage.transaction = branch
         passage.cause = branch.passage
         status = response.status  # type: ignore[attr-defined]
-        if response.cseq.number != branch.message.cseq.number:  # 8.2.6.2; the number of a dialog's next request depends on it
+        if response.cseq.number != branch.number:  # 8.2.6.2; the number of a dialog's next request depends on it
             self._stray(passage, "the CSeq is not that of the request")
             return
         if 200 <= status < 300 and type(branch.machine) is InviteClient:  # other answers make no fork, and their To says nothing
@@ -158,18 +158,19 @@ class Clients:
     def run(self, branch: Branch, actions: tuple[Action, ...], response: Response | None = None, *, again: bool = False) -> None:
         """Carry out what a machine says; `again`: what it sends was sent before, and the tap has not seen that yet."""
         for action in actions:
-            if isinstance(action, Send):
-                self._send(branch, action.data)
+            kind = type(action)
+            if kind is Send:
+                self._send(branch, action.data)  # type: ignore[union-attr]
                 if again and self.engine.tap is not None:
-                    self.engine.tap.again(action.data, branch.flow)
-            elif isinstance(action, Start):
-                branch.timers[action.name] = self._timetable.start(branch.key, action.name, action.seconds)
-            elif isinstance(action, Stop):
-                branch.timers.pop(action.name, None)
-            elif isinstance(action, Make):
-                self._make(branch, action.what, response)
-            elif isinstance(action, Tell):
-                branch.asking.told(branch, action.event, response)
+                    self.engine.tap.again(action.data, branch.flow)  # type: ignore[union-attr]
+            elif kind is Start:
+                branch.timers[action.name] = self._timetable.start(branch.key, action.name, action.seconds)  # type: ignore[union-attr]
+            elif kind is Stop:
+                branch.timers.pop(action.name, None)  # type: ignore[union-attr]
+            elif kind is Make:
+                self._make(branch, action.what, response)  # type: ignore[union-attr]
+            elif kind is Tell:
+                branch.asking.told(branch, action.event, response)  # type: ignore[union-attr]
             elif self._branches.pop(branch.key, None) is not None:  # End
                 branch.timers.clear()
                 branch.flow.release()

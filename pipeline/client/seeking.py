@@ -16,6 +16,7 @@ from pipeline.datagrams import literal
 from pipeline.flow import Flow, Target
 from pipeline.pending import Pending
 from pipeline.sip.grammar import Malformed
+from pipeline.sip.routing import target_of
 from pipeline.sip.uri import Uri
 
 from .outcomes import Provisional, Timeout, TransportError
@@ -83,6 +84,12 @@ class Seeking:
         try:
             if isinstance(target, str):
                 target = Uri.parse(target)
+            if type(target) is Uri:  # hot: most phones' Contacts are numeric
+                hop = target_of(target)
+                if hop.named:
+                    self._locate(target)
+                    return
+                target = Target(hop.host, hop.port, hop.transport)
             if not isinstance(target, Target) or not literal(target.host):
                 self._locate(target)
                 return

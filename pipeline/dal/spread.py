@@ -37,7 +37,11 @@ class Spread:
 
     def find(self, kind: str, /, **fields: Any) -> Any:
         """Return the union; of two objects of one id only the earlier backend's counts."""
-        return walk(self._find(fields))
+        answers = [backend.find(kind, **fields) for backend in self.backends]
+        for answer in answers[1:]:
+            if answer or type(answer) is Pending:
+                return walk(self._find(answers))
+        return answers[0]  # nobody else has any: there is nothing to be hidden, nor to be waited for
 
     def owned(self, kind: str, owner: str, /) -> Any:
         """Return the union of the owner's objects; of two objects of one id only the earlier backend's counts."""
@@ -57,8 +61,8 @@ class Spread:
                 return stored
         return None
 
-    def _find(self, fields: dict[str, Any]) -> Steps:
-        answers = yield gather(backend.find(self.kind, **fields) for backend in self.backends)
+    def _find(self, asked: list[Any]) -> Steps:
+        answers = yield gather(asked)
         union: dict[str, Any] = {}
         for place, answer in enumerate(answers):
             for stored in answer:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 TECHNOLOGY = "sip"
 """As `Channel.technology`, `Leg.technology` and `Hangup.technology` have it."""
+SCHEMES = ("sip", "sips")
 METHOD = re.compile(r";method=[^;?]*", re.IGNORECASE)
 NOBODY = Endpoint(id="")
 """Stands for who is no endpoint of ours: all options as they are when nobody says anything."""
@@ -292,9 +293,15 @@ class Targets:
             uri = METHOD.sub("", uri)
         if endpoint.outbound_proxy:
             path = (_name_addr(endpoint.outbound_proxy), *path)
-        where, routes, hop = route_within(uri, path)
-        for each in (hop, Uri.parse(uri)):
-            if each.scheme not in ("sip", "sips"):
+        routes: Sequence[str] = ()
+        if path:
+            where, routes, hop = route_within(uri, path)
+            there = Uri.parse(uri)
+        else:  # hot: nearly all phones
+            where, hop = uri, Uri.parse(uri)
+            there = hop
+        for each in (hop, there):
+            if each.scheme not in SCHEMES:
                 raise Malformed(f"a {each.scheme} URI names nobody to send to")
         return Destination(where, hop if pinned is None else pinned, tuple(routes), q, endpoint, party, device or uri, pinned is not None)
 

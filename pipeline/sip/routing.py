@@ -8,6 +8,7 @@ our answers at a group, a broadcast address or a victim.
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from .grammar import bad, split_commas
@@ -132,6 +133,7 @@ def same_address(one: str, other: str) -> bool:
     return first is not None and first == second
 
 
+@lru_cache(maxsize=4096)  # hot: the same phones are called again and again
 def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         address = ipaddress.ip_address(text.partition("%")[0])

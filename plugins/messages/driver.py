@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline import Address, Malformed, Uri
+from pipeline import Address, Malformed, Pending, Uri
 from pipeline.core import Fate, Reached, Receipt, Undeliverable, Unroutable
 from pipeline.dal import StorageError
 from pipeline.destinations import TECHNOLOGY, Credentials, Targets
@@ -21,7 +21,7 @@ from .place import Place
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    from pipeline import Pending, Request
+    from pipeline import Request
     from pipeline.core import Text
     from pipeline.dal import Endpoint
     from pipeline.engine import Pipeline
@@ -78,16 +78,30 @@ class Driver:
     def find(self, text: Text) -> Reached | Pending | None:
         """Return who is called so and the devices he has; None: nobody is. Raises, or fails with, Undeliverable."""
         name = text.recipient
-        found: Reached | Pending | None = walk(self._registered(name, text.narrow) if text.technology == TECHNOLOGY else self._find(name))
+        if text.technology == TECHNOLOGY:
+            return self._registered(name, text.narrow)
+        found: Reached | Pending | None = walk(self._find(name))
         return found
 
-    def _registered(self, name: str, narrow: str) -> Generator[Any, Any, Reached | None]:
-        """Find an address of record by its canonical name; all of it, or what a URI means."""
+    def _registered(self, name: str, narrow: str) -> Reached | Pending | None:
+        """Find an address of record by its canonical name; all of it, or what a URI means. Hot: nearly always known at once."""
         who = called(self.engine, Uri.parse(narrow)) if narrow else Called(name)
         if who is None:  # a GRUU that is none any more
             return None
         try:
-            found = yield self.targets.registered(who)
+            found = self.targets.registered(who)
+        except Unroutable as error:
+            return _refused(name, error)
+        except StorageError as error:
+            raise _unstored(error) from None
+        if not isinstance(found, Pending):
+            return None if found is None else Reached(name, [Place(self, destination) for destination in found])
+        later: Reached | Pending | None = walk(self._later(name, found))
+        return later
+
+    def _later(self, name: str, pending: Pending) -> Generator[Any, Any, Reached | None]:
+        try:
+            found = yield pending
         except Unroutable as error:
             return _refused(name, error)
         except StorageError as error:

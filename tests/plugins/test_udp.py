@@ -102,3 +102,18 @@ def test_stun_can_be_off_and_other_binary_noise_reaches_the_stack(sip):
     assert got == []
     assert server.engine.counts["stun.dropped"] == 1
     assert server.engine.counts["dropped"] == 2
+
+
+def test_the_way_to_a_peer_is_asked_of_the_kernel_once_in_a_while(sip, monkeypatch):
+    server = sip()
+    asked = []
+    real = server.host.local_for
+    monkeypatch.setattr(server.engine, "network", server.host)
+    monkeypatch.setattr(server.host, "local_for", lambda peer: asked.append(peer) or real(peer))
+    for port in (5060, 5061, 5062):
+        flow = server.engine.connect(Target("10.0.0.7", port))
+        assert (flow.peer, flow.local) == (("10.0.0.7", port), ("10.0.0.1", 5060))
+    assert asked == [("10.0.0.7", 5060)]
+    server.advance(6)
+    server.engine.connect(Target("10.0.0.7", 5060))
+    assert len(asked) == 2
