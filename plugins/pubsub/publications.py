@@ -34,6 +34,10 @@ class Kept:
     who: str
     """Whom it is counted for."""
     expires_at: float
+    call_id: str = ""
+    """Call-ID of its last PUBLISH."""
+    former: str = ""
+    """Its tag before the last PUBLISH."""
 
 
 class Publications:
@@ -44,6 +48,8 @@ class Publications:
         self.engine = notifier.engine
         self.kept: dict[str, Kept] = {}
         self.by_publisher: Counter[str] = Counter()
+        self._former: dict[str, str] = {}
+        """The tag before the last PUBLISH -> the tag of now."""
         self._about: dict[tuple[str, str], OrderedDict[str, Kept]] = {}
         self._tuples: dict[tuple[str, str], tuple[Publication, ...]] = {}
         self._ends = Schedule(self.engine.clock, self._look)
@@ -72,9 +78,20 @@ class Publications:
         found = self.kept.get(etag)
         return found if found is not None and found.event == event and found.aor == aor else None
 
+    def removable(self, etag: str, event: str, aor: str, call_id: str) -> Kept | None:
+        """Return the publication that somebody means who removes it by its former tag, having overheard the last one.
+
+        RFC 3903 6 knows only the last; but who asks for the end of what he published in this very Call-ID can mean nothing else.
+        """
+        found = self.get(self._former.get(etag, ""), event, aor)
+        return found if found is not None and found.call_id == call_id else None
+
     def put(self, kept: Kept, instead: str = "") -> object:
         """Keep a publication, in place of the one of that tag; returns a Pending of its being stored, or None."""
         former = self._take(instead) if instead else None
+        if former is not None:
+            kept.former = instead
+            self._former[instead] = kept.publication.etag
         self._note(kept)
         return self._change(kept.aor, (self._stored(kept),), (instead,) if former is not None else ())
 
@@ -124,6 +141,7 @@ class Publications:
         kept = self.kept.pop(etag, None)
         if kept is None:
             return None
+        self._former.pop(kept.former, None)
         key = (kept.event, kept.aor)
         about = self._about.get(key)
         if about is not None:

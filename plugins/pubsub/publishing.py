@@ -81,6 +81,8 @@ def _take(notifier: Notifier, resource: Resource, package: Package, publisher: W
     former = None
     if tags:
         former = publications.get(tags[0].strip(), resource.event, resource.aor)
+        if former is None and message.expires == 0:
+            former = publications.removable(tags[0].strip(), resource.event, resource.aor, message.call_id)
         if former is None:
             passage.reply(412, because=f"SIP-If-Match: nothing is published as {tags[0][:64]}")
             return None
@@ -97,7 +99,7 @@ def _take(notifier: Notifier, resource: Resource, package: Package, publisher: W
             passage.reply(400, "Missing Body", because="an initial PUBLISH has a body (RFC 3903 6 step 6)")
             return None
         etag = engine.token(8)
-        kept = Kept(attrs.evolve(former.publication, etag=etag), former.event, former.aor, former.who, now + expires)
+        kept = Kept(attrs.evolve(former.publication, etag=etag), former.event, former.aor, former.who, now + expires, message.call_id)
         return _answer(notifier, passage, kept, expires, publications.put(kept, former.publication.etag), tell=False)
     kind = message.content_type
     encoding = (message.get("content-encoding") or "identity").strip().lower()
@@ -117,7 +119,7 @@ def _take(notifier: Notifier, resource: Resource, package: Package, publisher: W
             489, headers=(("Allow-Events", notifier.allow_events),), because=f"no package takes what is published as {package.name}"
         )
         return None
-    kept = Kept(publication, resource.event, resource.aor, who, now + expires)
+    kept = Kept(publication, resource.event, resource.aor, who, now + expires, message.call_id)
     if expires == 0:  # valid for no time: told to nobody (RFC 3903 4.2 has no use for it)
         return _answer(notifier, passage, kept, 0, None, tell=False)
     if former is None and (refusal := _full(notifier, resource, who)) is not None:
