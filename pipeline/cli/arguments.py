@@ -10,8 +10,8 @@ VIEWS_HELP = (
     "lines (default), stages (with the walk and what decided), full (with the message), ladder (calls, as arrows between the parties)"
 )
 SHOWN = (
-    "contacts", "endpoints", "transactions", "servants", "channels", "bridges", "calls", "cdr", "messages", "bans", "mailboxes", "hooks",
-    "domains", "stats",
+    "contacts", "endpoints", "transactions", "servants", "channels", "bridges", "calls", "cdr", "messages", "subscriptions", "publications",
+    "bans", "mailboxes", "hooks", "domains", "stats",
 )  # fmt: skip
 STAGES = ("transport", "protocol", "intercept", "application", "integration")
 
@@ -75,6 +75,23 @@ def parser() -> argparse.ArgumentParser:
     message.add_argument("--expires", type=float, default=0.0, metavar="SECONDS",
                          help="how long it is of use (default: as long as messages are kept)")  # fmt: skip
     message.add_argument("--json", action="store_true", help="the result as JSON")
+
+    notify = command("notify", "send a NOTIFY that nobody subscribed to, to every phone of somebody")
+    notify.add_argument("to", help="whom: a user, an endpoint, an address")
+    notify.add_argument("--event", default="check-sync", metavar="EVENT", help="which (default: check-sync: read your configuration anew)")
+    notify.add_argument("--body", default="", metavar="TEXT", help='what it says; "-" reads it from standard input')
+    notify.add_argument("--type", default="text/plain", metavar="TYPE", help="media type of the body (default: text/plain)")
+    notify.add_argument("--state", default="terminated", metavar="STATE", help="Subscription-State (default: terminated)")
+    notify.add_argument("--json", action="store_true", help="the answers as JSON")
+
+    subscribe = command("subscribe", "watch something, here or elsewhere, and print what it tells")
+    subscribe.add_argument("uri", help="what: a URI, an address, a user of ours")
+    subscribe.add_argument("--event", default="presence", metavar="EVENT", help="event package (default: presence)")
+    subscribe.add_argument("--accept", action="append", default=[], metavar="TYPE", help="media type that is wanted; may be repeated")
+    subscribe.add_argument("--expires", type=int, default=3600, metavar="SECONDS", help="for how long at a time (default: 3600)")
+    subscribe.add_argument("--from", dest="author", default="", metavar="ADDRESS", help="as whom (default: the server)")
+    subscribe.add_argument("--once", action="store_true", help="only the first answer")
+    subscribe.add_argument("--json", action="store_true", help="as JSON, a line each")
 
     trace = command("trace", "show every message of the running server")
     views = trace.add_mutually_exclusive_group()

@@ -51,7 +51,7 @@ class Client:
                 yield answer
         except ConnectionError:
             pass
-        if do != "trace":
+        if do not in ("trace", "subscribe"):
             raise Failed("the server has gone")
 
     def rows(self, do: str, **more: Any) -> list[dict[str, Any]]:

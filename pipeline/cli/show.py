@@ -22,6 +22,8 @@ EMPTY = {
     "calls": "no calls",
     "bans": "no bans",
     "mailboxes": "no mailbox has ever got a message",
+    "subscriptions": "nobody watches anything, or `pubsub` is not listed",
+    "publications": "nothing is published, or `pubsub` is not listed",
     "messages": "no messages wait: everything is delivered, or [dal] names no backend for message",
     "cdr": "no call in the last day, or [dal] names no backend for cdr",
 }

@@ -29,7 +29,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config.problems import Problems
-from pipeline.control import accounts, bans, calls, mailboxes, messages, shows
+from pipeline.control import accounts, bans, calls, events, mailboxes, messages, shows
 from pipeline.control.held import held
 from pipeline.dal import StorageError
 from pipeline.trace import Filter, Viewer, watch
@@ -54,6 +54,12 @@ HANDFUL = 200
 LONGEST_LINE = 1 << 20
 UNREAD = 1 << 22
 """Octets that may wait for a viewer before it misses records."""
+
+
+LOOK = 0.5
+"""Seconds between two looks whether a subscription of ours has ended for good."""
+SAID = (accounts.Refused, calls.NotPlaced, messages.NotSent, events.NotDone)
+"""What was asked and could not be done, as a sentence."""
 
 
 class Control:
@@ -120,6 +126,10 @@ class Control:
                 await self._rows(await messages.send(self._engine, asked), writer)
             elif what == "held":
                 await self._rows(await held(self._engine, [(str(kind), str(ident)) for kind, ident in asked.get("objects") or []]), writer)
+            elif what == "notify":
+                await self._rows(await events.notify(self._engine, asked), writer)
+            elif what == "subscribe":
+                await self._subscribe(asked, reader, writer)
             elif what == "bans.add":
                 await self._rows(await bans.add(self._engine, asked), writer)
             elif what == "bans.remove":
@@ -134,7 +144,7 @@ class Control:
                 await self._rows(await accounts.listed(self._engine), writer)
             else:
                 _write(writer, {"error": f"there is no question {what!r}"})
-        except (accounts.Refused, calls.NotPlaced, messages.NotSent, StorageError, LookupError, ValueError, TypeError) as error:
+        except (*SAID, StorageError, LookupError, ValueError, TypeError) as error:
             _write(writer, {"error": str(error)})
         await writer.drain()
 
@@ -152,6 +162,27 @@ class Control:
             return [{"change": line} for line in await reload()]
         except Problems as problems:
             return [{"problems": str(problems)}]
+
+    async def _subscribe(self, asked: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Watch something until the client goes, or it ends for good."""
+
+        def heard(row: dict[str, Any]) -> None:
+            if writer.transport.get_write_buffer_size() <= UNREAD and not writer.is_closing():
+                _write(writer, {"heard": row})
+
+        made = events.subscribe(self._engine, asked, heard)
+        _write(writer, {"watching": made.uri})
+        gone = asyncio.ensure_future(reader.read(1))
+        try:
+            while not gone.done() and made.state != "terminated":
+                await asyncio.wait((gone,), timeout=LOOK)
+        finally:
+            gone.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await gone
+            made.stop()
+        if made.state == "terminated" and not writer.is_closing():
+            _write(writer, {"end": True})
 
     async def _trace(self, asked: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         depth = str(asked.get("depth", "lines"))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import hookspecs
 from pipeline.bind import write_address
-from pipeline.control import bans, calls, mailboxes, messages
+from pipeline.control import bans, calls, events, mailboxes, messages
 from pipeline.generation import COMPILED
 from pipeline.pending import finished
 from pipeline.reach import static_key
@@ -204,6 +204,8 @@ TABLES: dict[str, Callable[[Pipeline], Awaitable[Iterable[Row]]]] = {
     "calls": calls.calls,
     "cdr": calls.cdr,
     "messages": messages.listed,
+    "subscriptions": events.subscriptions,
+    "publications": events.publications,
     "bans": bans.listed,
     "mailboxes": mailboxes.listed,
     "hooks": hooks,

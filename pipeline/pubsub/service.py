@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from pipeline.dal import Endpoint
     from pipeline.flow import Flow
@@ -101,6 +101,12 @@ class PubSub(Protocol):
 
     def watchers(self, event: str, aor: str) -> tuple[WatcherInfo, ...]:
         """Return who watches an address of record, and who lately did (status terminated)."""
+
+    def subscriptions(self) -> Iterator[dict[str, Any]]:
+        """Return a row for each subscription, of plain values, for `sipline show`; ours to elsewhere too."""
+
+    def publications(self) -> Iterator[dict[str, Any]]:
+        """Return a row for each valid publication, of plain values, for `sipline show`."""
 
     def implicit(
         self, event: str, event_id: str, message: Request, passage: Passage, *, carrier: Carrier | None = None, expires: float = 180.0

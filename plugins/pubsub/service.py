@@ -5,6 +5,7 @@ Rule: nothing is decided here that is not decided for a SUBSCRIBE from outside.
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from pipeline.pubsub import states
@@ -19,7 +20,7 @@ from .subscription import PENDING, TERMINATED, WAITING, Subscription
 from .usage import EventDialog
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from pipeline import Passage, Request
     from pipeline.dal import Endpoint
@@ -52,6 +53,37 @@ class Service:
         hearers = topic.hearers.values()
         now = [each.subscription if isinstance(each, Member) else each for each in hearers if isinstance(each, Subscription | Member)]
         return (*(_info(each, "subscribe") for each in now), *(_info(each, why) for each, why in topic.lately.values()))
+
+    def subscriptions(self) -> Iterator[dict[str, Any]]:
+        """Return a row for each subscription."""
+        notifier = self.notifier
+        now = notifier.engine.clock.time()
+        known = sorted(notifier.subscriptions.values(), key=lambda each: (each.topic.resource.event, each.topic.resource.aor))
+        ours = [
+            {
+                "event": each.event, "resource": each.uri, "watcher": "", "endpoint": "", "state": f"ours, {each.state}", "expires": "",
+                "type": each.last.content_type if each.last is not None else "", "list": False, "sent": "", "id": "",
+            }
+            for each in notifier.watches.all.values()
+        ]  # fmt: skip
+        return chain((_row(each, now) for each in known), ours)
+
+    def publications(self) -> Iterator[dict[str, Any]]:
+        """Return a row for each valid publication."""
+        now = self.notifier.engine.clock.time()
+        return (
+            {
+                "event": kept.event,
+                "resource": kept.aor,
+                "publisher": kept.publication.publisher,
+                "type": kept.publication.content_type,
+                "octets": len(kept.publication.body),
+                "since": kept.publication.published_at,
+                "expires": round(kept.expires_at - now),
+                "etag": kept.publication.etag,
+            }
+            for kept in sorted(self.notifier.publications.kept.values(), key=lambda kept: (kept.event, kept.aor))
+        )
 
     def implicit(
         self, event: str, event_id: str, message: Request, passage: Passage, *, carrier: Carrier | None = None, expires: float = 180.0
@@ -153,6 +185,22 @@ class Implicit:
         del subscription.pushed[:-QUEUED]
         subscription.news = subscription.forced = True
         notifier.send(subscription)
+
+
+def _row(subscription: Subscription, now: float) -> dict[str, Any]:
+    resource = subscription.topic.resource
+    return {
+        "event": resource.event,
+        "resource": resource.aor,
+        "watcher": subscription.watcher.uri,
+        "endpoint": subscription.watcher.endpoint,
+        "state": subscription.state,
+        "expires": round(subscription.expires_at - now),
+        "type": subscription.content_type,
+        "list": subscription.view is not None,
+        "sent": subscription.document,
+        "id": subscription.id,
+    }
 
 
 def _info(subscription: Subscription, event: str) -> WatcherInfo:
