@@ -24,7 +24,7 @@ from .pace import Pace
 from .publications import Publications
 from .schedule import Schedule
 from .subscription import ACTIVE, NOTHING, PENDING, TERMINATED, WAITING, Subscription
-from .topics import Topic, Topics
+from .topics import LATELY, Topic, Topics
 from .watches import Watches
 
 if TYPE_CHECKING:
@@ -198,7 +198,9 @@ class Notifier:
         about = self.topics.get(resource.event + ".winfo", resource.aor)
         if about is not None:
             if subscription.over:
-                self.publications.gone_watcher(subscription, event)
+                about.lately[subscription.id] = (subscription, event)
+                while len(about.lately) > LATELY:
+                    del about.lately[next(iter(about.lately))]
             self.changed(about)
 
     # -- what is told ------------------------------------------------------------------------------------------------

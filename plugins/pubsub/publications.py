@@ -19,7 +19,6 @@ from .schedule import Schedule
 
 if TYPE_CHECKING:
     from .notifier import Notifier
-    from .subscription import Subscription
 
 NONE: tuple[Publication, ...] = ()
 
@@ -114,13 +113,6 @@ class Publications:
     def tell(self, kept: Kept) -> None:
         """Have those told who watch the resource."""
         self.engine.tell("state.changed", event=kept.event, resource=kept.aor)
-
-    def gone_watcher(self, subscription: Subscription, event: str) -> None:
-        """Remember for a moment that a watcher has gone, for who watches the watchers."""
-        lately = subscription.topic.lately
-        lately[subscription.id] = (subscription, event)
-        while len(lately) > 32:
-            del lately[next(iter(lately))]
 
     def stop(self) -> None:
         """Look at nothing any more."""

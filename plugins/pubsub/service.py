@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from .notifier import Notifier
     from .watching import Watching
 
+EVENTS = frozenset({"subscribe", "approved", "deactivated", "probation", "rejected", "timeout", "giveup", "noresource"})
+"""RFC 3857 4.7.1; whoever could not be told any more counts as timeout."""
 STATUS = {PENDING: states.Watching.PENDING, WAITING: states.Watching.WAITING, TERMINATED: states.Watching.TERMINATED}
 QUEUED = 32
 """States of an implicit subscription that may wait for their turn; of more the oldest is left out."""
@@ -47,12 +49,14 @@ class Service:
 
     def watchers(self, event: str, aor: str) -> tuple[WatcherInfo, ...]:
         """Return who watches an address of record, and who lately did."""
-        topic = self.notifier.topics.get(event, aor)
-        if topic is None:
-            return ()
-        hearers = topic.hearers.values()
+        topics = self.notifier.topics
+        topic, about = topics.get(event, aor), topics.get(event + ".winfo", aor)
+        hearers = topic.hearers.values() if topic is not None else ()
         now = [each.subscription if isinstance(each, Member) else each for each in hearers if isinstance(each, Subscription | Member)]
-        return (*(_info(each, "subscribe") for each in now), *(_info(each, why) for each, why in topic.lately.values()))
+        return (
+            *(_info(each, "subscribe") for each in now),
+            *(_info(each, why) for each, why in (about.lately.values() if about is not None else ())),
+        )
 
     def subscriptions(self) -> Iterator[dict[str, Any]]:
         """Return a row for each subscription."""
@@ -210,7 +214,7 @@ def _info(subscription: Subscription, event: str) -> WatcherInfo:
         subscription.watcher.uri,
         subscription.display,
         status,
-        event,
+        event if event in EVENTS else "timeout",
         subscription.created_at,
         subscription.expires_at,
     )

@@ -70,6 +70,7 @@ class Topic:
         self.shapes: dict[str, set[tuple[str, ...]]] = {}
         """Content type -> which fields of the Form its bodies depended on so far."""
         self.lately: dict[str, Any] = {}
+        """Of a topic about watchers: (subscription, reason) of those that have gone, by id."""
 
     def take(self, state: Any, now: float, fresh: float = 1.0) -> bool:
         """Note the state as it was just read; True when it is another. What equals it but was read long ago is renewed too."""
