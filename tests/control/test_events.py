@@ -38,7 +38,9 @@ def uri_of(server):
 def test_something_is_watched_and_what_it_tells_comes(running):
     async def test(server):
         reader, writer = await server.connect()
-        writer.write(json.dumps({"do": "subscribe", "to": uri_of(server), "event": "presence", "from": "alice@example.com"}).encode() + b"\n")
+        writer.write(
+            json.dumps({"do": "subscribe", "to": uri_of(server), "event": "presence", "from": "alice@example.com"}).encode() + b"\n"
+        )
         assert json.loads(await reader.readline()) == {"watching": uri_of(server)}
         heard = json.loads(await reader.readline())["heard"]
         assert (heard["state"], heard["type"]) == ("active", "application/pidf+xml"), heard
