@@ -63,6 +63,10 @@ def parser() -> argparse.ArgumentParser:
                            help="what the first one's display shows (default: whom he will be connected to)")  # fmt: skip
     originate.add_argument("--timeout", type=float, default=60.0, metavar="SECONDS", help="how long each may ring (default: 60)")
     originate.add_argument("--json", action="store_true", help="the channels as JSON")
+    record = command("record", "record a conversation, from now on, or no more")
+    record.add_argument("id", help="an id or a name that `sipline show channels` shows, or its beginning; of a call the first channel")
+    record.add_argument("action", choices=("start", "stop"))
+    record.add_argument("--name", help="the file, in the folder `recordings` (default: the time and the channel's name)")
     hangup = command("hangup", "end a channel, a call or a bridge")
     hangup.add_argument("id", help='an id or a name that `sipline show channels` shows, or the beginning of one; "all"')
 

@@ -1,4 +1,4 @@
-"""What the control socket shows of calls, and does to them: tables of channels, bridges, calls and records; originate, hangup.
+"""What the control socket shows of calls, and does to them: tables of channels, bridges, calls and records; originate, record, hangup.
 
 Rule: rows of plain values. A call that is placed here goes on when the client goes away.
 """
@@ -6,9 +6,10 @@ Rule: rows of plain values. A call that is placed here goes on when the client g
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from pipeline.core import Cause, Dialed, Ended, Hangup, Party, Unroutable
+from pipeline.core import Cause, Dialed, Ended, Hangup, Party, Refused, Unacceptable, Unavailable, Unroutable
 from pipeline.pending import finished
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def channel_row(channel: Channel) -> Row:
         "dialed": channel.dialed,
         "application": channel.application,
         "bridge": (bridge.name or bridge.id) if bridge is not None else "",
+        "recording": str(channel.monitor.path) if channel.monitor is not None else "",
         "call": channel.call.id,
         "seconds": round(clock.time() - (channel.answered or channel.created)),
         "variables": dict(channel.variables),
@@ -141,6 +143,24 @@ async def originate(engine: Pipeline, asked: dict[str, Any]) -> list[Row]:
     return [
         {"id": each.id, "channel": each.name, "state": str(each.state), "party": str(each.party)} for each in tuple(channel.call.channels)
     ]
+
+
+async def record(engine: Pipeline, asked: dict[str, Any]) -> list[Row]:
+    """Begin to record what the id means (of a call its first channel), or end it; a row with the path. Raises LookupError, ValueError."""
+    core = engine.core
+    found = core.find(str(asked.get("id") or ""))
+    if not asked.get("on"):
+        recorded = [channel for channel in found if core.end_recording(channel)]
+        if not recorded:
+            raise LookupError(f"{found[0].name} is not recorded")
+        return [{"id": channel.id, "channel": channel.name, "path": ""} for channel in recorded]
+    channel = found[0]
+    name = str(asked.get("name") or "") or f"{datetime.fromtimestamp(engine.clock.time(), UTC):%Y%m%dT%H%M%S}-{channel.name}"
+    try:
+        monitor = await core.record(channel, name)
+    except (Ended, Refused, Unacceptable, Unavailable, OSError) as error:
+        raise ValueError(f"{channel.name} cannot be recorded: {error}") from None
+    return [{"id": channel.id, "channel": channel.name, "path": str(monitor.path)}]
 
 
 def hangup(engine: Pipeline, ident: str) -> list[Row]:

@@ -6,6 +6,7 @@
     {"do": "reload"}                                              -> {"row": {"change": ...}} ... | {"row": {"problems": ...}}, {"end"}
     {"do": "originate", "target": "alice", "to": "bob"}           -> {"row": {...}} of each channel when both have answered
     {"do": "hangup", "id": "3f2a"}                                -> {"row": {...}} of each channel that was ended
+    {"do": "record", "id": "3f2a", "on": true, "name": ""}        -> {"row": {...}} with the path of the recording
     {"do": "message", "to": "bob", "text": "...", "from": "alice"} -> {"row": {"result": "delivered"}}, {"end": true}
     {"do": "bans.add", "source": "192.0.2.7", "seconds": 600}     -> {"row": {...}}, {"end": true}
     {"do": "bans.remove", "source": "192.0.2.7" or "all"}         -> {"row": {...}} of each that was lifted, {"end": true}
@@ -122,6 +123,8 @@ class Control:
                 await self._rows(await calls.originate(self._engine, asked), writer)
             elif what == "hangup":
                 await self._rows(calls.hangup(self._engine, str(asked.get("id"))), writer)
+            elif what == "record":
+                await self._rows(await calls.record(self._engine, asked), writer)
             elif what == "message":
                 await self._rows(await messages.send(self._engine, asked), writer)
             elif what == "held":

@@ -10,6 +10,7 @@ import contextlib
 from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.core.causes import Hangup
+from pipeline.core.media import Unavailable
 from pipeline.core.wanted import Ended
 from pipeline.pending import Pending, walk
 
@@ -61,6 +62,7 @@ class Bridge:
         self.channels.append(channel)
         channel.bridge = self
         self.core.tell("bridge.entered", bridge=self, channel=channel)
+        self._follow()
 
     def add(self, channel: Channel) -> Pending:
         """Take a channel into a mix; done when its far side has agreed to the new media. Fails as `Channel.put` does."""
@@ -178,9 +180,37 @@ class Bridge:
                 relay.close()
             else:
                 self.relay = relay
+                self._follow()
 
         done = walk(work())
         return done if isinstance(done, Pending) else Pending.of(None)
+
+    def rejoin(self) -> Pending:
+        """Give a pair a new relay, by new offers to both; fails as `swap` does, and nothing has changed then."""
+
+        def work() -> Generator[Any, Any, None]:
+            if self.kind != "pair" or len(self.channels) != 2:
+                raise Unavailable("there are not two to be brought together")
+            relay = yield from join(self.core, *self.channels)
+            if self.ended:
+                relay.close()
+                raise Ended(self.hangup or Hangup())
+            former, self.relay = self.relay, relay
+            if former is not None:
+                self._quietly(former.close)
+            self._follow()
+
+        try:
+            done = walk(work())
+        except Exception as error:
+            return Pending.failed(error)
+        return done if isinstance(done, Pending) else Pending.of(None)
+
+    def _follow(self) -> None:
+        """Let the recordings of who is in it begin here."""
+        for channel in tuple(self.channels):
+            if channel.monitor is not None and (pending := channel.monitor.follow(self)) is not None:
+                pending.then(channel.monitor.looked)
 
     def end(self, hangup: Hangup = Hangup()) -> None:  # noqa: B008  a frozen value
         """End all channels in it, and the bridge."""
@@ -199,6 +229,8 @@ class Bridge:
     def _let(self, channel: Channel) -> None:
         self.channels.remove(channel)
         channel.bridge = None
+        if channel.monitor is not None:
+            channel.monitor.leave()
         self.core.tell("bridge.left", bridge=self, channel=channel)
 
     def _finish(self, hangup: Hangup | None) -> None:
@@ -227,6 +259,7 @@ class Bridge:
 
 def join(core: Core, a: Channel, b: Channel) -> Generator[Any, Any, Relay]:
     """Bring two channels together that are up, by new offers to both; returns the relay. Raises what a provider does, or Ended."""
+    before = [(channel, channel.leg.said) for channel in (a, b)]
     relay: Relay = core.media("relay", (a, b))
     sides: list[tuple[Channel, Terminal]] = []
     try:
@@ -241,6 +274,9 @@ def join(core: Core, a: Channel, b: Channel) -> Generator[Any, Any, Relay]:
             with contextlib.suppress(Exception):
                 terminal.close()
         relay.close()
+        for channel, said in before:  # the one may have agreed that the other has refused
+            if channel.hangup is None and said and channel.leg.said != said:
+                channel.leg.change_media(said)
         raise
     for channel, terminal in sides:
         channel.adopt(terminal)

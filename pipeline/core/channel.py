@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pipeline.core.core import Core
     from pipeline.core.leg import Leg
     from pipeline.core.media import Sound, Terminal
+    from pipeline.core.monitor import Monitor
     from pipeline.core.party import Party
     from pipeline.core.text import Text
 
@@ -88,6 +89,7 @@ class Channel:
         "id",
         "leg",
         "media",
+        "monitor",
         "name",
         "party",
         "priority",
@@ -140,6 +142,8 @@ class Channel:
         self.headers: list[tuple[str, str]] = []
         """Extras for the outgoing set-up, (name, value); only the leg's technology knows what they mean."""
         self.media: Terminal | None = None
+        self.monitor: Monitor | None = None
+        """What records it."""
         self.bridge: Bridge | None = None
         self.application = ""
         """What is being done with it, for `sipline show channels`."""
@@ -424,6 +428,8 @@ class Channel:
             coming, self._coming = self._coming, None
             for terminal in coming:
                 self._close(terminal)
+        if self.monitor is not None:
+            self.monitor.end()
         if self.bridge is not None:
             self.bridge.gone(self, hangup)
         if self._heard:

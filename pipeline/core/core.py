@@ -18,6 +18,7 @@ from pipeline.core.conference import conference
 from pipeline.core.dial import RINGING, Dial, Outcome
 from pipeline.core.media import Refused, Unacceptable, Unavailable
 from pipeline.core.messages import Messages
+from pipeline.core.monitor import record
 from pipeline.core.originate import originate
 from pipeline.core.party import Party
 from pipeline.core.wanted import NOBODY, Ended, Unroutable
@@ -52,6 +53,10 @@ class Core:
         """The scripts that run."""
         self.messages = Messages(self)
         """Messages: short texts and the like, from anybody to anybody."""
+        self.recordings: Path = engine.plan.state / "recordings"
+        """The folder of recorded conversations."""
+        self.recording_space = 0
+        """Megabytes that the disk must have left for one to begin; 0 = it is not looked at."""
         self._made = 0
 
     # -- channels ----------------------------------------------------------------------------------------------------
@@ -218,7 +223,16 @@ class Core:
     # -- media, dialling, bridging -------------------------------------------------------------------------------------
 
     def media(self, need: str, channels: tuple[Channel, ...]) -> Any:
-        """Return the Sound, Relay or Mixer that a provider gives; raises media.Unavailable when none does."""
+        """Return the Sound, Relay or Mixer that a provider gives; raises media.Unavailable when none does.
+
+        Channels that are recorded are asked for a "recording": a relay whose media pass through us. Where there is none, that is told.
+        """
+        if need == "relay" and (monitors := [channel.monitor for channel in channels if channel.monitor is not None]):
+            try:
+                return self.media("recording", channels)
+            except Unavailable as error:
+                for monitor in monitors:
+                    monitor.fail(error)
         for step in self.engine.generation.media.steps:
             found = step(need, channels)
             if found is not None:
@@ -266,6 +280,21 @@ class Core:
             if not bridge.ended:  # whoever heard of that may have ended one of them
                 bridge.join()
         return bridge
+
+    def record(self, channel: Channel, name: str) -> Pending:
+        """Record what is said on a channel, by it and to it, to the file `name` of the folder `recordings`, until `end_recording`.
+
+        The Pending has the Monitor when it has begun, or will begin with the channel's bridge; fails with media.Unavailable, media.Refused
+        or Ended. Raises OSError (the disk is full), ValueError (it is recorded already), Ended.
+        """
+        return record(self, channel, name)
+
+    def end_recording(self, channel: Channel) -> bool:
+        """Record a channel no more; False: it was not recorded."""
+        monitor = channel.monitor
+        if monitor is not None:
+            monitor.end()
+        return monitor is not None
 
     def conference(self, name: str) -> Bridge:
         """Return the conference of this name; it begins with the first that is added and is gone with the last that leaves."""

@@ -68,6 +68,10 @@ class Leg(Protocol):
     def update_connected(self, party: Party) -> None:
         """Tell the far side who it is connected to now."""
 
+    @property
+    def said(self) -> bytes:
+        """The description that the far side was given last and has not refused, to be given again if a later one comes to nothing."""
+
     def redirect(self, targets: tuple[str, ...]) -> bool:
         """Tell the caller of a leg that is not answered yet to call `targets` instead; False: this technology cannot."""
         return False

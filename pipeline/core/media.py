@@ -97,8 +97,19 @@ class Sound(Terminal, Protocol):
         """Send a digit (0-9 * # A-D)."""
 
 
+class Tape(Protocol):
+    """A recording of a relay or a mixer."""
+
+    @property
+    def done(self) -> Pending:
+        """Has the length in seconds when it is over; fails with OSError, Unavailable or Unacceptable."""
+
+    def end(self) -> None:
+        """End it: its file is complete."""
+
+
 class Relay(Protocol):
-    """What joins the media of two channels."""
+    """What joins the media of two channels. One whose media pass through us may have `record(path) -> Tape` too: of both sides."""
 
     provider: str
 
@@ -113,7 +124,7 @@ class Relay(Protocol):
 
 
 class Mixer(Protocol):
-    """What lets several channels hear each other: each all the others, nobody himself."""
+    """What lets several channels hear each other: each all the others, nobody himself. It may have `record(path) -> Tape` too."""
 
     provider: str
 

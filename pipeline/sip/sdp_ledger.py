@@ -22,16 +22,22 @@ from .sdp import Origin, parse
 
 __all__ = ["Ledger"]
 
+NOBODYS = b"o=- 0 0 IN IP4 0.0.0.0\r\n"
+
 
 class Ledger:
     """The descriptions of one leg."""
 
-    __slots__ = ("_address", "_agreed", "_last", "_open", "_places", "_session", "version")
+    __slots__ = ("_address", "_agreed", "_before", "_last", "_open", "_places", "_session", "_told", "version")
 
     def __init__(self, session: int, address: str) -> None:
         self._session = session
         self._address = address
         self._last: tuple[bytes, bytes] | None = None
+        self._told: tuple[bytes, bytes] | None = None
+        """What was on the wire last, refused or not: `version` is its own."""
+        self._before: tuple[bytes, bytes] | None = None
+        """What was sent before our open offer, and holds if that is refused."""
         self._agreed = b""
         """The offer of the last exchange that was completed: its m= lines are the session's."""
         self._open = b""
@@ -43,20 +49,28 @@ class Ledger:
 
     @property
     def sent(self) -> bytes:
-        """What was sent last; empty: nothing was."""
+        """What was sent last and not refused; empty: nothing was."""
         return b"" if self._last is None else self._stamped(self._last)
+
+    @property
+    def plain(self) -> bytes:
+        """The same without a session and a version of its own: to be compared, and to be offered again one day."""
+        return b"" if self._last is None else self._last[0] + NOBODYS + self._last[1]
 
     def offer(self, description: bytes) -> bytes:
         """Return what to send as our offer. Raises Malformed."""
         self._places = None
         if self._agreed and _kinds(description)[: len(known := _kinds(self._agreed))] != known:
             description = self._placed(description)
+        before = self._last
         self._open = self._stamp(description)
+        self._before = before
         return self._open
 
     def answered(self, answer: bytes) -> bytes:
         """Take the far side's answer to our offer; return it with its media where they stood in what `offer` was given."""
         self._agreed, self._open = self._open or self._agreed, b""
+        self._before = None
         places, self._places = self._places, None
         return answer if places is None else self._back(answer, places)
 
@@ -67,6 +81,7 @@ class Ledger:
     def offered(self, offer: bytes) -> bytes:
         """Take the far side's offer; return it as whoever answers it gets it."""
         self._open = offer
+        self._before = None
         return offer
 
     def answer(self, description: bytes) -> bytes:
@@ -81,6 +96,8 @@ class Ledger:
 
     def refused(self) -> None:
         """The open offer was refused, or withdrawn: what was agreed before stands."""
+        if self._before is not None:
+            self._last, self._before = self._before, None
         self._open = b""
         self._places = None
 
@@ -92,9 +109,10 @@ class Ledger:
             raise bad("session description", "o= is missing")
         end = description.find(b"\n", start) + 1 or len(description)
         rest = (description[:start], description[end:])
-        if rest != self._last:
+        if rest != self._told:
             self.version += 1
-            self._last = rest
+            self._told = rest
+        self._last = rest
         return self._stamped(rest)
 
     def _stamped(self, rest: tuple[bytes, bytes]) -> bytes:

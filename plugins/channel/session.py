@@ -146,6 +146,11 @@ class Session(Usage):
         """End it, in whatever state it is."""
         raise NotImplementedError
 
+    @property
+    def said(self) -> bytes:
+        """The description that the peer was given last and has not refused."""
+        return self.ledger.plain
+
     def change_media(self, offer: bytes | None) -> Pending:
         """Put an offer to the peer, or ask it for one."""
         pending = Pending()

@@ -75,6 +75,7 @@ class Dialplan:
         """Find the folders, and read anew what changes in the stores."""
         plan = engine.plan
         self.recordings_folder = plan.state / self.recordings
+        engine.core.recordings, engine.core.recording_space = self.recordings_folder, self.free_space
         self._applications = engine.generation.hooks["integration"].channel_application
         self.contexts = Contexts(engine, self._reader, self._user)
 

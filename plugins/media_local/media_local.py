@@ -144,9 +144,9 @@ class MediaLocal:
         if need == "mix":
             return Mixer(room)
         wishes = {channel.variables.get("media", "") for channel in channels}
-        if need != "relay" or wishes - {"", DIRECT, room.provider}:
+        if need not in ("relay", "recording") or wishes - {"", DIRECT, room.provider}:
             return None
-        return Relay(room, channels) if self._passes or room.provider in wishes else None
+        return Relay(room, channels) if self._passes or need == "recording" or room.provider in wishes else None
 
     def stats(self) -> dict[str, int]:
         """Return the counters that `sipline show stats` shows."""

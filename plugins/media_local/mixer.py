@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from . import player
 from .codecs import FRAME, audioop
+from .recorder import Recording
 from .resample import Resampler, resampler
 from .sound import Sound
 
@@ -128,6 +129,7 @@ class Mixer:
         self._speaking: tuple[Member, ...] = ()
         self._playing: tuple[player.Playing, str | Path] | None = None
         self._seat: Turn | None = None
+        self._recordings: list[Recording] = []
 
     def terminal(self, channel: Channel) -> Member:
         """Return the seat of a channel, made when it is asked for."""
@@ -162,8 +164,18 @@ class Mixer:
         player.load(self.room, playing, source, self.rate)
         return playing.done
 
+    def record(self, path: Path) -> Recording:
+        """Record what all say."""
+        recording = Recording(path, FINEST if self.rate > 8000 else 8000, seconds=0, silence=0)
+        if not recording.over:
+            self._recordings.append(recording)
+        return recording
+
     def close(self) -> None:
         """Free all seats."""
+        for recording in self._recordings:
+            recording.end()
+        self._recordings.clear()
         if self._playing is not None:
             (playing, _), self._playing = self._playing, None
             playing.end()
@@ -203,6 +215,10 @@ class Mixer:
             if playing.over:
                 self._played(playing)
         all_of_it = _narrow(total)
+        if self._recordings:
+            self._recordings = [each for each in self._recordings if not each.over]
+            for recording in self._recordings:
+                recording.hear(all_of_it, rate)
         encoded: dict[Codec, bytes] = {}
         for member in members:
             own = voices.get(member)

@@ -14,10 +14,13 @@ from pipeline.pending import Pending, gather, settle
 from .inband import RATE as EAR_RATE
 from .inband import Ear
 from .resample import Resampler, resampler
+from .tape import Tape
 from .terminal import codecs_offered
 from .voice import Voice
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pipeline.core.channel import Channel
 
     from .codecs import Codec
@@ -28,11 +31,14 @@ if TYPE_CHECKING:
 class Side(Voice):
     """The side of a relay that faces one channel. What it forwards from the other side goes out here."""
 
-    __slots__ = ("_ear", "_ear_turn", "_music", "_rate_in", "_sequence", "_timestamp", "_turn", "other")
+    __slots__ = ("_ear", "_ear_turn", "_music", "_rate_in", "_sequence", "_timestamp", "_turn", "number", "other", "tapes")
 
     def __init__(self, room: Room, channel: Channel) -> None:
         super().__init__(room, channel)
         self.other: Side | None = None
+        self.number = 0
+        self.tapes: tuple[Tape, ...] = ()
+        """What both sides are recorded to."""
         self._ear: Ear | None = None
         self._ear_turn: Resampler | None = None
         self._music = False
@@ -60,9 +66,8 @@ class Side(Voice):
 
     def ready(self) -> None:
         """Listen for tones when the peer sends its digits so and the other side takes them in another way; play to who waits."""
-        stream, other = self.stream, self.other
-        if stream is not None:
-            stream.on_sound = self._pass
+        other = self.other
+        self.route()
         self._ear = None
         for side in (self, other):
             if side is not None and side.other is not None:
@@ -70,6 +75,11 @@ class Side(Voice):
         super().ready()
         if other is not None and (agreed := self.agreed) is not None:
             other._music_for(on=agreed.held)
+
+    def route(self) -> None:
+        """Give the stream the shortest way for its sound."""
+        if self.stream is not None:
+            self.stream.on_sound = self._pass_and_keep if self.tapes else self._pass
 
     def _listen_for_tones(self) -> None:
         mine, other = self.agreed, self.other
@@ -116,6 +126,11 @@ class Side(Voice):
         else:
             self._convert(codec, payload, sequence, timestamp, to, agreed.codec, other)
 
+    def _pass_and_keep(self, codec: Codec, payload: bytes, sequence: int, timestamp: int, marker: int) -> None:
+        for tape in self.tapes:
+            tape.hear(self.number, codec, payload, sequence, timestamp)
+        self._pass(codec, payload, sequence, timestamp, marker)
+
     def _convert(self, codec: Codec, payload: bytes, sequence: int, timestamp: int, to: Stream, wanted: Codec, other: Side) -> None:
         """Send at another rate: in order, in packets of ours, with the gaps that the source has."""
         step = (sequence - self._sequence) & 0xFFFF
@@ -148,7 +163,7 @@ class Relay:
     def __init__(self, room: Room, channels: tuple[Channel, ...]) -> None:
         self.provider = room.provider
         first, second = (Side(room, channel) for channel in channels)
-        first.other, second.other = second, first
+        first.other, second.other, second.number = second, first, 1
         self._sides = (first, second)
 
     def terminal(self, channel: Channel) -> Side:
@@ -176,8 +191,25 @@ class Relay:
         result: Pending | Side = settle(asked, answered)
         return result if isinstance(result, Pending) else Pending.of(result)
 
+    def record(self, path: Path) -> Tape:
+        """Record both sides."""
+        rates = [side.agreed.codec.rate for side in self._sides if side.agreed is not None]
+        tape = Tape(self._sides[0].room, path, rates, self._taped)
+        self._tapes((*self._sides[0].tapes, tape))
+        return tape
+
+    def _taped(self, tape: Tape) -> None:
+        self._tapes(tuple(each for each in self._sides[0].tapes if each is not tape))
+
+    def _tapes(self, tapes: tuple[Tape, ...]) -> None:
+        for side in self._sides:
+            side.tapes = tapes
+            side.route()
+
     def close(self) -> None:
         """Give all ports back."""
+        for tape in self._sides[0].tapes:
+            tape.end()
         for side in self._sides:
             if not side.closed:
                 side.close()

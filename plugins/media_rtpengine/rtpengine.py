@@ -22,7 +22,9 @@ from .wishes import answered_to, offered_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
+    from pathlib import Path
 
+    from pipeline.clock import Clock
     from pipeline.core import Channel
     from pipeline.core.passing import Exchanged, Side
     from pipeline.dal import Endpoint
@@ -133,9 +135,51 @@ class Through(Passing):
         instance.calls -= 1
         self._ng.ask(instance, {"command": "delete", "call-id": self._call, "delete-delay": 0}).then(self._plugin.noted)
 
+    def record(self, path: Path) -> Kept:
+        """Have rtpengine record both sides, into the folder of its recording-dir; our name for it is in its metadata."""
+        if self._instance is None or self._ended:
+            raise Unavailable("rtpengine knows nothing of this call yet")
+        return Kept(self._ng, self._instance, self._call, path, self._plugin.engine.clock)
+
     def shown(self, side: Side) -> dict[str, Any]:
         """Say which instance it is."""
         return {"instance": self._instance.name if self._instance is not None else "", "call": self._call}
+
+
+class Kept:
+    """A recording that rtpengine makes."""
+
+    def __init__(self, ng: Ng, instance: Instance, call: str, path: Path, clock: Clock) -> None:
+        self.done = Pending()
+        """Has the length in seconds; fails with Unavailable or Unacceptable."""
+        self._ng, self._instance, self._call, self._clock = ng, instance, call, clock
+        self._since = clock.now()
+        self._ask({"command": "start recording", "metadata": f"path:{path}"}).then(self._begun)
+
+    def end(self) -> None:
+        """Have it end."""
+        if not self.done.done:
+            self._ask({"command": "stop recording"}).then(self._over)
+
+    def _ask(self, command: dict[str, Any]) -> Pending:
+        return self._ng.ask(self._instance, {**command, "call-id": self._call})
+
+    def _begun(self, pending: Pending) -> None:
+        try:
+            pending.value()
+        except (Unavailable, Unacceptable) as error:
+            if not self.done.done:
+                self.done.fail(error)
+
+    def _over(self, pending: Pending) -> None:
+        if self.done.done:
+            return
+        try:
+            pending.value()
+        except (Unavailable, Unacceptable) as error:
+            self.done.fail(error)
+        else:
+            self.done.resolve(self._clock.now() - self._since)
 
 
 def _sdp(answer: dict[str, Any]) -> bytes:
@@ -209,7 +253,9 @@ class MediaRtpengine:
     @hookimpl
     def media(self, need: str, channels: tuple[Channel, ...]) -> Through | None:
         """Give the relay of two channels when one of them wants it. Raises Unavailable when no rtpengine is there."""
-        if need != "relay" or len(channels) != 2 or all(channel.variables.get("media", "") != self.name for channel in channels):
+        if need not in ("relay", "recording") or len(channels) != 2:
+            return None
+        if all(channel.variables.get("media", "") != self.name for channel in channels):
             return None
         self.ng.well()
         return Through(self, (channels[0], channels[1]))

@@ -31,6 +31,7 @@ class Wires:
         wire = type(self).wire = module.Wire(engine)
         wire.phone("bob")
         wire.phone("carol")
+        wire.kinds.add("recording")
         wire.scripts["600"] = stay
 
     @hookimpl
@@ -66,6 +67,10 @@ def test_a_call_is_placed_shown_and_ended(wired):
     rows = json.loads(wired("show", "channels", "--json")[1])
     assert rows[0]["leg"] == {"phone": "bob"}
     assert len(json.loads(wired("show", "bridges", "--json")[1])) == len(json.loads(wired("show", "calls", "--json")[1])) == 1
+    status, out, _ = wired("record", rows[0]["id"], "start", "--name", "kept")
+    assert status == 0 and re.fullmatch(r"recording bob-00000001 to \S+/recordings/kept\.wav\n", out)
+    assert wired("record", "carol-00000002", "stop") == (1, "", "sipline: carol-00000002 is not recorded\n")
+    assert wired("record", rows[0]["call"], "stop")[1] == "bob-00000001 is not recorded any more\n"
     assert wired("hangup", rows[0]["id"]) == (0, "ended bob-00000001\n", "")
     assert wired("show", "calls")[1] == "no calls\n" and wired("show", "bridges")[1] == "no bridges\n"
     records = next(out for _ in range(1000) if "Bob" in (out := wired("show", "cdr")[1]))  # it is written behind

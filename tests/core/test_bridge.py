@@ -108,6 +108,7 @@ def test_a_swap_that_is_refused_changes_nothing_unless_the_old_leg_is_gone(wire,
     bridge = wire.core.bridge(alice.channel, bob.channel)
     wire.settle()
     first, carol.refuses = bridge.relay, True
+    before = alice.media
     done = bridge.swap(bob.channel, carol.channel)
     if gone:
         bob.hang_up(Hangup(Cause.NORMAL, "bye"))
@@ -119,6 +120,7 @@ def test_a_swap_that_is_refused_changes_nothing_unless_the_old_leg_is_gone(wire,
         assert alice.ended.text == "bye"
     else:
         assert bridge.relay is first and bridge.channels == [alice.channel, bob.channel]
+        assert alice.media == before  # she had agreed to another one meanwhile
     wire.core.hangup("all")
     wire.clean()
 

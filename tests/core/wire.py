@@ -54,7 +54,7 @@ class Wire:
     def media(self, need, channels):
         if need not in self.kinds:
             return None
-        return {"sound": Sound, "relay": Relay, "mix": Mixer}[need](self, *channels)
+        return {"sound": Sound, "relay": Relay, "recording": Taped, "mix": Mixer}[need](self, *channels)
 
     # what phones do
 
@@ -159,6 +159,10 @@ class Leg:
     def _agree(self):
         if self.offered is not None and self.channel.media is not None:
             self.phone.media, self.offered = self.channel.media.answer(self.offered), None
+
+    @property
+    def said(self):
+        return self.phone.media or b""
 
     def hangup(self, hangup):
         self.phone.tell("ended", hangup)
@@ -299,6 +303,27 @@ class Relay:
 
     def close(self):
         self.wire.open.remove(self)
+
+
+class Tape:
+    """A recording: open while it is written."""
+
+    def __init__(self, wire, path):
+        self.wire, self.path, self.done = wire, path, Pending()
+        wire.open.add(self)
+
+    def end(self):
+        if not self.done.done:
+            self.wire.open.remove(self)
+            self.done.resolve(1.0)
+
+
+class Taped(Relay):
+    """A relay whose media can be recorded."""
+
+    def record(self, path):
+        self.tape = Tape(self.wire, path)
+        return self.tape
 
 
 class Mixer:

@@ -71,6 +71,19 @@ def test_what_has_no_origin_is_malformed():
         Ledger(7, "h").offer(b"v=0\r\n")
 
 
+def test_what_was_refused_is_not_what_we_have_said():
+    ledger = Ledger(7, "10.0.0.1")
+    first = ledger.offer(body("audio 4000 RTP/AVP 0"))
+    ledger.answered(first)
+    plain = ledger.plain
+    ledger.offer(body("audio 5000 RTP/AVP 0"))
+    ledger.refused()
+    assert ledger.plain == plain
+    again = sdp.parse(ledger.offer(ledger.sent))  # a refresh of the session
+    assert again.media[0].port == 4000
+    assert again.origin.version == "3"
+
+
 @given(
     st.lists(
         st.tuples(

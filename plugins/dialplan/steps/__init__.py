@@ -1,6 +1,7 @@
 """The steps that come with the dialplan: each an `async def step(channel, argument, *, option=…)` whose signature is its schema.
 
 calls: dial, redirect, hangup. listening: answer, ringing, progress, playback, echo, wait, senddigits. keeping: record, mailbox.
+monitoring: mixmonitor, stopmixmonitor.
 going: goto, set, ivr. rooms: conference. (`if` is read by reading.py, for it holds steps itself.)
 """
 
@@ -12,6 +13,7 @@ from .calls import Calls
 from .going import Going
 from .keeping import Keeping
 from .listening import Listening
+from .monitoring import Monitoring
 from .rooms import Rooms
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ CAREFUL = {
     "playback": "file",
     "record": "file",
     "mailbox": "file",
+    "mixmonitor": "file",
     "goto": "extension",
 }
 """Steps whose texts are addresses, file names or extensions: what the far side chose is made safe before it is filled in."""
@@ -35,7 +38,7 @@ CAREFUL = {
 def steps_of(dialplan: Dialplan) -> dict[str, Script]:
     """Return the steps by their names."""
     calls, listening, keeping = Calls(dialplan), Listening(dialplan), Keeping(dialplan)
-    going, rooms = Going(dialplan), Rooms(dialplan)
+    going, rooms, monitoring = Going(dialplan), Rooms(dialplan), Monitoring()
     return {
         "dial": calls.dial,
         "redirect": calls.redirect,
@@ -49,6 +52,8 @@ def steps_of(dialplan: Dialplan) -> dict[str, Script]:
         "senddigits": listening.senddigits,
         "record": keeping.record,
         "mailbox": keeping.mailbox,
+        "mixmonitor": monitoring.mixmonitor,
+        "stopmixmonitor": monitoring.stopmixmonitor,
         "goto": going.goto,
         "set": going.set,
         "ivr": going.ivr,

@@ -1,6 +1,8 @@
 """A call of two baresips through the real rtpengine: SRTP on one leg, plain RTP on the other, a tone heard on both sides. And recorded."""
 
+import json
 import re
+import subprocess
 
 import pytest
 
@@ -78,3 +80,36 @@ def test_a_call_is_recorded_where_an_endpoint_wants_it(start, rtpengine, tools):
         lambda: [path for path in rtpengine.recordings.rglob("*.pcap") if path.stat().st_size > 10_000],
     )
     assert len(files) == 1
+
+
+def test_a_recording_begins_and_ends_in_mid_call(start, rtpengine, tools, program):
+    program("tshark")
+    server, alice, bob = start()
+    call(server, alice, bob)
+    alice.hears(B)
+    channel = json.loads(server.sipline("show", "channels", "--json").stdout)[0]["id"]
+    known = set(rtpengine.recordings.rglob("*.pcap"))
+    began = server.sipline("record", channel, "start", "--name", "kept")
+    assert (began.returncode, began.stdout.startswith("recording ")) == (0, True), began
+    assert json.loads(server.sipline("show", "channels", "--json").stdout)[0]["recording"].endswith("/kept.wav")
+    bob.hears(A)
+    alice.hears(B)
+    assert server.sipline("record", channel, "stop").returncode == 0
+
+    def packets():
+        return [
+            tshark("-r", path, "-Y", "udp", "-T", "fields", "-e", "udp.dstport").split()
+            for path in set(rtpengine.recordings.rglob("*.pcap")) - known
+        ]
+
+    [recorded] = tools.until(lambda: "a recording", lambda: [each for each in packets() if len(each) > 50] or None)
+    alice.hears(B)  # the call goes on, and what is said is not kept
+    [later] = packets()
+    alice.hangup()
+    bob.closed()
+    assert len(later) == len(recorded)
+    assert len(set(recorded)) >= 2  # both directions
+
+
+def tshark(*arguments):
+    return subprocess.run(["tshark", *arguments], capture_output=True, text=True, check=False).stdout
