@@ -137,10 +137,19 @@ class Mwi:
 
     @hookimpl
     def event_body(self, resource: Resource, state: Any, form: Form) -> bytes | None:
-        """Write the state."""
-        return summary(state) if form.content_type == TYPE and isinstance(state, Waiting) else None
+        """Write the state; the account as this watcher can dial it, who may know us by an address alone."""
+        if form.content_type != TYPE or not isinstance(state, Waiting):
+            return None
+        return summary(attrs.evolve(state, account=_dialable(state.account, form.watcher.uri)))
 
     def stats(self) -> dict[str, int]:
         """Return the counters that `sipline show stats` shows."""
         unasked = self._watching.unasked if self._watching is not None else None
         return {"unasked": unasked.sent, "unasked_refused": unasked.refused} if unasked is not None else {}
+
+
+def _dialable(account: str, watcher: str) -> str:
+    """Return the account at the host, and port, by which its owner calls himself in his From."""
+    user, at, _ = account.rpartition("@")
+    _, his, host = watcher.rpartition("@")
+    return f"{user}@{host}" if at and his else account

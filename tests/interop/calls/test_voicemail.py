@@ -1,0 +1,74 @@
+"""Message waiting with real phones: baresip leaves a tone, the other one's lamp goes on, he dials 700, hears it, deletes it: the lamp is off."""
+
+import io
+import re
+import time
+import wave
+
+import pytest
+
+A, B = 440, 1000
+pytestmark = pytest.mark.slow
+MODULE = "module_app mwi.so"
+
+
+@pytest.fixture
+def server(serve, template, tmp_path, mailhost):
+    server = serve(template("calls/voicemail.toml"), folder=tmp_path, smtp_host=mailhost.host, smtp_port=mailhost.port)
+    yield server
+    assert "Traceback" not in server.log, server.log
+
+
+def lamps(phone):
+    """What its module mwi has shown, the last last."""
+    shown = re.findall(r"----- MWI for [^\n]* -----\n(.*?)\n\n", phone.output.read_text(errors="replace").replace("\r", ""), re.DOTALL)
+    return [" ".join(text.split()) for text in shown]
+
+
+def lamp(phone, server, tools, state, counts):
+    wanted = f"Messages-Waiting: {state} Message-Account: sip:700@127.0.0.1:{server.port} Voice-Message: {counts} (0/0)"
+    tools.until(
+        lambda: f"{wanted!r} at {phone.user}, who was told {lamps(phone)} and said:\n{phone.said}", lambda: wanted in lamps(phone)[-1:]
+    )
+
+
+def test_a_message_is_left_the_lamp_goes_on_it_is_heard_and_deleted_the_lamp_goes_off(server, softphone, tools, mailhost):
+    alice = softphone(server, "alice", A)
+    bob = softphone(server, "bob", B, "answermode=manual;mwi=yes", module=MODULE)
+    lamp(bob, server, tools, "no", "0/0")
+
+    alice.dial(f"sip:bob@127.0.0.1:{server.port}")
+    bob.wait("CALL_INCOMING")
+    alice.wait("CALL_ESTABLISHED")  # bob does not answer: after two seconds his mailbox does
+    alice.press("#")  # enough of the greeting
+    tools.until("a recording", lambda: list(server.folder.glob("state/mailboxes/bob/tmp/*.wav")))
+    time.sleep(4)
+    alice.hangup()
+    lamp(bob, server, tools, "yes", "1/0")
+
+    tools.until("the e-mail", lambda: mailhost.letters)
+    letter = mailhost.letters[0]
+    assert letter.envelope.rcpt_tos == ["bob@example.org"]
+    (sound,) = letter.iter_attachments()
+    with wave.open(io.BytesIO(sound.get_content())) as file:
+        assert 2.5 < file.getnframes() / file.getframerate() < 8
+
+    closed = bob.types().count("CALL_CLOSED")
+    bob.dial(f"sip:700@127.0.0.1:{server.port}")
+    bob.wait("CALL_ESTABLISHED")
+    bob.press("1")
+    bob.hears(A, not_=(B,), seconds=25)
+    bob.press("7")
+    bob.hangup()
+    bob.wait("CALL_CLOSED", closed + 1)
+    lamp(bob, server, tools, "no", "0/0")
+    assert not list(server.folder.glob("state/mailboxes/bob/*/*.wav"))
+
+
+def test_an_administrator_and_another_system_light_the_lamp(server, softphone, tools):
+    bob = softphone(server, "bob", B, "answermode=manual;mwi=yes", module=MODULE)
+    lamp(bob, server, tools, "no", "0/0")
+    server.sipline("mailbox", "count", "bob", "--new", "3", "--old", "1")
+    lamp(bob, server, tools, "yes", "3/1")
+    server.sipline("mailbox", "count", "bob")
+    lamp(bob, server, tools, "no", "0/0")
