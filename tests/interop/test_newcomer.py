@@ -105,6 +105,8 @@ def test_auth_behind_another_interceptor_stands_there_in_the_graph_and_the_trace
 def test_without_registrar_a_register_gets_501_and_the_rest_works(fresh, tools, phone):
     fresh.edit('["registrar", "channel", ', '["channel", ')
     fresh.edit('["identify", "security", "auth"]', '["identify"]')
+    fresh.edit('["identify", "auth"]', '["identify"]')
+    fresh.edit("voicemail = true", "voicemail = false")  # else her mailbox answers
     fresh.sipline("user", "add", "carol", "--password", "wonderland")
     fresh.start()
     uri = f"sip:127.0.0.1:{fresh.port}"
@@ -121,7 +123,12 @@ def test_an_example_plugin_runs_at_its_place(fresh, tools):
     fresh.edit('["identify", "security", "auth"]', '["greylist", "identify", "security", "auth"]')
     fresh.file.write_text(fresh.file.read_text() + f'\n[plugin.greylist]\nload = "{tools.root / "examples" / "greylist.py"}:Greylist"\n')
     fresh.start()
-    assert re.findall(r"\b(greylist|identify|security|auth) \S+ ·", fresh.sipline("graph").stdout) == ["greylist", "identify", "security", "auth"]
+    assert re.findall(r"\b(greylist|identify|security|auth) \S+ ·", fresh.sipline("graph").stdout) == [
+        "greylist",
+        "identify",
+        "security",
+        "auth",
+    ]
     uri = f"sip:127.0.0.1:{fresh.port}"
     with tools.udp() as sock:
         data = tools.request_of("OPTIONS", uri, f"127.0.0.1:{sock.getsockname()[1]}")

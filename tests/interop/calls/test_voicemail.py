@@ -2,6 +2,7 @@
 
 import io
 import re
+import subprocess
 import time
 import wave
 
@@ -72,3 +73,47 @@ def test_an_administrator_and_another_system_light_the_lamp(server, softphone, t
     lamp(bob, server, tools, "yes", "3/1")
     server.sipline("mailbox", "count", "bob")
     lamp(bob, server, tools, "no", "0/0")
+
+
+@pytest.fixture
+def sipp(program, tools, server):
+    """sipp("waiting.xml", "bob"): a SIPp that runs beside the test; gives its process."""
+    running = []
+
+    def sipp(scenario, *words, port=None):
+        command = [program("sipp"), "-sf", tools.here / "scenarios" / scenario, "-i", "127.0.0.1", "-p", port or tools.free_port(), "-m", 1]
+        command += ["-nostdin", "-timeout", "20s", "-timeout_error", "-trace_err", "-error_file", server.folder / f"{scenario}.err", *words]
+        process = subprocess.Popen([str(word) for word in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=server.folder)
+        running.append(process)
+        return process
+
+    yield sipp
+    for process in running:
+        tools.end(process)
+
+
+def went(process, server, scenario):
+    status = process.wait(30)
+    errors = server.folder / f"{scenario}.err"
+    assert status == 0, f"{errors.read_text() if errors.exists() else ''}\nserver:\n{server.log}"
+
+
+def watchers(server):
+    return '"subscriptions": 1' in server.sipline("show", "stats", "--json").stdout
+
+
+def test_sipp_watches_its_mailbox_and_sees_the_lamp_go_on_and_off(server, sipp, tools):
+    process = sipp("waiting.xml", server.address, "-s", "bob", "-au", "bob", "-ap", "swordfish")
+    tools.until("the subscription", lambda: watchers(server))
+    server.sipline("mailbox", "count", "bob", "--new", "1")
+    time.sleep(0.5)
+    server.sipline("mailbox", "count", "bob")
+    went(process, server, "waiting.xml")
+
+
+def test_sipp_is_told_without_having_asked(server, sipp, tools):
+    server.sipline("mailbox", "count", "bob", "--new", "1")
+    port = tools.free_port()
+    process = sipp("register.xml", server.address, "-s", "sipp", "-au", "sipp", "-ap", "swordfish", port=port)
+    went(process, server, "register.xml")
+    went(sipp("waiting-unasked.xml", port=port), server, "waiting-unasked.xml")
