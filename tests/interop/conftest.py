@@ -29,6 +29,7 @@ FINDERS = {
     "sipsak": "sipsak",
     "baresip": "baresip",
     "linphonec": "linphone-cli",
+    "unbound": "unbound",
     "ip": "iproute2",
     "rtpengine": "rtpengine-daemon",
     "npm": "npm",
