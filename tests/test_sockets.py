@@ -6,6 +6,7 @@ import os
 import resource
 import socket
 import struct
+import sys
 
 import pytest
 
@@ -327,6 +328,21 @@ def test_a_stream_carries_both_ways_and_closes_with_a_reason(run, host):
         assert client.closed.queue.empty()
         with pytest.raises(ConnectionError, match="is closed: idle for 32 s"):
             client.stream.write(b"x")
+
+    run(main)
+
+
+def test_the_kernel_asks_whether_a_silent_peer_is_still_there(run):
+    async def main(sockets):
+        client, server, _ = await pair(sockets)
+        for end in (client, server):
+            sock = end.stream._sock
+            assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            if sys.platform == "linux":
+                idle, interval, count = (
+                    sock.getsockopt(socket.IPPROTO_TCP, name) for name in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+                )
+                assert idle + interval * count <= 600  # before a binding of ten minutes is over
 
     run(main)
 

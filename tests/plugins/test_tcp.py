@@ -121,6 +121,42 @@ def test_a_message_that_is_never_finished_closes_the_connection(server):
     assert client.closed
 
 
+def test_a_sender_that_trickles_is_closed_all_the_same(server):
+    client = Client(server).send(options(server, 1))
+    for octet in options(server, 2):
+        if client.closed:
+            break
+        client.send(bytes([octet]))
+        server.advance(1)
+    assert client.closed
+    assert len(client.answers()) == 1
+
+
+def test_a_body_that_is_too_large_is_refused_before_it_has_come(sip):
+    server = sip('[plugin.tcp]\nbind = ["10.0.0.1:5060"]\nbody_bytes = 1000')
+    message = options(server, 1).replace(b"Content-Length: 0", b"Content-Type: text/plain\r\nContent-Length: 1001")
+    client = Client(server).send(message)
+    assert client.answers()[0].status == 513
+    assert client.closed
+
+
+def test_a_source_that_opens_too_many_connections_loses_some_and_others_none(sip, plugin_of):
+    server = sip('[plugin.tcp]\nbind = ["10.0.0.1:5060"]\nunproved_per_source = 3\nper_source = 5')
+    waiting = [Client(server) for _ in range(4)]
+    other = Client(server, "10.0.0.8")
+    server.advance(0.1)
+    assert [bool(client.closed) for client in waiting] == [True, False, False, False]  # the oldest that has brought nothing
+    proved = [client.send(options(server, n)) for n, client in enumerate(waiting[1:])]
+    proved += [Client(server).send(options(server, n)) for n in (4, 5)]
+    assert all(client.closed is None and len(client.answers()) == 1 for client in proved)
+    assert Client(server).stream.closed
+    assert other.closed is None
+    assert plugin_of(server, "tcp").stats()["refused"] == 1
+    proved[0].stream.close("gone")
+    server.advance(0.1)
+    assert len(Client(server).send(options(server, 7)).answers()) == 1
+
+
 def test_an_idle_connection_is_closed_and_one_with_keepalives_is_not(sip):
     server = sip('[plugin.tcp]\nbind = ["10.0.0.1:5060"]\nidle = 60')
     idle, kept = Client(server).send(options(server, 1)), Client(server, "10.0.0.8").send(options(server, 2))
