@@ -105,7 +105,6 @@ def test_auth_behind_another_interceptor_stands_there_in_the_graph_and_the_trace
 def test_without_registrar_a_register_gets_501_and_the_rest_works(fresh, tools, phone):
     fresh.edit('["registrar", "channel", ', '["channel", ')
     fresh.edit('["identify", "security", "auth"]', '["identify"]')
-    fresh.edit('["identify", "auth"]', '["identify"]')
     fresh.edit("voicemail = true", "voicemail = false")  # else her mailbox answers
     fresh.sipline("user", "add", "carol", "--password", "wonderland")
     fresh.start()
