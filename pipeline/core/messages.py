@@ -80,9 +80,19 @@ class Messages:
     # -- sending -----------------------------------------------------------------------------------------------------
 
     def post(
-        self, recipient: str, body: bytes | str, *, author: str = "", kind: str = "text/plain", expires_in: float = 0.0, details: str = ""
+        self,
+        recipient: str,
+        body: bytes | str,
+        *,
+        author: str = "",
+        kind: str = "text/plain",
+        expires_in: float = 0.0,
+        plugins: bool = True,
     ) -> Pending:
-        """Send a message of the server's own; the Pending has the Receipt. `author` as the recipient is to be shown him."""
+        """Send a message of the server's own; the Pending has the Receipt. `author` as the recipient is to be shown him.
+
+        `plugins`: whether it may be for one of them (`route_message`); not so what a plugin answers, or two would talk for ever.
+        """
         if isinstance(body, str):
             body = body.encode()
         now = self.core.clock.time()
@@ -91,22 +101,21 @@ class Messages:
             body,
             kind=kind,
             origin=author,
-            details=details,
             created_at=now,
             expires_at=now + expires_in if expires_in else 0.0,
             ident=self.engine.token(12),
         )
         result = Pending()
-        self.send(text, result.resolve)
+        self.send(text, result.resolve, plugins=plugins)
         return result
 
-    def send(self, text: Text, told: Told) -> Pending | None:
+    def send(self, text: Text, told: Told, *, plugins: bool = True) -> Pending | None:
         """Send a message; `told` hears once what became of it. Returns what is done when it is under way; None: it is already."""
         try:
             if text.sender and (wait := self._senders.take(text.sender, self.core.clock.now())):
                 told(Receipt(Fate.LIMITED, "its sender sends too many", seconds=int(wait) + 1))
                 return None
-            for step in self.engine.generation.route_message.steps:
+            for step in self.engine.generation.route_message.steps if plugins else ():
                 if (found := step(text)) is not None:
                     return self._routed(text, told, found)
             found = self.find(text)

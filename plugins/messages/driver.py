@@ -80,7 +80,7 @@ class Driver:
         name = text.recipient
         if text.technology == TECHNOLOGY:
             return self._registered(name, text.narrow)
-        found: Reached | Pending | None = walk(self._find(name))
+        found: Reached | Pending | None = walk(self._find(text))
         return found
 
     def _registered(self, name: str, narrow: str) -> Reached | Pending | None:
@@ -108,13 +108,14 @@ class Driver:
             raise _unstored(error) from None
         return None if found is None else Reached(name, [Place(self, destination) for destination in found])
 
-    def _find(self, target: str) -> Generator[Any, Any, Reached | None]:
-        """Find what somebody here wrote: a user, an endpoint, an address."""
-        target, name = target.strip(), ""
+    def _find(self, text: Text) -> Generator[Any, Any, Reached | None]:
+        """Find what somebody here wrote: a user, an endpoint, an address. It is written as what it is found to be."""
+        target, name = text.recipient.strip(), ""
         if target.endswith(">"):  # an answer to whoever wrote: `"Alice" <sip:alice@example.com>`
             target = target.rpartition("<")[2][:-1]
         try:
             name = yield from self._named(target)
+            text.recipient = name or target
             found = yield self.targets.registered(Called(name)) if name else self.targets.find(target)
         except Unroutable as error:
             return _refused(name, error)
