@@ -60,10 +60,12 @@ class Notifier:
         self.watches = Watches(engine)
         """What we watch elsewhere."""
         self.pace = Pace(engine.clock, self._paced)
-        self.ends = Schedule(engine.clock, self._look)
+        self.ends = Schedule(engine.clock, self._look, _over)
         """When subscriptions expire."""
-        self.wakes = Schedule(engine.clock, self._wake)
+        self.wakes = Schedule(engine.clock, self._wake, _over)
         """When those may be told again that were told a moment ago."""
+        self.beats = Schedule(engine.clock, self._beat, _beaten)
+        """When those want to hear the same again that have heard nothing for long; each stands there once."""
         self.counts: Counter[str] = Counter()
         self._dirty: list[Topic] = []
         self._generation: Generation | None = None
@@ -138,8 +140,6 @@ class Notifier:
 
     def _look(self, subscription: Subscription) -> None:
         subscription.planned = float("inf")
-        if subscription.over:
-            return
         now = self.engine.clock.time() + 1e-3
         if self._until(subscription) > now:
             self.plan(subscription)
@@ -292,12 +292,17 @@ class Notifier:
         return self.send(subscription)
 
     def _wake(self, subscription: Subscription) -> None:
-        if subscription.over:
-            return
-        if subscription.beat and self.engine.clock.now() - subscription.told_at >= subscription.beat - 1e-3:
-            self.due(subscription, forced=True)
-        elif subscription.news:
+        if subscription.news:
             self._queue(subscription)
+
+    def _beat(self, planned: tuple[Subscription, float]) -> None:
+        subscription, beat = planned
+        left = subscription.told_at + beat - self.engine.clock.now()
+        if left > 1e-3:
+            self.beats.after(left, planned)
+        else:
+            subscription.beating = 0.0
+            self.due(subscription, forced=True)
 
     def send(self, subscription: Subscription) -> bool:
         """Send what is due, unless it has to wait or is no news; True when a NOTIFY went out."""
@@ -355,8 +360,10 @@ class Notifier:
             subscription.told = state
             subscription.document += 1
         subscription.told_at = now
-        if subscription.beat:
-            self.wakes.after(subscription.beat, subscription)
+        if subscription.beat != subscription.beating:
+            subscription.beating = subscription.beat
+            if subscription.beat:
+                self.beats.after(subscription.beat, (subscription, subscription.beat))
         usage.busy = True
         self.under_way += 1
         self.counts["notifies"] += 1
@@ -510,7 +517,18 @@ class Notifier:
         self.pace.stop()
         self.ends.stop()
         self.wakes.stop()
+        self.beats.stop()
         self.publications.stop()
+
+
+def _over(subscription: Subscription) -> bool:
+    return subscription.over
+
+
+def _beaten(planned: tuple[Subscription, float]) -> bool:
+    """Tell whether a beat is not wanted any more."""
+    subscription, beat = planned
+    return subscription.over or subscription.beating != beat
 
 
 __all__ = ["Notifier"]

@@ -51,7 +51,7 @@ class Publications:
         """The tag before the last PUBLISH -> the tag of now."""
         self._about: dict[tuple[str, str], OrderedDict[str, Kept]] = {}
         self._tuples: dict[tuple[str, str], tuple[Publication, ...]] = {}
-        self._ends = Schedule(self.engine.clock, self._look)
+        self._ends = Schedule(self.engine.clock, self._look, self._over)
         self.bytes = 0
 
     def __len__(self) -> int:
@@ -147,10 +147,11 @@ class Publications:
             del self.by_publisher[kept.who]
         return kept
 
+    def _over(self, etag: str) -> bool:
+        return etag not in self.kept
+
     def _look(self, etag: str) -> None:
-        kept = self.kept.get(etag)
-        if kept is None:
-            return
+        kept = self.kept[etag]
         left = kept.expires_at - self.engine.clock.time()
         if left > 1e-3:
             self._ends.after(left, etag)

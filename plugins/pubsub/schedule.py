@@ -6,7 +6,7 @@ monotonic clock's; what is stored in UTC is looked at again when the clock was c
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,16 +18,23 @@ BATCH = 100
 """Looks in one turn of the loop: each may send a NOTIFY of 200 us."""
 GRAIN = 0.05
 """Seconds by which a look may be late, so that many share one wake-up."""
+FEW = 1024
+"""Entries that are never looked through for those nobody needs any more."""
 
 
 class Schedule:
-    """Calls `look(item)` when its time has come."""
+    """Calls `look(item)` when its time has come, unless it is `over` by then.
 
-    __slots__ = ("_clock", "_handle", "_heap", "_look", "_serial", "_when")
+    What is over stays in the heap until there is as much of it as of the rest: whoever begins and ends things all day fills no memory.
+    """
 
-    def __init__(self, clock: Clock, look: Callable[[Any], object]) -> None:
+    __slots__ = ("_clock", "_handle", "_heap", "_look", "_most", "_over", "_serial", "_when")
+
+    def __init__(self, clock: Clock, look: Callable[[Any], object], over: Callable[[Any], bool]) -> None:
         self._clock = clock
         self._look = look
+        self._over = over
+        self._most = FEW
         self._heap: list[tuple[float, int, Any]] = []
         self._serial = 0
         self._handle: Any = None
@@ -40,6 +47,10 @@ class Schedule:
         """Have a look at `item` in so many seconds."""
         when = self._clock.now() + seconds
         self._serial += 1
+        if len(self._heap) >= self._most:
+            self._heap = [entry for entry in self._heap if not self._over(entry[2])]
+            heapify(self._heap)
+            self._most = max(FEW, 2 * len(self._heap))
         heappush(self._heap, (when, self._serial, item))
         if self._handle is None or when < self._when - GRAIN:
             self._sleep()
@@ -63,7 +74,9 @@ class Schedule:
             if not heap or heap[0][0] > now:
                 break
             item = heappop(heap)[2]
-            self._look(item)
+            if not self._over(item):
+                self._look(item)
+                heap = self._heap  # a look may add, and that may tidy up
         if self._handle is not None or not heap:
             return
         if heap[0][0] <= now:

@@ -26,7 +26,7 @@ class Subscription:
     """Somebody who watches something."""
 
     __slots__ = (
-        "accepts", "beat", "ceiling", "content_type", "created_at", "display", "document", "ended", "event_text", "expires_at",
+        "accepts", "beat", "beating", "ceiling", "content_type", "created_at", "display", "document", "ended", "event_text", "expires_at",
         "failures", "forced", "held_until", "id", "interval", "key", "lists", "news", "options", "planned", "pushed", "queued",
         "reason", "retry_after", "source", "state", "told", "told_at", "topic", "usage", "view", "wake_at", "watcher", "written",
     )  # fmt: skip
@@ -56,6 +56,8 @@ class Subscription:
         """Seconds between two NOTIFYs."""
         self.beat = 0.0
         """Seconds after which the same is told again; 0: never."""
+        self.beating = 0.0
+        """The beat for which a look is planned; 0: none is."""
         self.document = 0
         """Number of the next document."""
         self.told: Any = NOTHING
