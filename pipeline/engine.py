@@ -308,7 +308,7 @@ class Pipeline:
                 self._decide(passage, Reply(481, because="stack: no such dialog here", stateless=True), chain, i, generation)
                 return
             if (self.draining or self.overloaded or self.lanes.backlog > self.plan.options.backlog) and passage.transaction is None:
-                self._decide(passage, self._busy(), chain, i, generation)
+                self._decide(passage, self.busy(), chain, i, generation)
                 return
             verdict = check(generation.offer, message, passage)
             if verdict is not None:
@@ -332,7 +332,8 @@ class Pipeline:
             return
         self._decide(passage, verdict, chain, len(chain.steps), generation)
 
-    def _busy(self) -> Reply:
+    def busy(self) -> Reply:
+        """Return the answer to new work while there is too much to do, or no more is taken."""
         self.counts["refused.overload"] += 1
         # Jittered, so that what was refused together does not come back together.
         seconds = str(5 + self.identifiers.below(10))

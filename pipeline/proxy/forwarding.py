@@ -42,6 +42,7 @@ class Forwarding(Asking):
         lost: int = 503,
         busy: int = 500,
         answered: Callable[[Response], Response] | None = None,
+        ended: Callable[[], object] | None = None,
     ) -> None:
         super().__init__(engine.clients, make, targets, self._came, passage)
         self._engine = engine
@@ -51,12 +52,16 @@ class Forwarding(Asking):
         self._busy = busy
         self._answered = answered
         """Sees a final answer before it is relayed, and may give another in its place."""
+        self._end = ended
+        """Told once, when it has been answered."""
 
     def start(self) -> None:
         """Pass it on, and have a CANCEL follow it (16.10)."""
         transaction = self._passage.transaction
-        if transaction is not None:
-            transaction.on_event = self._event
+        if transaction is None or not transaction.open:  # cancelled while it waited for its turn
+            self._ended()
+            return
+        transaction.on_event = self._event
         self.go_on()
 
     def via(self, flow: Flow) -> str:
@@ -73,8 +78,15 @@ class Forwarding(Asking):
     def _answer(self, branch: Branch, response: Response) -> bool:
         return False  # the credentials of the sender are wanted, not ours (16.7 step 7)
 
+    def _ended(self) -> None:
+        if self._end is not None:
+            self._end()
+            self._end = None
+
     def _came(self, outcome: Outcome) -> None:
         passage = self._passage
+        if not isinstance(outcome, Provisional):
+            self._ended()
         if isinstance(outcome, Provisional | Final):
             response = outcome.response
             if isinstance(outcome, Final):

@@ -17,6 +17,7 @@ from pipeline import Claim, Drop, Malformed, Reply, Uri, hookimpl, option, plugi
 from pipeline.proxy import Forwarding, Passing, mark_of, onward, screen
 from pipeline.reach import way_by
 from pipeline.sip.message import STAR
+from pipeline.sip.routing import route_within
 
 from .held import Held
 from .routes import NO_WAY, record, value, way
@@ -51,6 +52,9 @@ class Edge:
         validator=_uri,
         help='whom requests from phones go to: the registrar or proxy of their domain, as "sip:registrar.example.com" or'
         ' "sip:192.0.2.1:5060;transport=tcp"',
+    )
+    limit: int = option(
+        10000, validator=attrs.validators.ge(1), help="requests that may be under way at a time; new ones are then refused with 503"
     )
     flow_timer: int = option(
         0,
@@ -90,7 +94,8 @@ class Edge:
         if refusal is not None:
             return _refuse(request, refusal)
         if there.token is None or there.token.flow == flow.id:
-            return self._take(request, passage, there, mark, self._targets(request, there), flow)
+            there, targets = self._onward(request, there)
+            return self._take(request, passage, there, mark, targets, flow)
         if there.token.kind == DIALOG and not request.to.tag:
             return _refuse(request, Reply(403, because="edge: a dialog's flow token begins nothing new"))
         try:
@@ -101,11 +106,12 @@ class Edge:
 
     # -- where it goes -----------------------------------------------------------------------------------------------
 
-    def _targets(self, request: Request, there: Way) -> Any:
-        """Return where a phone's request goes."""
+    def _onward(self, request: Request, there: Way) -> tuple[Way, Any]:
+        """Return where a phone's request goes: within a dialog where its routes say (16.6 step 6), else to upstream."""
         if request.to.tag and there.token is not None and there.token.kind == DIALOG:
-            return there.left[0].partition("<")[2].partition(">")[0] if there.left else (there.uri or request.uri_text)
-        return self.upstream
+            uri, routes, hop = route_within(there.uri, there.left)
+            return there._replace(uri=uri, left=routes), hop
+        return there, self.upstream
 
     def _take(self, request: Request, passage: Passage, there: Way, mark: str, targets: Any, phone: Flow | None) -> Verdict:
         """Pass a request on: from the phone at the end of `phone`, or (None) to one."""
@@ -114,15 +120,19 @@ class Edge:
         if request.method == "ACK":
             Passing(engine, passage, make, targets).go_on()
             return Drop("edge: an ACK, passed on")
+        if not request.to.tag and (engine.draining or engine.overloaded or self._held.under_way >= self.limit):
+            return engine.busy()  # type: ignore[no-any-return]
         engine.transactions.begin(passage, merge=False)  # copies of a request that was forked upstream are no mistake here
         outward = phone is not None
         answered = partial(self._registered, request, passage.flow) if outward and request.method == "REGISTER" else None
-        forwarding = Forwarding(
-            engine, passage, make, targets, mark, lost=503 if outward else 430, busy=503 if outward else 500, answered=answered
-        )
-        return Claim(
-            "edge", request.call_id, lambda _: forwarding.start(), because="edge: to upstream" if outward else "edge: to the phone"
-        )
+        lost, busy = (503, 503) if outward else (430, 500)
+        forwarding = Forwarding(engine, passage, make, targets, mark, lost=lost, busy=busy, answered=answered, ended=self._held.answered)
+        because = "edge: to upstream" if outward else "edge: to the phone"
+        return Claim("edge", request.call_id, partial(self._start, forwarding), because=because)
+
+    def _start(self, forwarding: Forwarding, _passage: Passage) -> None:
+        self._held.under_way += 1
+        forwarding.start()
 
     def _made(self, request: Request, there: Way, came: Flow, phone: Flow | None, goes: Flow) -> Request:
         """Make the copy that goes by a flow."""

@@ -1,4 +1,4 @@
-"""The connections of phones that are registered upstream: they are kept open as long as that lasts. RFC 5626 5.1.
+"""What outlives a reload: the connections of phones that are registered upstream, kept open as long as that lasts (RFC 5626 5.1).
 
 Rule: a connection is held once, whoever registers by it and how often; it is let go when the last registration ends, or when it closes.
 """
@@ -17,16 +17,22 @@ if TYPE_CHECKING:
 class Held:
     """Holds connections. It outlives a reload."""
 
-    __slots__ = ("_engine", "_timers", "_watched")
+    __slots__ = ("_engine", "_timers", "_watched", "under_way")
 
     def __init__(self, engine: Pipeline) -> None:
         self._engine = engine
         self._timers: dict[str, asyncio.TimerHandle] = {}
         """By the id of the connection: when it is let go."""
         self._watched: set[str] = set()
+        self.under_way = 0
+        """Requests that have been passed on and not answered."""
 
     def __len__(self) -> int:
         return len(self._timers)
+
+    def answered(self) -> None:
+        """One of them has been answered."""
+        self.under_way -= 1
 
     def until(self, flow: Flow, seconds: float) -> None:
         """Hold a connection for so long from now; 0: no longer."""

@@ -33,17 +33,18 @@ class Way(NamedTuple):
     left: list[str]
     """The values behind ours."""
     uri: str
-    """The Request-URI, which a strict router has left in Route; "": that of the request."""
+    """The Request-URI: that of the request, or what a strict router has left in Route."""
 
 
 NO_WAY = Way(False, None, False, [], "")
+"""That of a request without Route."""
 
 
 def way(request: Request, engine: Pipeline, flow: Flow, tokens: Tokens) -> Way:
     """Read the Route of a request. Raises Malformed."""
     addresses = request.routes
     left = [address.text if ">" in address.text else f"<{address.uri.text}>" for address in addresses]
-    uris, target = [address.uri for address in addresses], ""
+    uris, target = [address.uri for address in addresses], request.uri_text
     if uris and request.uri.user and "lr" in request.uri.params and is_ours(request.uri, engine, flow):
         target = uris.pop().text  # 16.4: a strict router has put us in the place of the Request-URI, and that at the end
         left.pop()

@@ -522,3 +522,53 @@ def test_an_answer_with_no_other_via_goes_nowhere(world):
 def test_upstream_must_be_somebody(tmp_path, value, text):
     with pytest.raises(Problems, match=text):
         build(Document(tmp_path / "edge.toml", PLAN.replace('"sip:10.0.0.1:5060"', value)))
+
+
+# -- limits
+
+
+def test_new_requests_above_the_limit_are_refused_and_what_has_begun_goes_on(world):
+    w = world("limit = 2\n[plugin.stack]\nt1 = 0.05\n")
+    phone, raw = _Raw(w, "10.0.0.50"), _Raw(w, "10.0.0.200")
+    value = route(token(w))
+    for number in range(3):
+        raw.send(w.server.message("INVITE", uri="sip:bob@192.168.1.5", headers=[value], source=("10.0.0.200", 5060)))
+        assert plugin(w)._held.under_way == min(number + 1, 2)
+    assert raw.answer().status == 503
+    inside = [("Route", value[1]), ("To", "<sip:bob@example.com>;tag=1")]
+    raw.send(w.server.message("BYE", uri="sip:bob@192.168.1.5", headers=inside, source=("10.0.0.200", 5060)))
+    assert phone.got[-1].method == "BYE"
+    w.advance(20)
+    assert plugin(w)._held.under_way == 0
+    w.edge.overloaded = True
+    raw.send(w.server.message("INVITE", uri="sip:bob@192.168.1.5", headers=[value], source=("10.0.0.200", 5060)))
+    assert (raw.answer().status, raw.answer().get("retry-after") is not None) == (503, True)
+
+
+def test_within_a_dialog_a_strict_router_upstream_is_understood(world):
+    w = world()
+    strict, phone = _Raw(w, "10.0.0.77"), _Raw(w, "10.0.0.50")
+    own = route(token(w, kind="d", call_id="this"), "")
+    headers = [("Route", f"{own[1]}, <sip:10.0.0.77>, <sip:10.0.0.78;lr>"), ("To", "<sip:bob@example.com>;tag=1"), ("Call-ID", "this")]
+    phone.send(w.server.message("BYE", uri="sip:bob@10.0.0.79", headers=headers, source=("10.0.0.50", 5060)))
+    assert strict.got[0].uri_text == "sip:10.0.0.77"
+    assert strict.got[0].all("route") == ["<sip:10.0.0.78;lr>", "<sip:bob@10.0.0.79>"]
+
+
+def test_a_reload_keeps_what_is_under_way_and_held(world):
+    w = world()
+    bob = w.phone("bob", "TCP")
+    alice = w.phone("alice")
+    bob.answers(after=5)
+    call = alice.call("bob")
+    w.advance(1)
+    plan = build(Document(w.folder / "edge.toml", PLAN + "flow_timer = 60"))
+    plan.state = w.folder / "edge"
+    w.server.run(w.edge.reload(plan))
+    assert plugin(w).flow_timer == 60
+    assert len(plugin(w)._held) == 1
+    call.until("up")
+    call.hangup()
+    bob.calls[0].until("ended")
+    w.advance(1)
+    assert plugin(w)._held.under_way == 0
