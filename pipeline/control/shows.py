@@ -107,7 +107,7 @@ def _bindings(engine: Pipeline, found: Iterable[Any], now: float) -> Iterator[Ro
         {
             "aor": contact.aor,
             "uri": contact.uri,
-            "reach": contact.reach,
+            "reach": contact.reach or ", ".join(contact.path),
             "expires": round(contact.expires_at - now),
             **_asked(engine, contact.id),
             "q": contact.q,

@@ -90,8 +90,8 @@ class Line:
 class Phone:
     """A phone with one line."""
 
-    def __init__(self, user, line):
-        self.user, self.line, self.cseq = user, line, 0
+    def __init__(self, user, line, *, edge=False):
+        self.user, self.line, self.cseq, self.edge = user, line, 0, edge
         host, port = line.here
         self.where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         kind = line.kind
@@ -146,10 +146,14 @@ class Phone:
             fields.append(f"Authorization: {value}")
         return answer
 
-    async def register(self):
-        answer = await self.ask("REGISTER", "sip:example.com", f"<sip:{self.user}@example.com>", more=["Expires: 60"])
+    async def register(self, seconds=60):
+        more = [f"Expires: {seconds}", "Supported: path"]
+        answer = await self.ask("REGISTER", "sip:example.com", f"<sip:{self.user}@example.com>", more=more)
         assert answer.status == 200
         self.call_id = os.urandom(8).hex()
+
+    async def unregister(self):
+        await self.register(0)
 
 
 async def call(alice, bob):
@@ -167,14 +171,18 @@ async def call(alice, bob):
     assert ok.status == 200
     assert b"m=audio" in ok.body
     target = ok.contacts[0].uri
-    assert target.port  # our own address on that transport
-    assert (":" in target.host) == (":" in alice.line.here[0])
-    await alice.line.send(alice.request("ACK", target.text, ok.get("to"), cseq=ok.cseq.number))
+    if not alice.edge:  # our own address on that transport
+        assert target.port
+        assert (":" in target.host) == (":" in alice.line.here[0])
+    route = [each.text for each in reversed(ok.record_routes)]
+    assert bool(route) == alice.edge
+    await alice.line.send(alice.request("ACK", target.text, ok.get("to"), cseq=ok.cseq.number, route=route))
     invite, answer = await answering
     assert invite.via.transport == bob.line.kind.upper()
     bob.call_id = invite.call_id
     to, from_ = invite.get("from"), answer.get("to")
-    bye = bob.request("BYE", invite.contacts[0].uri.text, to).replace(
+    route = [each.text for each in invite.record_routes]
+    bye = bob.request("BYE", invite.contacts[0].uri.text, to, route=route).replace(
         f"From: <sip:bob@example.com>;tag={bob.tag}".encode(), f"From: {from_}".encode()
     )
     await bob.line.send(bye)
@@ -228,3 +236,58 @@ def test_also_from_one_transport_and_family_to_another(server, authority, one, o
                 await line.close()
 
     asyncio.run(scenario())
+
+
+# -- behind an edge proxy: the same, and the registrar speaks UDP alone
+
+
+@pytest.fixture(scope="module")
+def edge(serve_module, tools, template, authority, server):
+    inside = template("edge.toml").replace('plugins = ["edge"]', 'plugins = ["identify", "auth"]')
+    inside = inside.replace('plugins = ["options"]', 'plugins = ["registrar", "channel", "options"]')
+    inside = inside.replace('["memory", "toml"]', '["memory", "toml", "channel", "dialplan", "media_direct", "media_local"]')
+    inside = inside.partition("[plugin.edge]")[0].replace("edge.example.net", "example.com").replace("127.0.0.1", "127.0.0.2")
+    users = '[user.alice]\npassword = "swordfish"\n[user.bob]\npassword = "swordfish"\n[context.default]\nusers = true\n'
+    registrar = serve_module(inside + users, port=tools.free_port("127.0.0.2"))
+    outside = template("calls/transports.toml").partition("[dal]")[0].replace("example.com", "edge.example.net")
+    outside = outside.replace('["identify", "auth"]', '["edge"]').replace('["registrar", "channel", "options"]', '["options"]')
+    outside = outside.replace('["toml", "memory", "channel", "dialplan", "media_direct", "media_local"]', '["memory", "toml"]')
+    outside += f'[plugin.edge]\nupstream = "sip:127.0.0.2:{registrar.port}"\n'
+    cert, key = authority.issue("localhost", "dns:localhost", file="edge")
+    ports = {name: tools.free_port() for name in ("tls", "ws", "wss")}
+    edge = serve_module(outside, cert=cert, key=key, **ports)
+    edge.ports = {"udp": edge.port, "tcp": edge.port, **ports}
+    edge.registrar = registrar
+    return edge
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("tls", "127.0.0.1"), ("tls", "::1")),
+        (("wss", "127.0.0.1"), ("wss", "::1")),
+        (("ws", "::1"), ("udp", "127.0.0.1")),
+        (("tcp", "::1"), ("wss", "127.0.0.1")),
+    ],
+)
+def test_phones_behind_an_edge_call_each_other(edge, authority, one, other):
+    async def scenario():
+        context = authority.client()
+        lines = [await Line.open(kind, host, edge.ports[kind], context) for kind, host in (one, other)]
+        try:
+            alice, bob = (Phone(user, line, edge=True) for user, line in zip(("alice", "bob"), lines, strict=True))
+            await alice.register()
+            await bob.register()
+            paths = [contact["reach"] for contact in edge.registrar.contacts()]
+            assert len(paths) == 2
+            assert all(path.endswith(";lr;ob>") for path in paths)
+            await call(alice, bob)
+            await alice.unregister()
+            await bob.unregister()
+        finally:
+            for line in lines:
+                await line.close()
+
+    asyncio.run(scenario())
+    for each in (edge, edge.registrar):
+        assert "Traceback" not in each.log, each.log
