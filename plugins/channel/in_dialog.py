@@ -14,7 +14,8 @@ from pipeline.core import Cause, Hangup
 from pipeline.sip.offer_answer import Meaning
 from pipeline.stages.application import SIP_METHODS
 
-from . import info, prack, texts
+from . import aside, info, prack, texts
+from .aside import is_aside
 from .bodies import description_of
 from .causes import hangup_of_reason
 from .exchange import hangup_of_failure, is_held, obtain, status_of_failure
@@ -50,6 +51,9 @@ def serve(session: Session, passage: Passage) -> None:
         return
     if isinstance(verdict, Drop):
         session.engine.transactions.forget(passage)
+        return
+    if is_aside(session, message, dialog):
+        aside.serve(session, message, passage, dialog)
         return
     handler = HANDLERS.get(method)
     if handler is None:
