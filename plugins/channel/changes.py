@@ -17,6 +17,7 @@ from pipeline.sip.offer_answer import Meaning
 
 from .bodies import description_of
 from .causes import hangup_of
+from .changes_early import Early
 from .exchange import as_before, obtain
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Change:
 class Changes:
     """The changes of one session: those that wait and the one under way."""
 
-    __slots__ = ("_asking", "_current", "_method", "_open", "_session", "_waiting")
+    __slots__ = ("_asking", "_current", "_early", "_method", "_open", "_session", "_waiting")
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -58,6 +59,8 @@ class Changes:
         self._current: Change | None = None
         self._method = ""
         self._asking: Asking | None = None
+        self._early = Early(session)
+        """Of the re-INVITE under way."""
         self._open: Response | None = None
         """The 2xx with an offer whose ACK waits for the answer."""
 
@@ -121,7 +124,7 @@ class Changes:
                 self._fail(change, Hangup(Cause.INCOMPATIBLE, error.reason))
                 return
         session.exchange.sent(method, described=bool(body))
-        self._current, self._method, self._asking = change, method, None
+        self._current, self._method, self._asking, self._early = change, method, None, Early(session)
         asking = session.ask(method, self._told, fields, body)
         if self._current is change:
             self._asking = asking
@@ -131,6 +134,8 @@ class Changes:
     def _told(self, outcome: Outcome) -> None:
         change, session = self._current, self._session
         if isinstance(outcome, Provisional):
+            if change is not None and self._method == "INVITE" and (offer := self._early.take(outcome.response)):
+                self._offered(change, offer)
             return
         ended = session.state in ("ending", "over")
         if isinstance(outcome, Final) and outcome.response.status < 300:
@@ -170,14 +175,11 @@ class Changes:
         description = description_of(response)
         meaning = session.exchange.received(self._method, response.status, described=bool(description))
         if meaning is Meaning.OFFER:
-            session.remote = description
-            description = session.ledger.offered(description)
             self._open = response
-            if change.pending is not None:
-                change.pending.resolve(description)
-            else:
-                obtain(lambda: session.channel.media.answer(description), self.complete, lambda _: self.complete(None))  # type: ignore[union-attr]
+            self._offered(change, description)
             return
+        if self._early.answer and meaning is not Meaning.MISSING:
+            meaning, description = Meaning.ANSWER, self._early.answer
         self._current = None
         self._confirm(response)
         before, session.remote = session.remote, description or session.remote
@@ -191,16 +193,31 @@ class Changes:
             session.lost(hangup)
             return
         if change.pending is not None:
-            change.pending.resolve(answer)
+            if not change.pending.done:  # the offer of a reliable answer was all that was wanted
+                change.pending.resolve(answer)
         elif answer and description != before and session.channel.media is not None:
             media = session.channel.media
             obtain(lambda: media.accept(answer), _nothing, _nothing)
         self.flush()
 
+    def _offered(self, change: Change, description: bytes) -> None:
+        """The peer makes an offer where we have made none: whoever asked for the change answers it."""
+        session = self._session
+        session.remote = description
+        description = session.ledger.offered(description)
+        if change.pending is not None:
+            change.pending.resolve(description)
+        else:
+            obtain(lambda: session.channel.media.answer(description), self.complete, lambda _: self.complete(None))  # type: ignore[union-attr]
+
     def complete(self, answer: bytes | None) -> None:
-        """Answer the offer that a 2xx brought; without an answer what was agreed before is said again."""
+        """Answer the offer that a 2xx, or a reliable 1xx, brought; without an answer what was agreed before is said again."""
         response, self._open = self._open, None
         session = self._session
+        if self._early.offering is not None:
+            body = answer or as_before(session.ledger.sent, session.remote)
+            self._early.complete(session.ledger.answer(body))
+            return
         if response is None:
             return
         self._current = None

@@ -66,7 +66,7 @@ def provisional(session: Outgoing, response: Response) -> None:
     status = response.status
     session.driver.supplements.answered(session, response)
     reliable = is_reliable(response, status)
-    if reliable and _rseq(response) == 0:
+    if reliable and rseq(response) == 0:
         return  # a number that nobody could acknowledge: as if it had not come
     fork = fork_of(session, response) if response.to.tag else None
     description = description_of(response)
@@ -75,7 +75,7 @@ def provisional(session: Outgoing, response: Response) -> None:
         if (allow := response.get("allow")) is not None and allow:
             session.allows = frozenset(response.allow)
         if reliable:
-            if not fork.received.take(_rseq(response)):
+            if not fork.received.take(rseq(response)):
                 return
             fork.dialog.refresh(response)
         meaning = fork.exchange.received("INVITE", status, described=bool(description), reliable=reliable)
@@ -122,7 +122,7 @@ def _prack(session: Outgoing, fork: Fork, response: Response, body: bytes) -> No
     """Acknowledge a reliable provisional answer (RFC 3262 4), with the answer to its offer."""
     if session.state != EARLY or session.cancelled:
         return
-    rack = Rack(_rseq(response), response.cseq.number)
+    rack = Rack(rseq(response), response.cseq.number)
     body = session.ledger.answer(body) if body else b""
     fork.exchange.sent("PRACK", described=bool(body))
     fields = [("RAck", str(rack))]
@@ -146,7 +146,7 @@ def _pracked(session: Outgoing, fork: Fork, outcome: Outcome) -> None:
         session.flush()
 
 
-def _rseq(response: Response) -> int:
+def rseq(response: Response) -> int:
     """Return the number of a reliable provisional answer; 0: it has none, or none that can be read."""
     try:
         return rseq_of(response) or 0
