@@ -61,10 +61,11 @@ async def enter(talk: Talk, name: str, *, always: bool = False) -> Mailbox | Non
         if tried is not None and guard.locked(tried.id):  # meanwhile, by another who guesses
             await talk.say(["locked"])
             return None
+        # Counted before it is looked at: of many calls at once that guess, no more get an answer than of one after the other.
+        seconds = guard.wrong(tried.id) if tried is not None else 0.0
         if await asyncio.to_thread(verify, pin, tried.pin_hash if tried is not None else _NOBODYS) and tried is not None:
             guard.right(tried.id)
             return tried
-        seconds = guard.wrong(tried.id) if tried is not None else 0.0
         engine.tell(
             "mailbox.refused",
             mailbox=tried.id if tried is not None else "",

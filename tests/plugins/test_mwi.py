@@ -5,6 +5,7 @@ import re
 import pytest
 from pipeline.plugins.mwi.summary import TYPE, summary
 
+from pipeline.config import Document, build
 from pipeline.dal import Endpoint
 from pipeline.mailboxes import Counts
 from pipeline.pubsub.states import Messages, Waiting
@@ -198,3 +199,18 @@ def test_an_endpoint_that_changes_its_mind_is_heard(sip):
     assert not listens()
     house.leave(new=1)
     assert house.unasked(bob) == []
+
+
+def test_a_reload_loses_nobody(sip):
+    house = House(sip, UNASKED)
+    bob, alice = house.bob.online(), house.alice.online()
+    watch = house.watch(alice, "alice")
+    text = house.server.text.replace('voicemail_extension = "*97"', 'voicemail_extension = "700"')
+    plan = build(Document(house.server.folder / "pipeline.toml", text))
+    assert house.server.run(house.engine.reload(plan))
+    house.leave("office", new=1)
+    assert body(watch.notifies[-1])[1:] == ["Message-Account: sip:700@example.com", "Voice-Message: 1/0 (0/0)"]
+    told = house.unasked(bob)
+    house.leave("office", new=2)
+    assert len(house.unasked(bob)) == len(told) + 1  # by one instance, not by both
+    assert body(house.unasked(bob)[-1])[1:] == ["Message-Account: sip:700@example.com", "Voice-Message: 2/0 (0/0)"]

@@ -76,6 +76,19 @@ def test_wrong_pins_lock_the_mailbox_for_longer_and_longer(locked):
     assert hears(locked, enter(locked, locked.carol, "701", "4711#"))
 
 
+def test_many_calls_at_once_guess_no_more_than_one(locked):
+    calls = [phone.call("701").until("up") for phone in (locked.alice, locked.carol) for _ in range(4)]
+    locked.advance(1)
+    for digit in "0001":
+        for call in calls:
+            call.press(digit)
+        locked.advance(0.3)
+    for call in calls:
+        call.press("#")
+    locked.advance(1)
+    assert sorted(told["locked"] for told in locked.told("mailbox.refused")) == [0, 0, 60]
+
+
 def test_a_call_has_three_tries(locked):
     call = enter(locked, locked.carol, "701", "1#")
     for _ in range(2):
