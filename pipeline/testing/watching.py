@@ -58,6 +58,8 @@ class Watch:
         """The NOTIFYs that came, oldest first."""
         self.answers: list[Any] = []
         """Status, or (status, headers), of the next NOTIFYs; then 200."""
+        self.late: list[Request] = []
+        """NOTIFYs that were overtaken by later ones: 500 (RFC 3261 12.2.2)."""
         self.silent = False
         """Whether NOTIFYs are left without an answer: the phone has crashed."""
         engine.dialogs.expect(self.call_id, self.tag, self)
@@ -100,6 +102,10 @@ class Watch:
         """End it (4.1.2.3)."""
         return self.subscribe(0)
 
+    def forget(self) -> None:
+        """Know nothing of it any more, as a phone that has started anew: its NOTIFYs are 481."""
+        self.phone.engine.dialogs.expect_no_more(self.call_id, self.tag)
+
     def _told(self, outcome: Outcome) -> None:
         self.outcome = outcome
         if not isinstance(outcome, Final):
@@ -116,6 +122,10 @@ class Watch:
 
     def request(self, message: Request, passage: Passage) -> None:
         """Take a NOTIFY."""
+        if self.notifies and message.cseq.number < self.notifies[-1].cseq.number:
+            self.late.append(message)
+            passage.reply(500)
+            return
         self.notifies.append(message)
         if self.silent:
             self.phone.engine.transactions.forget(passage)

@@ -401,6 +401,8 @@ class Notifier:
             return
         usage = subscription.usage
         self.under_way -= 1
+        if self.stopping:  # the next start finds out for itself
+            return
         if isinstance(outcome, Final) and 200 <= outcome.response.status < 300:
             subscription.failures = 0
             if usage.dialog.refresh(outcome.response) and subscription.written:
