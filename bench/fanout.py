@@ -60,6 +60,7 @@ password = "x"
 [user.phone]
 password = "x"
 """
+KEPT = (b"via:", b"from:", b"to:", b"call-id:", b"cseq:")
 PIDF = (
     '<?xml version="1.0"?><presence xmlns="urn:ietf:params:xml:ns:pidf" entity="sip:star@127.0.0.1"><tuple id="a"><status><basic>{}</basic>'
     "</status><note>{}</note></tuple></presence>"
@@ -92,9 +93,7 @@ def field(data, name):
 def answer(data):
     """Write the 200 to a NOTIFY."""
     kept = [b"SIP/2.0 200 OK"]
-    for line in data.partition(b"\r\n\r\n")[0].split(b"\r\n")[1:]:
-        if line[:4].lower() in (b"via:", b"from", b"call", b"cseq") or line[:3].lower() == b"to:":
-            kept.append(line)
+    kept += [line for line in data.partition(b"\r\n\r\n")[0].split(b"\r\n")[1:] if line.lower().startswith(KEPT)]
     return b"\r\n".join([*kept, b"Content-Length: 0", b"", b""])
 
 
@@ -243,7 +242,11 @@ def main():
         path.write_text(PLAN.format(port=port))
         pin = ["taskset", "-c", "0"] if shutil.which("taskset") and (os.cpu_count() or 1) > 1 else []
         process = subprocess.Popen(
-            [*pin, sys.executable, "-m", "pipeline", "-c", str(path), "run"], stderr=subprocess.PIPE, text=True, cwd=folder, start_new_session=True
+            [*pin, sys.executable, "-m", "pipeline", "-c", str(path), "run"],
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=folder,
+            start_new_session=True,
         )
         try:
             for line in process.stderr:

@@ -139,7 +139,7 @@ class Simulation:
         users = "".join(f"[user.p{n}]\nauth = []\n" for n in range(max(PRESENTITIES, PHONES)))
         self.server = Server(users + TOML, folder, seed=seed, network=self.network, loop=self.loop, **STAGES)
         self.phones = [self.server.phone(f"p{n}", address=(f"10.0.1.{n + 1}", 5060)) for n in range(PHONES)]
-        self.publishers = [self.server.phone(f"p{n}", address=(f"10.0.2.{n + 1}", 5060)) for n in range(PRESENTITIES if PRESENTITIES < 8 else 8)]
+        self.publishers = [self.server.phone(f"p{n}", address=(f"10.0.2.{n + 1}", 5060)) for n in range(min(8, PRESENTITIES))]
 
     def run(self):
         """Everything, and the checks."""
