@@ -17,11 +17,12 @@ from pipeline.pending import Pending
 from pipeline.pubsub import NoSuchResource, Package, Refused
 from pipeline.sip.grammar import Malformed
 
-from . import access, failures
+from . import failures
 from .limits import Limits
 from .lists import Lists
 from .pace import Pace
 from .publications import Publications
+from .rights import Rights
 from .schedule import Schedule
 from .subscription import ACTIVE, NOTHING, PENDING, TERMINATED, WAITING, Subscription
 from .topics import LATELY, Topic, Topics
@@ -56,6 +57,7 @@ class Notifier:
         self.publications = Publications(self)
         self.topics = Topics(engine, self.publications.about)
         self.limits = Limits()
+        self.rights = Rights(self)
         self.lists = Lists(self)
         self.watches = Watches(engine)
         """What we watch elsewhere."""
@@ -121,6 +123,7 @@ class Notifier:
         self.subscriptions[subscription.id] = subscription
         subscription.usage.subscriptions[subscription.key] = subscription
         self.limits.enter(subscription)
+        self.rights.enter(subscription)
         if subscription.view is None and subscription.pushed is None:
             subscription.topic.hearers[subscription.id] = subscription
         self.plan(subscription)
@@ -170,6 +173,7 @@ class Notifier:
         self.counts["ended." + reason] += 1
         self.subscriptions.pop(subscription.id, None)
         self.limits.leave(subscription)
+        self.rights.leave(subscription)
         topic = subscription.topic
         self.note_watcher(subscription, reason)
         if subscription.view is not None:
@@ -445,16 +449,7 @@ class Notifier:
         if topic is None:
             return
         for each in [each for each in topic.hearers.values() if isinstance(each, Subscription)]:
-            endpoint = each.usage.endpoint
-            verdict = access.may_watch(
-                self.topics,
-                topic.resource,
-                each.watcher,
-                self.options.watch,
-                allowed=endpoint is None or endpoint.allow_subscribe,
-                owned=endpoint.aors if endpoint is not None else (),
-            )
-            self.permit(each, verdict)
+            self.permit(each, self.rights.verdict(each))
 
     def known(self, verb: str, aor: Any) -> None:
         """Take what happens to addresses of record: who watches one that is removed has nothing to watch."""

@@ -124,6 +124,7 @@ class Pubsub:
             engine.bus.listen("watchers.changed", notifier.judge)
             if engine.dal.stores("aor"):
                 engine.dal.watch("aor", notifier.known)
+            notifier.rights.open()
             await notifier.lists.open()
             await restore(notifier)
             engine.bus.listen("pipeline.started", lambda _: tell_all(notifier))

@@ -1,7 +1,7 @@
 """After a start: the dialogs and subscriptions that the store has kept go on (RFC 6665 says nothing of restarts; phones know of none).
 
-Rule: who has expired meanwhile is removed in silence; who has not is told the state anew, at the pace of changes, with numbers above all
-that he has seen. Who cannot be reached any more is found out by that.
+Rule: who has expired meanwhile is removed in silence, and so is who has no endpoint any more; who may still watch is told the state anew,
+at the pace of changes, with numbers above all that he has seen. Who cannot be reached any more is found out by that.
 """
 
 from __future__ import annotations
@@ -34,11 +34,12 @@ async def restore(notifier: Notifier) -> None:
     endpoints: dict[str, Any] = {}
     for stored in await finished(dal.find("subscription")):
         package = notifier.package(stored.event)
-        if package is None or stored.expires_at <= now:
-            await finished(dal.change("subscription", stored.id, (), (stored.id,)))
-            continue
         if stored.endpoint not in endpoints:
             endpoints[stored.endpoint] = await finished(dal.get("endpoint", stored.endpoint)) if stored.endpoint else None
+        gone = stored.endpoint and endpoints[stored.endpoint] is None  # a user who was removed meanwhile
+        if package is None or stored.expires_at <= now or gone:
+            await finished(dal.change("subscription", stored.id, (), (stored.id,)))
+            continue
         _again(notifier, stored, package, usages, endpoints[stored.endpoint])
 
 
@@ -75,4 +76,7 @@ def tell_all(notifier: Notifier) -> None:
     for topic in {id(each.topic): each.topic for each in notifier.subscriptions.values()}.values():
         notifier.read(topic)
     for subscription in tuple(notifier.subscriptions.values()):
-        notifier.due(subscription, forced=True)
+        if subscription.pushed is None:
+            notifier.permit(subscription, notifier.rights.verdict(subscription))
+        if not subscription.over:
+            notifier.due(subscription, forced=True)
