@@ -461,6 +461,40 @@ def test_our_contact_is_a_sips_uri_when_the_dialog_is_secure(secure, authority):
     assert list(contacts) == ["sips:600@10.0.0.1:5061", "sip:600@10.0.0.1:5061;transport=tls"]
 
 
+def test_a_call_to_a_sips_uri_rings_only_who_is_reached_over_tls_and_is_never_made_by_less(secure, authority):
+    from pipeline.testing.server import CALLS
+
+    calls = {name: plugins for name, plugins in CALLS.items() if name != "transport"}
+    server = secure(toml="[context.default]\nusers = true\n", **calls)
+    alice, bob = (Client(server, authority.client(), address=address) for address in ("10.0.0.9", "10.0.0.8"))
+    server.request("REGISTER", "bob", from_="bob", headers=[("Contact", "<sip:bob@10.0.0.7>")], source=("10.0.0.7", 5060))
+    body = b"v=0\r\no=- 1 1 IN IP4 10.0.0.9\r\ns=-\r\nc=IN IP4 10.0.0.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
+
+    def invite(n):
+        headers = [
+            ("Via", f"SIP/2.0/TLS 10.0.0.9:40000;branch=z9hG4bKcall{n}"),
+            ("Contact", "<sips:alice@10.0.0.9:40000>"),
+            ("Content-Type", "application/sdp"),
+        ]
+        alice.send(server.message("INVITE", uri="sips:bob@example.com", headers=headers, body=body))
+        server.advance(1)
+        return alice.answers()[-1]
+
+    refused = invite(1)
+    assert refused.status == 480
+    assert refused.get("warning") == '380 example.com "SIPS Not Allowed"'
+    headers = [("Via", "SIP/2.0/TLS 10.0.0.8:40000;branch=z9hG4bKreg"), ("Contact", "<sip:bob@10.0.0.8:40000;transport=tls>")]
+    bob.send(server.message("REGISTER", "bob", from_="bob", headers=headers))
+    assert invite(2).status == 100
+    [asked] = [message for message in bob.answers() if message.is_request]
+    assert asked.method == "INVITE"
+    assert asked.via.transport == "TLS"
+    assert [message for message in server.replies(("10.0.0.7", 5060)) if message.is_request] == []
+    bob.stream.close("gone")
+    server.advance(1)
+    assert invite(3).status == 480
+
+
 # -- files -------------------------------------------------------------------------------------------------------------
 
 
