@@ -6,7 +6,7 @@
 
 Rule: only requests outside of any dialog are refused: 503 with a jittered Retry-After (RFC 3261 21.5.4), so that what was refused together
 does not come back together. ACK, BYE, CANCEL, PRACK, responses and all else within a dialog go on: to finish what has begun is the way
-down. RFC 7339 (overload control by feedback in Via) is not done.
+down. RFC 7339 (feedback in Via, so that neighbours send less) is the plugin `overload_control`.
 """
 
 from __future__ import annotations

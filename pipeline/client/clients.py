@@ -79,6 +79,11 @@ class Clients:
             del self._no_tcp[next(iter(self._no_tcp))]
         self._no_tcp[key] = self.engine.clock.now() + NO_TCP_SECONDS
 
+    def way_of(self, response: Message) -> Flow | None:
+        """Return the flow by which that was asked which a response answers; None: nobody has asked it."""
+        branch = self._branches.get(client_key(response))
+        return None if branch is None else branch.flow
+
     def at_work(self) -> list[Branch]:
         """Return the transactions that are not completed."""
         return [each for each in self._branches.values() if not isinstance(each, Answered)]
