@@ -22,7 +22,7 @@ def seeds(folder):
         data = path.read_bytes()
         if len(data) <= LARGEST:
             (folder / f"seed{number}").write_bytes(data)
-            (folder / f"header{number}").write_bytes(bytes([number % 33]) + data[:200])
+            (folder / f"header{number}").write_bytes(bytes([number % 46]) + data[:200])
 
 
 def main():

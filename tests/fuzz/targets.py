@@ -28,6 +28,7 @@ from pipeline.sip.typed import Message
 from pipeline.sip.uri import Uri
 from pipeline.sip.validity import check
 from pipeline.sip.via import Via
+from tests.fuzz.whole import calls, sockets
 
 LONGEST = 0.5
 """Seconds for one input under instrumentation, which makes Python ten to forty times slower; 10 ms without."""
@@ -54,7 +55,8 @@ FIELDS = (
     b"Via", b"From", b"To", b"Call-ID", b"CSeq", b"Contact", b"Route", b"Record-Route", b"Path", b"Max-Forwards", b"Content-Length", b"Expires",
     b"Content-Type", b"Require", b"Proxy-Require", b"Supported", b"Allow", b"Authorization", b"Session-Expires", b"Min-SE", b"RAck", b"RSeq",
     b"Replaces", b"Reason", b"P-Asserted-Identity", b"P-Preferred-Identity", b"Remote-Party-ID", b"Privacy", b"Diversion", b"Info-Package",
-    b"Recv-Info", b"Refer-To", b"Event",
+    b"Recv-Info", b"Refer-To", b"Event", b"Subscription-State", b"Referred-By", b"SIP-If-Match", b"Accept", b"Retry-After", b"Warning",
+    b"Proxy-Authorization", b"WWW-Authenticate", b"Date", b"Timestamp", b"MIME-Version", b"Content-Disposition", b"History-Info",
 )  # fmt: skip
 
 
@@ -235,4 +237,6 @@ TARGETS = {
     "stun": binding,
     "framing": framing,
     "engine": engine,
+    "calls": calls,
+    "websocket": sockets,
 }
