@@ -6,7 +6,7 @@ case is named, and the same in each run: `cases()` gives (name, octets) for an I
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator  # noqa: TC003
 
 LENGTHS = (17, 64, 255, 256, 257, 1023, 4096, 16384, 40000)
 TEXTS = {
@@ -244,7 +244,10 @@ def structure(usual: list[tuple[bytes, bytes]], body: bytes) -> Iterator[tuple[s
         yield f"{count} unknown fields", write(LINE, [*usual, *((b"X-%d" % number, b"x") for number in range(count))], body)
         yield f"{count} lines of SDP", write(LINE, usual, body + b"a=x\r\n" * count)
         yield f"{count} media", write(LINE, usual, body + b"m=audio 4 RTP/AVP 0\r\n" * count)
-        yield f"{count} Vias", write(LINE, [*usual, *[(b"Via", b"SIP/2.0/UDP a;branch=z9hG4bK%d" % number) for number in range(count)]], body)
+        yield (
+            f"{count} Vias",
+            write(LINE, [*usual, *[(b"Via", b"SIP/2.0/UDP a;branch=z9hG4bK%d" % number) for number in range(count)]], body),
+        )
         parts = b"".join(b"--x\r\nContent-Type: application/sdp\r\n\r\n" + body + b"\r\n" for _ in range(min(count, 200))) + b"--x--\r\n"
         yield f"{count} parts", write(LINE, fields(**{"Content-Type": b"multipart/mixed;boundary=x"}), parts)
         nested = b"--x\r\nContent-Type: multipart/mixed;boundary=x\r\n\r\n" * count
