@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
     from pipeline.config.plan import Listing, Plan
     from pipeline.sip.message import Response
+    from pipeline.testing.user_agent import UserAgent
 
-USER, PASSWORD = "conformance", "conformance"  # of a store that is thrown away
+USER, OTHER, PASSWORD = "conformance", "conformance-callee", "conformance"  # of a store that is thrown away
 KEPT = ("udp", "tcp")
 
 
@@ -48,6 +49,7 @@ class Bench(Server):
         self.user = False
         """Whether there is a user to log in as."""
         self._client = 0
+        self._pair: tuple[UserAgent, UserAgent] | None = None
         self.source = ("10.7.0.1", 5060)
         super().__init__("", folder)
 
@@ -68,7 +70,22 @@ class Bench(Server):
         self.user = True
 
     async def _add(self) -> None:
-        await accounts.add(self.engine, [accounts.account(USER, self.engine.domains.first, PASSWORD)])
+        domain = self.engine.domains.first
+        await accounts.add(self.engine, [accounts.account(name, domain, PASSWORD) for name in (USER, OTHER)])
+
+    def pair(self) -> tuple[UserAgent, UserAgent]:
+        """Give two phones, registered as the two users. Raises Unsuitable where that cannot be."""
+        if not self.user:
+            raise Unsuitable("no store can be written, so there is no user to ask as")
+        if self._pair is None:
+            made = [self.phone(name, password=PASSWORD, address=(f"10.8.0.{at}", 5060)) for at, name in enumerate((USER, OTHER), 1)]
+            for phone in made:
+                attempt = phone.register(7200)
+                self.advance(40)
+                if attempt.status != 200:
+                    raise Unsuitable(f"a phone cannot register: {attempt.status}")
+            self._pair = made[0], made[1]
+        return self._pair
 
     def fresh(self) -> None:
         """Ask from another address from now on."""

@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from pipeline.conformance.bench import Bench, Unsuitable, Wrong, must
-from pipeline.conformance.checks import CHECKS
+from pipeline.conformance.calls import CALLS
+from pipeline.conformance.changed import changed
+from pipeline.conformance.checks import CHECKS, offers
+from pipeline.conformance.logins import LOGINS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pipeline.config.plan import Plan
 
-MESSAGES = Path(__file__).parent / "messages.toml"
+MESSAGES = tuple(Path(__file__).parent / name for name in ("messages.toml", "changed.toml"))
 PASSED, FAILED, SKIPPED = "passed", "failed", "not applicable"
 
 
@@ -37,9 +40,10 @@ class Result:
 def cases() -> Iterator[tuple[str, str, str, str, Callable[[Bench], None]]]:
     """Give (RFC, section, name, point, check) of all, by RFC and section."""
     found: list[tuple[str, str, str, str, Callable[[Bench], None]]] = []
-    for name, case in tomllib.loads(MESSAGES.read_text()).items():
-        found.append((case["rfc"], case["section"], name, case["point"], partial(_message, case)))
-    for check in CHECKS:
+    for path in MESSAGES:
+        for name, case in tomllib.loads(path.read_text()).items():
+            found.append((case["rfc"], case["section"], name, case["point"], partial(_message, case)))
+    for check in (*CHECKS, *LOGINS, *CALLS):
         first_line = (check.__doc__ or "").strip().partition("\n")[0]
         for number, section in check.rfc:  # type: ignore[attr-defined]
             found.append((number, section, check.__name__.replace("_", "-"), first_line, check))
@@ -87,8 +91,10 @@ def _outcome(check: Callable[[Bench], None], bench: Bench) -> tuple[str, str]:
 
 def _message(case: dict[str, Any], bench: Bench) -> None:
     """Send one message and compare what comes back."""
+    if "needs" in case:
+        offers(bench, case["needs"])
     serial = bench.engine.token()
-    head, _, body = case["text"].lstrip("\n").partition("\n\n")
+    head, _, body = (case["text"] if "text" in case else changed(case)).lstrip("\n").partition("\n\n")
     body = body.rstrip("\n").replace("\n", "\r\n")
     words = {
         "domain": bench.engine.domains.first.id,

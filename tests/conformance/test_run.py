@@ -7,6 +7,7 @@ import pytest
 from pipeline.config import Document, build
 from pipeline.conformance.checks import CHECKS
 from pipeline.conformance.run import cases, run
+from pipeline.testing.server import CALLS as CALLS_LISTED
 from pipeline.testing.server import STAGES, toml_of
 
 USUAL = {"transport": ["shield", "udp", "tcp"], "intercept": ["identify", "security", "auth"], "integration": ["toml", "memory"]}
@@ -25,8 +26,58 @@ def conform(tmp_path):
 
 def test_the_usual_pipeline_passes_everything(conform):
     results = conform()
-    assert [result for result in results.values() if result.result != "passed"] == []
+    assert [result for result in results.values() if result.result == "failed"] == []
+    assert [result.section for result in results.values() if result.result == "not applicable" and result.rfc == "4475"] == []
     assert len(results) >= len(CHECKS) + 20
+
+
+def test_a_pipeline_with_calls_passes_more_than_a_hundred_rows(conform, tmp_path):
+    calls = CALLS_LISTED
+    results = conform("[context.default]\nusers = true\n", application=calls["application"], integration=calls["integration"])
+    assert [result for result in results.values() if result.result != "passed"] == []
+    assert len(list(cases())) >= 150
+    assert {"4475", "5118", "3262", "3264", "3311", "3327", "3581", "4028", "6026", "7616", "8760"} <= {number for number, *_ in cases()}
+
+
+def test_without_channel_calls_are_not_applicable_and_say_why(conform):
+    results = conform(application=["registrar", "options"])
+    assert results["a-call-is-answered-acknowledged-and-ended"].detail == "no listed plugin takes INVITE"
+
+
+def test_without_a_route_calls_are_not_applicable(conform):
+    results = conform(application=CALLS_LISTED["application"], integration=CALLS_LISTED["integration"])
+    assert "no route leads there" in results["a-call-is-answered-acknowledged-and-ended"].detail
+    assert not [result for result in results.values() if result.result == "failed"]
+
+
+@pytest.mark.parametrize(
+    ("body", "broken"),
+    [
+        (
+            "if message.is_request and message.method == 'BYE' and passage.dialog: return Reply(500)",
+            "a-call-is-answered-acknowledged-and-ended",
+        ),
+        ("if message.is_request and message.method == 'CANCEL': return Drop()", "a-caller-who-gives-up-ends-the-ringing"),
+        ("if message.is_request and message.method == 'UPDATE' and passage.dialog: return Drop()", "an-update-is-answered"),
+    ],
+)
+def test_what_a_plugin_does_to_calls_is_told(conform, write, body, broken):
+    source = f"""
+        from pipeline import Drop
+
+        @plugin
+        class Rude:
+            @hookimpl
+            def intercept(self, message, passage):
+                {body}
+    """
+    results = conform(
+        "[context.default]\nusers = true\n" + write("rude", source),
+        intercept=["rude", "identify", "security", "auth"],
+        application=CALLS_LISTED["application"],
+        integration=CALLS_LISTED["integration"],
+    )
+    assert results[broken].result == "failed", results[broken]
 
 
 def test_what_a_third_party_plugin_breaks_is_told_with_what_it_answered(conform, write):
@@ -79,4 +130,4 @@ def test_the_command_prints_a_table_and_touches_nothing_of_the_user_s(tmp_path, 
     assert "3261" in out and "0 failed" in out
     assert [path.name for path in tmp_path.iterdir()] == ["pipeline.toml"]
     assert main(["conformance", "--json"]) == 0
-    assert {row["result"] for row in json.loads(capsys.readouterr().out)} == {"passed"}
+    assert {row["result"] for row in json.loads(capsys.readouterr().out)} == {"passed", "not applicable"}
