@@ -140,7 +140,7 @@ class Registrar:
         engine = self._engine
         message: Any = passage.message
         first = message.first
-        if "path" in first or "reg-id" in first.get("contact", "") or (self.gruu and gruu.wants(message)):
+        if "path" in first or "reg-id" in first.get("contact", "") or ("supported" in first and self.gruu and gruu.wants(message)):
             return walk(self._register(aor, passage))
         now = engine.clock.time()
         try:
@@ -158,7 +158,7 @@ class Registrar:
                     engine.respond(passage, decided)
                     return None
                 change = decided
-                if change.gone or has_gruus(stored):
+                if change.gone or (stored and has_gruus(stored)):
                     return walk(self._register(aor, passage))
                 puts = (*change.refreshed, *change.added)
             if puts:

@@ -1,6 +1,7 @@
 """plugins.edge: two servers, an edge in front of a registrar, and phones that know the edge alone. RFC 5626 5; RFC 3261 16."""
 
 import random
+from pathlib import Path
 
 import pytest
 
@@ -572,3 +573,10 @@ def test_a_reload_keeps_what_is_under_way_and_held(world):
     bob.calls[0].until("ended")
     w.advance(1)
     assert plugin(w)._held.under_way == 0
+
+
+@pytest.mark.parametrize("name", ["edge", "registrar"])
+def test_the_example_is_a_file_that_starts(name, tmp_path):
+    text = (Path(__file__).parents[2] / f"examples/edge/{name}.toml").read_text()
+    plan = build(Document(tmp_path / "pipeline.toml", text))
+    assert plan.name == f"{name}-1"
