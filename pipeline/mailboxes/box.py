@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
@@ -18,6 +17,7 @@ from pipeline.mailboxes.message import URGENT, Message
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 __all__ = ["Box", "Counts"]
 
@@ -45,6 +45,9 @@ class Counts:
         return self == Counts()
 
 
+NONE = Counts()
+
+
 class Box:
     """The folders of one mailbox."""
 
@@ -53,7 +56,7 @@ class Box:
     def __init__(self, name: str, folder: Path) -> None:
         self.name = name
         self.folder = folder
-        self.external = Counts()
+        self.external = NONE
         """Messages that another system has for it."""
         self._names: dict[str, set[str]] = {"new": set(), "old": set()}
         self.scan()
@@ -66,7 +69,8 @@ class Box:
     def counts(self) -> Counts:
         """All that there is for the owner, elsewhere too."""
         new, old = self._names["new"], self._names["old"]
-        return Counts(len(new), len(old), _urgent(new), _urgent(old)) + self.external
+        here = Counts(len(new), len(old), _urgent(new), _urgent(old))
+        return here if self.external == NONE else here + self.external
 
     @property
     def greeting(self) -> Path:
@@ -75,9 +79,10 @@ class Box:
 
     def scan(self) -> None:
         """Look at the disk: two listings and a small file."""
+        folder = str(self.folder)  # joined as text: there may be ten thousand at a start, and a Path costs more than a listing
         for part in self._names:
-            self._names[part] = set(_listed(self.folder / part))
-        self.external = _read_external(self.folder / "external.json")
+            self._names[part] = set(_listed(f"{folder}/{part}"))
+        self.external = _read_external(f"{folder}/external.json")
 
     def messages(self, part: str) -> list[Message]:
         """Return the messages of "new" or "old": urgent ones first, then the oldest."""
@@ -139,7 +144,7 @@ def _urgent(names: set[str]) -> int:
     return sum(name.endswith(URGENT) for name in names)
 
 
-def _listed(folder: Path) -> Iterator[str]:
+def _listed(folder: str) -> Iterator[str]:
     try:
         with os.scandir(folder) as entries:
             for number, entry in enumerate(entries):
@@ -151,10 +156,10 @@ def _listed(folder: Path) -> Iterator[str]:
         return
 
 
-def _read_external(path: Path) -> Counts:
+def _read_external(path: str) -> Counts:
     try:
-        with Path(path).open("rb") as file:
+        with open(path, "rb") as file:  # noqa: PTH123
             found = json.loads(file.read(4096))
         return Counts(*(min(GREATEST, max(0, int(found.get(field.name, 0)))) for field in attrs.fields(Counts)))
     except (OSError, ValueError, TypeError, AttributeError, RecursionError):
-        return Counts()
+        return NONE

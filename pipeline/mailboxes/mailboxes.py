@@ -8,6 +8,7 @@ below so much free space none is taken. A message is there whole or not at all: 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["Full", "Mailboxes", "Taking"]
 
 DAY = 86400.0
+HANDFUL = 20
+"""Mailboxes that are looked at before the loop has its turn: some 2 ms."""
+JUST_NOW = 10.0
+"""Seconds in which plugins that start one after the other share one look."""
 
 
 class Full(Exception):  # noqa: N818  it says what is
@@ -87,6 +92,7 @@ class Taking:
         """Throw it away; what is kept already stays."""
         self._mailboxes.taking.discard(self.path)
         self.path.unlink(missing_ok=True)
+        self._mailboxes.tidy(self._box)
 
 
 class Mailboxes:
@@ -100,6 +106,7 @@ class Mailboxes:
         """Files that are being recorded now."""
         self.guard = Guard(engine.clock)
         self._told: dict[str, Counts] = {}
+        self._looked: float | None = None
 
     @property
     def folder(self) -> Path:
@@ -120,10 +127,17 @@ class Mailboxes:
             return Counts()
         return self.box(name).counts
 
+    async def open(self) -> None:
+        """Look at the whole disk, unless somebody has just done so: each plugin that counts calls this at its start."""
+        now = self._engine.clock.now()
+        if self._looked is None or now - self._looked > JUST_NOW:
+            await self.load()
+
     async def load(self) -> list[str]:
         """Look at the whole disk again; return the names of those whose numbers are others than was known."""
         changed = []
-        for name in sorted({*self.boxes, *self._on_disk()}):
+        self._looked = self._engine.clock.now()
+        for number, name in enumerate(sorted({*self.boxes, *self._on_disk()}), 1):
             box = self.boxes.get(name)
             if box is None:
                 self.box(name)
@@ -131,7 +145,8 @@ class Mailboxes:
                 box.scan()
                 if self.changed(box):
                     changed.append(name)
-            await asyncio.sleep(0)  # a listing is some 50 us
+            if number % HANDFUL == 0:
+                await asyncio.sleep(0)
         return changed
 
     def _on_disk(self) -> list[str]:
@@ -158,6 +173,18 @@ class Mailboxes:
             raise Full("space")
         self.taking.add(taking.path)
         return taking
+
+    def tidy(self, box: Box) -> None:
+        """Leave no trace of a mailbox that holds nothing: its name may be what a caller has dialled."""
+        if len(box) or box.external != Counts() or any(path.parent.parent == box.folder for path in self.taking):
+            return
+        with contextlib.suppress(OSError):  # a greeting is there, or somebody's own file
+            for part in ("tmp", "new", "old"):
+                with contextlib.suppress(FileNotFoundError):
+                    (box.folder / part).rmdir()
+            box.folder.rmdir()
+            self.boxes.pop(box.name, None)
+            self._told.pop(box.name, None)
 
     def move(self, message: Message, part: str) -> Message | None:
         """Move a message to "new" or "old"; None: it is not there any more."""

@@ -94,7 +94,7 @@ class Mwi:
     async def start(self, engine: Pipeline) -> None:
         """Count what there is, and begin to look."""
         self._engine = engine
-        await engine.mailboxes.load()
+        await engine.mailboxes.open()
         self._watching = engine.state(self, lambda: _Watching(engine))
         self._watching.serve(self)
 

@@ -52,15 +52,20 @@ class Hearing:
         box = mailboxes.box(mailbox.id)
         box.scan()
         mailboxes.changed(box)
-        await _Visit(talk, mailboxes, box, self._plugin.greeting_seconds).menu()
+        await _Visit(talk, mailboxes, mailbox.id, self._plugin.greeting_seconds).menu()
         await talk.say(["goodbye"])
 
 
 class _Visit:
     """One owner in his mailbox."""
 
-    def __init__(self, talk: Talk, mailboxes: Mailboxes, box: Box, greeting_seconds: float) -> None:
-        self._talk, self._mailboxes, self._box, self._greeting_seconds = talk, mailboxes, box, greeting_seconds
+    def __init__(self, talk: Talk, mailboxes: Mailboxes, name: str, greeting_seconds: float) -> None:
+        self._talk, self._mailboxes, self._name, self._greeting_seconds = talk, mailboxes, name, greeting_seconds
+
+    @property
+    def _box(self) -> Box:
+        """What is there now: an empty mailbox may be tidied away meanwhile, and begin anew with the next message."""
+        return self._mailboxes.box(self._name)
 
     async def menu(self) -> None:
         """Offer what there is, until he leaves."""

@@ -118,7 +118,7 @@ class Voicemail:
         self._engine = engine
         self.prompts_ready = Prompts(engine.generation.plan.document.folder / self.prompts if self.prompts else None)
         self._lasting = engine.state(self, lambda: _Lasting(engine))
-        await engine.mailboxes.load()
+        await engine.mailboxes.open()
         await self._lasting.expire()
         self._lasting.begin()
 

@@ -103,3 +103,35 @@ def test_every_plugin_hears_of_a_message_whatever_another_does(sip, tmp_path):
     noting = next(listing.plugin for listing in server.engine.generation.listings() if listing.name == "noting")
     assert type(noting).heard == [("bob", "bob@example.com", True, "alice")]
     assert [event.fields["plugin"] for event in server.told("step.failed")] == ["broken"]
+
+
+def test_callers_who_leave_nothing_leave_no_folders(sip):
+    server = sip(
+        """
+        [context.default.extensions]
+        "_X." = [{ mailbox = "${extension}" }]
+        [endpoint.anybody]
+        auth = []
+        [identify.anybody]
+        endpoint = "anybody"
+        match = ["10.0.0.0/8"]
+        """,
+        intercept=["identify"],
+        application=["channel"],
+        integration=["memory", "toml", "channel", "dialplan", "media_local"],
+    )
+    phone = server.phone("alice")
+    for number in ("100", "101", "102"):
+        call = phone.call(number).until("up")
+        server.advance(0.5)
+        call.hangup()
+        server.advance(1)
+    mailboxes = server.engine.mailboxes
+    assert list(mailboxes.folder.iterdir()) == [] and mailboxes.boxes == {}
+    mailboxes.box("103").greeting.parent.mkdir(parents=True)
+    mailboxes.box("103").greeting.write_bytes(b"RIFF")
+    call = phone.call("103").until("up")
+    server.advance(0.5)
+    call.hangup()
+    server.advance(1)
+    assert mailboxes.box("103").greeting.exists()

@@ -99,3 +99,19 @@ def test_a_message_that_another_phone_has_deleted_meanwhile_is_passed_over(house
     house.advance(1)
     house.waiting(0, 0)
     assert not house.server.told("step.failed")
+
+
+def test_a_message_that_comes_while_the_owner_listens_is_there_when_he_asks_again(house):
+    call = house.dial()
+    gone = house.alice.call("*bob").until("up")
+    house.advance(0.1)
+    gone.hangup()  # leaves nothing: the empty mailbox is tidied away
+    house.leave(A)
+    if call.state != "up":
+        call = house.dial()
+    house.press(call, "*", wait=0.5)
+    call.press("1")
+    house.advance(3)
+    assert call.hears() == {A}
+    call.hangup()
+    house.nothing_left()
