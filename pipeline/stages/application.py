@@ -44,7 +44,7 @@ SIP_METHODS = frozenset(
 class Offer:
     """What the listed applications offer together."""
 
-    __slots__ = ("accept", "accepts", "allow", "extensions", "headers", "methods", "own_bodies", "schemes", "supported")
+    __slots__ = ("accept", "accepts", "allow", "allow_events", "extensions", "headers", "methods", "own_bodies", "schemes", "supported")
 
     def __init__(self, plugins: Iterable[Any]) -> None:
         methods: list[str] = []
@@ -52,6 +52,7 @@ class Offer:
         extensions: list[str] = []
         schemes: list[str] = ["sip", "sips"]
         own: list[str] = []
+        plugins = list(plugins)
         for plugin in plugins:
             for into, name in (
                 (methods, "methods"),
@@ -71,7 +72,13 @@ class Offer:
         self.allow = ", ".join(methods)
         self.accept = ", ".join(accepts)
         self.supported = ", ".join(extensions)
+        watched = plugins if "SUBSCRIBE" in methods else ()
+        events = dict.fromkeys(package.name for plugin in watched for package in getattr(plugin, "packages", ()))
+        self.allow_events = ", ".join(events)
+        """The event packages that can be watched (RFC 6665 8.2.2)."""
         self.headers: tuple[tuple[str, str], ...] = (("Allow", self.allow), ("Accept", self.accept), ("Supported", self.supported))
+        if events:
+            self.headers += (("Allow-Events", self.allow_events),)
         """As an answer to OPTIONS carries them (RFC 3261 11.2)."""
 
 

@@ -17,7 +17,7 @@ from pipeline.pending import Pending
 from pipeline.pubsub import NoSuchResource, Package, Refused
 from pipeline.sip.grammar import Malformed
 
-from . import failures
+from . import failures, restore
 from .limits import Limits
 from .lists import Lists
 from .pace import Pace
@@ -74,6 +74,9 @@ class Notifier:
         self._packages: dict[str, Package] = {}
         self._generators: dict[str, tuple[str, ...]] = {}
         self.stopping = False
+        self.restored = False
+        """Whether subscriptions were taken over whose watchers have not been told yet."""
+        self._deafen: list[Callable[[], None]] = []
         self.under_way = 0
         """NOTIFYs that have not been answered yet."""
 
@@ -208,6 +211,35 @@ class Notifier:
             self.changed(about)
 
     # -- what is told ------------------------------------------------------------------------------------------------
+
+    def listen(self) -> None:
+        """Hear what concerns subscriptions, from now until `stop`."""
+        engine = self.engine
+        for name, fn in (
+            ("state.changed", self.heard),
+            ("state.ended", self.ended),
+            ("watchers.changed", self.judge),
+            ("pipeline.started", self._begun),
+            ("pipeline.reloaded", self._begun),
+        ):
+            self._deafen.append(engine.bus.listen(name, fn))
+        if engine.dal.stores("aor"):
+            engine.dal.watch("aor", self._aor)
+
+    def _begun(self, _: Event) -> None:
+        """Everything has started: tell those whose subscriptions were kept; end those to packages that are listed no more."""
+        if self.restored:
+            self.restored = False
+            restore.tell_all(self)
+        if all(listing.plugin is not self.options for listing in self.engine.generation.listings()):
+            return  # about to be stopped
+        for topic in self.topics.all():
+            package = self.package(topic.resource.event)
+            if package is None:
+                for hearer in tuple(topic.hearers.values()):
+                    hearer.gone("noresource", None)
+            else:
+                topic.package = package
 
     def heard(self, event: Event) -> None:
         """Take `state.changed` from the bus."""
@@ -451,9 +483,9 @@ class Notifier:
         for each in [each for each in topic.hearers.values() if isinstance(each, Subscription)]:
             self.permit(each, self.rights.verdict(each))
 
-    def known(self, verb: str, aor: Any) -> None:
+    def _aor(self, verb: str, aor: Any) -> None:
         """Take what happens to addresses of record: who watches one that is removed has nothing to watch."""
-        if verb != "delete" or aor is None:
+        if verb != "delete" or aor is None or self.stopping:
             return
         for topic in self.topics.about(aor.id):
             if not topic.package.bare:
@@ -511,6 +543,9 @@ class Notifier:
     def stop(self) -> None:
         """Send nothing more."""
         self.stopping = True
+        for deafen in self._deafen:
+            deafen()
+        self._deafen.clear()
         self.pace.stop()
         self.ends.stop()
         self.wakes.stop()

@@ -14,7 +14,7 @@ from pipeline import Reply, hookimpl, option, plugin
 from . import publishing, subscribing
 from .access import POLICIES
 from .notifier import Notifier
-from .restore import restore, tell_all
+from .restore import restore
 from .service import Service
 
 if TYPE_CHECKING:
@@ -119,15 +119,10 @@ class Pubsub:
         notifier.pace.rate, notifier.pace.turn = self.rate, self.turn
         if made:
             engine.pubsub = Service(notifier)
-            engine.bus.listen("state.changed", notifier.heard)
-            engine.bus.listen("state.ended", notifier.ended)
-            engine.bus.listen("watchers.changed", notifier.judge)
-            if engine.dal.stores("aor"):
-                engine.dal.watch("aor", notifier.known)
+            notifier.listen()
             notifier.rights.open()
             await notifier.lists.open()
             await restore(notifier)
-            engine.bus.listen("pipeline.started", lambda _: tell_all(notifier))
 
     @hookimpl
     async def stop(self, engine: Pipeline) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.pending import finished
 from pipeline.pubsub import Watcher
+from pipeline.reach import STREAM
 
 from . import access
 from .subscription import Subscription, dialog_of, options_of
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
     from .notifier import Notifier
 
+COMING_BACK = 60.0
+"""Seconds in which a phone connects anew: RFC 5626 4.5 has thirty seconds as the base of its waiting when all flows are lost."""
+
 
 async def restore(notifier: Notifier) -> None:
     """Take over what is stored."""
@@ -30,6 +34,7 @@ async def restore(notifier: Notifier) -> None:
             notifier.publications.restore(stored)
     if not dal.stores("subscription"):
         return
+    notifier.restored = True
     usages: dict[Any, EventDialog] = {}
     endpoints: dict[str, Any] = {}
     for stored in await finished(dal.find("subscription")):
@@ -78,5 +83,12 @@ def tell_all(notifier: Notifier) -> None:
     for subscription in tuple(notifier.subscriptions.values()):
         if subscription.pushed is None:
             notifier.permit(subscription, notifier.rights.verdict(subscription))
-        if not subscription.over:
+        if subscription.over:
+            continue
+        if subscription.usage.reach.startswith(STREAM):
+            # Its connection is gone with the server that was: its phone has a while to come back by another.
+            subscription.news = subscription.forced = True
+            subscription.held_until = notifier.engine.clock.now() + COMING_BACK
+            notifier.wakes.after(COMING_BACK + 0.1, subscription)
+        else:
             notifier.due(subscription, forced=True)

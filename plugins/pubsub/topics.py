@@ -137,6 +137,10 @@ class Topics:
             found = self._topics[key] = Topic(resource, package)
         return found
 
+    def all(self) -> list[Topic]:
+        """Return every topic."""
+        return list(self._topics.values())
+
     def about(self, aor: str) -> list[Topic]:
         """Return every topic about an address of record."""
         return [topic for (_, about), topic in self._topics.items() if about == aor]

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from .subscription import Subscription
 
 SERVANT = "pubsub"
+FRAGMENTS = 4096
+"""Bytes of a body that still goes by the datagram flow by which its watcher came, in some fragments: the state of a list may be 100 kB."""
 
 
 class EventDialog:
@@ -154,7 +156,10 @@ class EventDialog:
                 return dialog.request(method, headers, body)
         else:
             message = dialog.request(method, headers, body)
-        self.engine.request(message, self.way(), told, self.passage, self.endpoint)
+        way = self.way()
+        if len(body) > FRAGMENTS and self.flow is not None and way is self.flow and not self.flow.reliable and not self.pinned:
+            way = dialog.hop  # not by this datagram flow, but as RFC 3261 18.1.1 has it: by TCP where the peer takes it
+        self.engine.request(message, way, told, self.passage, self.endpoint)
 
     def queue(self, subscription: Subscription) -> None:
         """Have a subscription told when what is under way has been answered."""

@@ -1,5 +1,7 @@
 """plugins.pubsub.access: who may watch, and what he is told who may not yet."""
 
+from pipeline.dal import Aor, Auth, Endpoint
+
 
 def test_our_users_watch_each_other_and_strangers_nobody(start, watch):
     server = start(
@@ -68,3 +70,25 @@ def test_who_is_not_approved_for_long_is_given_up(start, watch, probe):
     bob = watch(server.phone("alice"), "bob", expires=3600)
     server.advance(102)
     assert (bob.state, bob.reason) == ("terminated", "giveup")
+
+
+def test_an_endpoint_that_is_removed_watches_no_more(start, watch):
+    server = start('[dal]\nendpoint = ["toml", "memory"]\nauth = ["toml", "memory"]\naor = ["toml", "memory"]\n')
+    dave = Endpoint(id="dave", auth=("dave",), aors=("dave@example.com",))
+    for stored in (Auth(id="dave", password="dave's"), Aor(id="dave@example.com"), dave):  # noqa: S106
+        server.engine.dal.create(stored)
+    bob = watch(server.phone("dave"), "bob")
+    assert bob.state == "active"
+    server.engine.dal.delete(dave)
+    server.advance(1)
+    assert (bob.state, bob.reason) == ("terminated", "rejected")
+
+
+def test_an_address_of_record_that_is_removed_is_watched_no_more(start, watch):
+    server = start('[dal]\naor = ["toml", "memory"]\n')
+    carol = Aor(id="carol@example.com")
+    server.engine.dal.create(carol)
+    watched = watch(server.phone("alice"), "carol")
+    server.engine.dal.delete(carol)
+    server.advance(1)
+    assert (watched.state, watched.reason) == ("terminated", "noresource")
