@@ -75,7 +75,7 @@ def test_who_is_not_approved_for_long_is_given_up(start, watch, probe):
 def test_an_endpoint_that_is_removed_watches_no_more(start, watch):
     server = start('[dal]\nendpoint = ["toml", "memory"]\nauth = ["toml", "memory"]\naor = ["toml", "memory"]\n')
     dave = Endpoint(id="dave", auth=("dave",), aors=("dave@example.com",))
-    for stored in (Auth(id="dave", password="dave's"), Aor(id="dave@example.com"), dave):  # noqa: S106
+    for stored in (Auth(id="dave", password="dave's"), Aor(id="dave@example.com"), dave):
         server.engine.dal.create(stored)
     bob = watch(server.phone("dave"), "bob")
     assert bob.state == "active"

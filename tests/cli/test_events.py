@@ -1,0 +1,45 @@
+"""`sipline subscribe`, `notify` and `show subscriptions|publications` against a server in a process of its own, which watches itself."""
+
+import json
+import re
+
+import pytest
+
+from pipeline.cli.arguments import parser
+
+
+@pytest.fixture
+def watched(sipline, serve):
+    toml = sipline.toml.read_text()
+    toml = re.sub(r'(name\s*= "application"\nplugins\s*= )\[[^\]]*\]', r'\1["registrar", "pubsub", "presence", "options"]', toml)
+    toml = re.sub(r'(name\s*= "intercept"\nplugins\s*= )\[[^\]]*\]', r"\1[]", toml)
+    sipline.toml.write_text(toml + '\n[plugin.pubsub]\nwatch = "all"\n[user.zoe]\nauth = []\n')
+    serve()
+    return sipline
+
+
+def test_nothing_is_watched_at_first(watched):
+    assert watched("show", "subscriptions")[1].startswith("nobody watches anything")
+    assert json.loads(watched("show", "publications", "--json")[1]) == []
+
+
+def test_something_is_watched_and_printed(watched):
+    [listener] = [line for line in json.loads(watched("show", "stats", "--json")[1])["server"]["listeners"] if line.startswith("udp")]
+    uri = f"sip:zoe@{listener.split()[1]}"
+    status, out, err = watched("subscribe", uri, "--once", "--from", "zoe@" + uri.partition("@")[2].rpartition(":")[0])
+    assert status == 0, err
+    assert out.startswith(f"{uri} presence: active\n")
+    assert "<basic>closed</basic>" in out
+    status, out, _ = watched("subscribe", uri, "--once", "--json", "--event", "nothing")
+    assert (status, json.loads(out)["reason"]) == (0, "489 Bad Event")
+
+
+def test_a_notify_to_nobody_fails_with_a_sentence(watched):
+    status, _, err = watched("notify", "nemo", "--event", "check-sync")
+    assert status == 1
+    assert err.startswith("sipline: not sent: ")
+
+
+def test_check_sync_is_what_notify_sends_when_nothing_else_is_said():
+    args = parser().parse_args(["notify", "alice"])
+    assert (args.event, args.body, args.state) == ("check-sync", "", "terminated")
