@@ -125,11 +125,11 @@ class Keeping:
         self.engine.tell("message.lost", recipient=name or text.recipient, author=text.origin, receipt=receipt)
         told(receipt)
 
-    def keep_copy(self, delivery: Delivery) -> None:
-        """Keep what some devices have for those that come later, if that is wanted."""
+    def keep_copy(self, delivery: Delivery, seconds: float) -> None:
+        """Keep what some devices have for those that have it not yet."""
         text = delivery.text
         now = self.engine.clock.time()
-        ends = (text.created_at or now) + self.room.policy.late_seconds
+        ends = now + seconds
         if text.expires_at:
             ends = min(ends, text.expires_at)
         if ends <= now or not self.on or not delivery.name:

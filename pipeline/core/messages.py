@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 WRITING = 2.0
 """Seconds that messages under way have to be written when the server stops."""
+OTHERS = 120.0
+"""Seconds that a message which some devices have is kept over a restart for those that were about to get it."""
 FAILED = Receipt(Fate.FAILED, "a fault here", seconds=5)
 
 
@@ -61,7 +63,7 @@ class Messages:
         self.lines = Lines(core.engine.loop.call_soon)
         self.keeping = Keeping(self)
         self.open: dict[int, Delivery] = {}
-        """Deliveries whose sender waits for a receipt, by number."""
+        """Deliveries under way, by number."""
         self._numbers = 0
         self._patience: Fifo[int] = Fifo(core.clock, self.policy.patience, self._late)
         self._senders = Rate(0, 1)
@@ -187,10 +189,13 @@ class Messages:
             self.keeping.keep(text, name, told)
             return
         delivery = Delivery(text, name, told, self._won, self._ended)
-        self._numbers = delivery.number = self._numbers + 1
-        self.open[delivery.number] = delivery
-        self._patience.add(delivery.number)
+        self._patience.add(self._number(delivery))
         self.lines.begin(delivery, places)
+
+    def _number(self, delivery: Delivery) -> int:
+        self._numbers = number = delivery.number = self._numbers + 1
+        self.open[number] = delivery
+        return number
 
     def copy(self, text: Text, leave_out: Callable[[Place], bool]) -> None:
         """Give a message to its own author's devices, but for those that `leave_out` names: nobody waits for it, and nothing is kept."""
@@ -203,7 +208,9 @@ class Messages:
                 return
             places = [] if reached is None else [place for place in reached.places if not leave_out(place)]
             if places:
-                self.lines.begin(Delivery(text, "", None, self._won, self._ended), places)
+                delivery = Delivery(text, "", None, self._won, self._ended)
+                self._number(delivery)
+                self.lines.begin(delivery, places)
 
         try:
             found = self.find(text)
@@ -214,7 +221,8 @@ class Messages:
     def attempt(self, text: Text, name: str, places: Sequence[Place], told: Told, stored: Message) -> Delivery:
         """Deliver what is kept, once and without patience: `told` hears the first device that takes it, or the best refusal of all."""
         delivery = Delivery(text, name, told, self._won, self._ended)
-        delivery.stored = stored
+        delivery.stored, delivery.again = stored, True
+        self._number(delivery)
         self.keeping.flying[stored.id] = delivery
         self.lines.begin(delivery, places)
         return delivery
@@ -223,7 +231,6 @@ class Messages:
 
     def _won(self, delivery: Delivery, receipt: Receipt) -> None:
         """Hear of the first device that has it: its sender too, unless he was told that it is kept, which is undone."""
-        self.open.pop(delivery.number, None)
         self.tell(
             "message.delivered", recipient=delivery.name or delivery.text.recipient, author=delivery.text.origin, device=delivery.devices[0]
         )
@@ -240,13 +247,13 @@ class Messages:
             self.keeping.landed(delivery)
         elif delivery.devices:
             if self.policy.late_seconds:
-                self.keeping.keep_copy(delivery)
+                self.keeping.keep_copy(delivery, self.policy.late_seconds)
         elif delivery.told is not None and best.fate is Fate.ABSENT:
             told, delivery.told = delivery.told, None
             self.keeping.keep(delivery.text, delivery.name, lambda receipt: told(best if receipt is ABSENT else receipt))
         elif delivery.told is not None:
             self.tell("message.refused", id="", recipient=delivery.name, author=delivery.text.origin, receipt=best)
-        if delivery.told is not None and (delivery.stored is None or not delivery.number):  # else he hears when it is written
+        if delivery.told is not None and (delivery.stored is None or delivery.again):  # else he hears when it is written
             delivery.tell(best)
         over, delivery.over = delivery.over, None
         if over is not None:
@@ -254,7 +261,7 @@ class Messages:
 
     def _late(self, number: int) -> None:
         """Nobody has taken it for as long as its sender can be kept waiting: it is kept, and the devices may still answer."""
-        delivery = self.open.pop(number, None)
+        delivery = self.open.get(number)
         if delivery is None or delivery.told is None:
             return
         self.keeping.keep(delivery.text, delivery.name, delivery.tell, delivery)
@@ -265,9 +272,14 @@ class Messages:
         return len(self.open)
 
     async def stop(self) -> None:
-        """Keep what nobody has taken yet: its sender is told so, and it goes on after the next start."""
-        for number in tuple(self.open):
-            self._late(number)
+        """Keep what is under way, and tell those who wait that it is kept: it goes on after the next start, to devices that have it not."""
+        for number, delivery in tuple(self.open.items()):
+            if delivery.devices and delivery.stored is not None:
+                self.keeping.landed(delivery)
+            elif delivery.devices:
+                self.keeping.keep_copy(delivery, OTHERS)
+            elif not delivery.again:
+                self._late(number)
         until = self.core.clock.now() + WRITING
         while self.keeping.writes and self.core.clock.now() < until:  # noqa: ASYNC110  once, at the end of a server
             await asyncio.sleep(0.01)
