@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from pipeline import Address, Malformed, Uri
+from pipeline import Address, Malformed, Pending, Uri
 from pipeline.core import Unroutable
 from pipeline.core.causes import Cause, Hangup
 from pipeline.core.party import Party, Presentation
@@ -36,7 +36,7 @@ from .identity import party_of, user_text
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
 
-    from pipeline import Flow, Pending, Reply, Target
+    from pipeline import Flow, Reply, Target
     from pipeline.dal import Contact
     from pipeline.engine import Pipeline
 
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 
 TECHNOLOGY = "sip"
 """As `Channel.technology`, `Leg.technology` and `Hangup.technology` have it."""
+OWNERS = 20_000
+"""Addresses of record of which it is remembered whose they are: 4 MB."""
 SCHEMES = ("sip", "sips")
 METHOD = re.compile(r";method=[^;?]*", re.IGNORECASE)
 NOBODY = Endpoint(id="")
@@ -79,11 +81,13 @@ class Destination:
 class Targets:
     """Finds destinations by name."""
 
-    __slots__ = ("_credentials", "_engine")
+    __slots__ = ("_credentials", "_engine", "_owners", "_watching")
 
     def __init__(self, engine: Pipeline, credentials: Credentials) -> None:
         self._engine = engine
         self._credentials = credentials
+        self._owners: dict[str, Endpoint] = {}
+        self._watching = False
 
     def find(self, target: str, only: Called | None = None) -> list[Destination] | Pending | None:
         """Return every place that a target's name means, the preferred ones first, or a Pending of it; None: nobody is called so.
@@ -98,9 +102,53 @@ class Targets:
     def registered(self, who: Called) -> list[Destination] | Pending | None:
         """Return every place of an address of record of ours, as far as it is meant, or a Pending of it; None: there is no such address.
 
-        Raises, or fails with, as `find`.
+        Raises, or fails with, as `find`. Who is there (`party`) need not be told.
         """
+        now = self._at_once(who)
+        if now is not None:
+            return now
         found: list[Destination] | Pending | None = walk(self._aor(who))
+        return found
+
+    def _at_once(self, who: Called) -> list[Destination] | None:
+        """Return the place of an address of record with one phone, all of which is known at once. Hot: each message asks."""
+        if who.gruu is not None or who.secure:
+            return None
+        engine = self._engine
+        dal = engine.dal
+        aor = dal.get("aor", who.aor)
+        if aor is None or type(aor) is Pending or aor.contact:
+            return None
+        stored = dal.owned("contact", who.aor)
+        if type(stored) is Pending or len(stored) != 1:
+            return None
+        contact: Contact = stored[0]
+        if contact.reg_id or contact.expires_at <= engine.clock.time() or contact.id in engine.reachability.unreachable:
+            return None
+        endpoint = dal.get("endpoint", contact.endpoint) if contact.endpoint else self._owner(who.aor)
+        if endpoint is None or type(endpoint) is Pending or endpoint.outbound_auth:
+            return None
+        try:
+            pinned = way_of(engine, contact) if contact.reach else None
+            device = contact.instance.lower() or contact.id
+            return [self._destination(contact.uri, endpoint, contact.q, contact.path, UNNAMED, pinned, device)]
+        except (Malformed, ConnectionError):
+            return None
+
+    def _owner(self, name: str) -> Any:
+        """Return the endpoint whose address of record this is, as it was found last; it is asked for anew when any endpoint changes."""
+        found = self._owners.get(name)
+        if found is None:
+            owners = self._engine.dal.find("endpoint", aors=name)
+            if type(owners) is Pending or not owners:
+                return None
+            if not self._owners:
+                if not self._watching:
+                    self._watching = True
+                    self._engine.dal.watch("endpoint", lambda *_: self._owners.clear())
+            elif len(self._owners) >= OWNERS:
+                self._owners.clear()
+            found = self._owners[name] = owners[0]
         return found
 
     def redirected(self, hangup: Hangup, endpoint: Endpoint, *, secure: bool = False) -> list[Destination] | Pending:

@@ -188,11 +188,13 @@ class Transactions:
         if passage.transaction is not None:
             return None
         request: Any = passage.message
-        common = 0 if not merge or request.to.tag else hash(merge_key(request))
         key = passage.key
-        if common and self.merges.first(common, key) != key:
-            return Reply(482, "Merged Request", because="stack: this request came by another way already", stateless=True)
-        passage.merge = common
+        common = passage.merge  # looked up already, when an answer at once was hoped for
+        if not common:
+            common = 0 if not merge or request.to.tag else hash(merge_key(request))
+            if common and self.merges.first(common, key) != key:
+                return Reply(482, "Merged Request", because="stack: this request came by another way already", stateless=True)
+            passage.merge = common
         transaction = passage.transaction = ServerTransaction(self, passage, key, common)
         self.servers[key] = transaction
         transaction.held = transaction.flow
