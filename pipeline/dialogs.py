@@ -55,6 +55,10 @@ class Dialogs:
         key = (call_id, local_tag, remote_tag)
         return self._shared.get(key) or self._owners.get(key)
 
+    def owner(self, call_id: str, local_tag: str, remote_tag: str) -> Usage | None:
+        """Return who owns a dialog."""
+        return self._owners.get((call_id, local_tag, remote_tag))
+
     def remove(self, call_id: str, local_tag: str, remote_tag: str) -> None:
         """Its owner has left the dialog: it is forgotten, or belongs to the subscriptions in it."""
         key = (call_id, local_tag, remote_tag)

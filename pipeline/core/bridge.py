@@ -98,6 +98,11 @@ class Bridge:
         if channel in self.channels:  # whoever hears that its media are gone may have ended it
             self._depart(channel)
 
+    def release(self, channel: Channel) -> None:
+        """Let a channel go that has got other media meanwhile. A pair is over then; the other one stays alive, without media."""
+        if channel in self.channels:
+            self._depart(channel)
+
     def _depart(self, channel: Channel) -> None:
         self._let(channel)
         if self.mixer is not None:

@@ -71,6 +71,22 @@ class Call:
             self.core.calls[self.id] = self
             self.core.tell("call.begun", call=self)
 
+    def take(self, channel: Channel) -> None:
+        """Take in a channel of another call: it is transferred. The other call ends when that was its last."""
+        before = channel.call
+        if before is self or channel.state is State.ENDED:
+            return
+        channel.call = self
+        self.joined(channel)
+        before.left(channel)
+
+    def apart(self) -> Call:
+        """Return a new call with the same variables, for a channel that is to leave this one."""
+        call = Call(self.core, self.core.engine.token(8))
+        call.variables, call.foreign = dict(self.variables), self.foreign
+        call.dials, call._forwarded = self.dials, self._forwarded
+        return call
+
     def left(self, channel: Channel) -> None:
         """Let go of a channel that has ended; the last one ends the call.
 

@@ -305,10 +305,10 @@ class Channel:
 
     def sound(self) -> Sound:
         """Return the channel's Sound terminal; it gets one when it has other media or none. Raises media.Unavailable."""
-        if self.media is not None and hasattr(self.media, "play"):
+        if self.media is not None and hasattr(self.media, "echo"):  # a side of a relay can play too, and is none
             return cast("Sound", self.media)
         for terminal in reversed(self._coming or ()):
-            if hasattr(terminal, "play"):
+            if hasattr(terminal, "echo"):
                 return cast("Sound", terminal)
         if self.state is State.ENDED:
             raise Ended(self.hangup or Hangup())

@@ -186,9 +186,11 @@ class Core:
             self.run(channel, script)
 
     def run(self, channel: Channel, script: Script) -> None:
-        """Run a script on a channel, as `incoming` does."""
+        """Run a script on a channel, as `incoming` does. One that runs already is cancelled; the channel goes on with the new one."""
         if channel.state is State.ENDED:
             return
+        if channel._task is not None:
+            channel._task.cancel()
         task = channel._task = self.engine.loop.create_task(self._script(channel, script))
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
@@ -201,8 +203,21 @@ class Core:
             if channel.state is not State.ENDED or not isinstance(error, Ended):
                 hangup = self.hangup_of(error, channel, channel.application or getattr(script, "__qualname__", "script"))
         finally:
-            channel._task = None  # it need not be cancelled any more
-            channel.end(hangup)
+            if channel._task is asyncio.current_task():  # else another has taken its place
+                channel._task = None  # it need not be cancelled any more
+                channel.end(hangup)
+
+    async def follow(self, channel: Channel, script: Script) -> Hangup | None:
+        """Do what a call was routed to with a channel that goes on when that fails: then how it failed is returned, else None.
+
+        A script that is a method `script` of an object with `follow` (the dialplan's) ends no channel when that is called instead.
+        """
+        follow = getattr(getattr(script, "__self__", None), "follow", None)
+        try:
+            result = await (script(channel) if follow is None else follow(channel))
+        except Exception as error:
+            return self.hangup_of(error, channel, channel.application or getattr(script, "__qualname__", "script"))
+        return result if isinstance(result, Hangup) else None
 
     def hangup_of(self, error: BaseException, channel: Channel | None = None, who: str = "") -> Hangup:
         """Say how a channel ends for which something raised; what nobody expects to be raised is told as `step.failed`."""

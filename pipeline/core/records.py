@@ -23,15 +23,18 @@ def record_of(call: Call) -> Cdr:
     owner, answerer = call.owner, call.answerer
     assert owner is not None
     hangup = owner.hangup or Hangup()
-    ended = owner.ended_at
+    ended = owner.ended_at or call.core.clock.time()  # one that was transferred lives on in another call
+    answered = owner.answered
+    if answered and answered < call.created:  # transferred into this one: it counts from when somebody has answered him here
+        answered = answerer.answered if answerer is not None else 0.0
     return Cdr(
         id=call.id,
         begun_at=call.created,
-        answered_at=owner.answered,
+        answered_at=answered,
         ended_at=ended,
         duration=round(ended - call.created, 3),
-        billed=round(ended - owner.answered, 3) if owner.answered else 0.0,
-        disposition="answered" if owner.answered else SAID.get(hangup.cause, "failed"),
+        billed=round(ended - answered, 3) if answered else 0.0,
+        disposition="answered" if answered else SAID.get(hangup.cause, "failed"),
         cause=int(hangup.cause),
         text=hangup.text,
         technology=owner.technology,

@@ -143,6 +143,11 @@ class Endpoint(Stored):
         " as tones, and by INFO where the media do not pass through us",
     )
 
+    # what it may do with its calls (plugin `refer`)
+    allow_transfer: bool = option(
+        default=True, help="whether it may transfer its calls and have itself connected (REFER), to whom it could call itself; else 603"
+    )
+
     # what it may watch and publish (plugin `pubsub`)
     allow_subscribe: bool = option(default=True, help="whether it may watch others (SUBSCRIBE)")
     allow_publish: bool = option(default=True, help="whether it may publish (PUBLISH)")

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from .usage import Fields
 
 EXTENSIONS = ("100rel", "timer")
+AROUND = frozenset({"norefersub"})
+"""Option tags that mean something within a session when the plugin that serves them is listed: `refer`."""
 """The option tags that sessions understand: RFC 3262, RFC 4028."""
 STRUCTURAL = frozenset(
     [
@@ -239,7 +241,8 @@ class Driver:
 
     def unknown(self, tags: Iterable[str]) -> list[str]:
         """Return the option tags that nobody here understands."""
-        return [tag for tag in tags if tag.lower() not in EXTENSIONS]
+        known = {*EXTENSIONS, *(AROUND & self.engine.generation.offer.extensions)}
+        return [tag for tag in tags if tag.lower() not in known]
 
     def shown(self, session: Outgoing) -> tuple[str, Fields]:
         """Return From (without tag) and identity of a call that we place."""

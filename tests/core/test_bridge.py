@@ -227,3 +227,18 @@ def test_a_pair_takes_no_third(wire, talk):
     bridge = wire.core.bridge(alice.channel, bob.channel)
     with pytest.raises(TypeError, match="a pair has two"):
         bridge.add(carol.channel)
+
+
+def test_who_is_released_keeps_the_media_that_it_has_got(wire, talk):
+    alice, bob = talk("alice"), talk("bob")
+    bridge = wire.core.bridge(alice.channel, bob.channel)
+    wire.settle()
+    sound = alice.channel.sound()  # a side of a relay can play, and is no Sound
+    wire.settle()
+    assert alice.channel.media is sound and alice.channel.bridge is bridge
+    bridge.release(alice.channel)
+    assert bridge.ended and alice.channel.media is sound
+    assert bob.channel.media is None and bob.ended is None
+    alice.hang_up()
+    bob.hang_up()
+    wire.clean()

@@ -217,3 +217,79 @@ def test_stop_lets_calls_go_on_for_a_while_and_then_ends_them(wire):
     wire.run(wire.engine.stop(3.0))
     assert alice.ended == Hangup() and cleaned == [True] and wire.server.loop.time() - begin == pytest.approx(3.5, abs=0.1)
     wire.clean()
+
+
+# -- transfers -----------------------------------------------------------------------------------------------------------
+
+
+def test_another_script_takes_the_place_of_one_that_runs(wire):
+    said = []
+
+    async def first(channel):
+        await channel.answer()
+        try:
+            await channel.over()
+        except asyncio.CancelledError:
+            said.append("cancelled")
+            raise
+
+    async def second(channel):
+        said.append("second")
+        await channel.over()
+
+    wire.scripts["up"] = first
+    alice = wire.call("alice", "up")
+    wire.settle()
+    wire.core.run(alice.channel, second)
+    wire.settle()
+    assert said == ["cancelled", "second"] and alice.channel.state is State.UP
+    alice.hang_up()
+    wire.settle()
+    wire.clean()
+
+
+def test_a_script_that_is_followed_ends_no_channel(wire):
+    found = []
+
+    class Route:
+        async def script(self, channel):
+            channel.end(Hangup(Cause.BUSY))
+
+        async def follow(self, channel):
+            return Hangup(Cause.BUSY)
+
+    async def unroutable(channel):
+        raise Unroutable(Hangup(Cause.NO_ROUTE))
+
+    async def fine(channel):
+        return None
+
+    async def script(channel):
+        await channel.answer()
+        found.extend([await wire.core.follow(channel, each) for each in (Route().script, unroutable, fine)])
+        await channel.over()
+
+    wire.scripts["up"] = script
+    alice = wire.call("alice", "up")
+    wire.settle()
+    assert [each.cause if each else None for each in found] == [Cause.BUSY, Cause.NO_ROUTE, None]
+    assert alice.channel.state is State.UP
+    alice.hang_up()
+    wire.clean()
+
+
+def test_a_channel_moves_to_a_call_of_its_own_and_back(wire):
+    bob = wire.phone("bob")
+    wire.scripts["bob"] = dial("bob")
+    alice = wire.call("alice", "bob")
+    wire.settle()
+    former = alice.channel.call
+    former.variables["x"] = "1"
+    own = former.apart()
+    own.take(alice.channel)
+    assert alice.channel.call is own and own.owner is alice.channel and own.variables == {"x": "1"}
+    assert former.channels == [bob.channel] and set(wire.core.calls) == {former.id, own.id}
+    former.take(alice.channel)
+    assert former.channels == [bob.channel, alice.channel] and set(wire.core.calls) == {former.id}
+    alice.hang_up()
+    wire.clean()

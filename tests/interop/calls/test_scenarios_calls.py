@@ -1,7 +1,6 @@
 """shared/scenarios: third parties' SIPp scenarios of calls, against the profiles open.toml and auth.toml of this folder.
 
-Not ours here: what needs REFER (another issue). The server always asks with 401; run.py exchanges it for 407 where a
-scenario wants that (`swap`).
+The server always asks with 401; run.py exchanges it for 407 where a scenario wants that (`swap`).
 """
 
 import json
@@ -19,9 +18,7 @@ pytestmark = [
 
 CASES = json.loads((FOLDER / "cases.json").read_text()) if FOLDER.is_dir() else {}
 NOT_OURS = {
-    "b2bua/refer": "REFER is another issue",
-    "b2bua/refer-blind-local": "REFER is another issue",
-    "b2bua/refer-disallowed": "REFER is another issue",
+    "b2bua/refer": "wants the REFER passed on to the other leg; here it is carried out (INDEX.md allows that, the scenario does not)",
     "b2bua/update": "its callee has no Allow with UPDATE, so it must not be sent one (RFC 3311 4 and 5.1): it gets a re-INVITE; and an UPDATE"
     " without a body is a session refresh, which ends in the house, per leg (RFC 4028 4)",
 }

@@ -1,0 +1,61 @@
+"""An attended transfer: the referrer has talked to both, and connects them. RFC 5589 7, RFC 3891.
+
+Rule: only calls that he himself has with us, and only when both are up: then who stays takes his place in the other call.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline import Reply
+from pipeline.core import State
+
+from .progress import Teller, status_of
+
+if TYPE_CHECKING:
+    from pipeline import Pending
+    from pipeline.core import Channel
+    from pipeline.session import Session
+    from pipeline.sip.replaces import Replaces
+
+    from .refer import Refer
+
+__all__ = ["attended", "other_leg"]
+
+
+def other_leg(plugin: Refer, session: Session, replaces: Replaces) -> Channel | Reply:
+    """Return the channel of the referrer's other call, or why there is none."""
+    # The tags are those of who gets the INVITE with Replaces, the far side of the referrer's other call: here that is us.
+    usage = plugin.engine.dialogs.owner(*replaces.dialog)
+    channel: Channel | None = getattr(usage, "channel", None)
+    if channel is None:
+        return Reply(501, "No Such Dialog Here", because="refer: Replaces names no call of ours; calls of other servers are not replaced")
+    if not channel.endpoint or channel.endpoint != session.channel.endpoint:
+        return Reply(403, because="refer: Replaces names somebody else's call")
+    if channel is session.channel or channel.state is not State.UP or channel.bridge is None or channel.bridge.other(channel) is None:
+        return Reply(501, "Only Calls That Are Answered", because="refer: Replaces names a call that is not up between two")
+    return channel
+
+
+def attended(plugin: Refer, stay: Channel, old: Channel, leg: Channel, teller: Teller) -> None:
+    """Put who stays in the place of the referrer's other leg; the REFER has been answered."""
+    teller.tell(100)
+    bridge = leg.bridge
+    if bridge is None or stay.state is State.ENDED:
+        teller.tell(487)
+        return
+    stay.caller = stay.party
+    bridge.swap(leg, stay).then(lambda done: _swapped(plugin, old, leg, teller, done))
+
+
+def _swapped(plugin: Refer, old: Channel, leg: Channel, teller: Teller, done: Pending) -> None:
+    core = old.core
+    try:
+        done.value()
+    except Exception as error:
+        teller.tell(status_of(core.hangup_of(error, old, "refer")))
+        return
+    teller.tell(200)
+    for channel in (old, leg):
+        end: Any = channel.end
+        core.clock.call_later(plugin.leave, end)

@@ -1,0 +1,452 @@
+"""The use cases of the design that are transfers (shared/use-cases.md): who is referred hears the right people, the report is always true."""
+
+import pytest
+
+from pipeline.testing.server import CALLS
+from pipeline.testing.watching import Watch
+
+STAGES = {
+    **CALLS,
+    "intercept": ["identify", "auth"],
+    "application": ["registrar", "channel", "pubsub", "refer", "options"],
+}
+A, B, C = 440, 1000, 1633
+PLAN = """
+[user.alice]
+password  = "alice's"
+caller_id = "Alice <alice>"
+media     = "@MEDIA@"
+[user.bob]
+password  = "bob's"
+caller_id = "Bob <bob>"
+media     = "@MEDIA@"
+[user.carol]
+password  = "carol's"
+caller_id = "Carol <carol>"
+media     = "@MEDIA@"
+[user.dave]
+password       = "dave's"
+allow_transfer = false
+[context.default]
+users = true
+[context.default.extensions]
+echo  = ["answer", "echo"]
+room  = [{ conference = "room" }]
+late  = [{ dial = "carol", timeout = 3 }, { playback = "welcome" }]
+short = [{ dial = "carol", timeout = 3 }]
+"""
+
+
+class House:
+    """The server, and phones that are registered."""
+
+    def __init__(self, sip, media="", toml="", **more):
+        self.server = sip(PLAN.replace("@MEDIA@", media) + toml, **{**STAGES, **more})
+        self.core = self.server.engine.core
+        self.phones = self.alice, self.bob, self.carol, self.dave = [
+            self.server.phone(name).online() for name in ("alice", "bob", "carol", "dave")
+        ]
+        for phone in self.phones:
+            phone.answers(ring=0.1, after=1.0)
+
+    def talk(self, caller, callee):
+        """A call between two; gives both ends."""
+        one = caller.call(callee.name).until("up")
+        self.server.advance(0.5)
+        return one, callee.calls[-1]
+
+    def refer(self, call, to, **more):
+        headers = [
+            ("Refer-To", to if "<" in to else f"<sip:{to}@example.com>"),
+            ("Contact", f"<{call.phone.contact}>"),
+            *more.pop("headers", ()),
+        ]
+        attempt = call.request("REFER", headers)
+        self.server.loop.run_until(lambda: attempt.done, 30)
+        return attempt.responses[-1]
+
+    def told(self, call):
+        """The status lines of the NOTIFYs that came in a call's dialog."""
+        return [
+            int(message.body.split()[1]) for message in call.phone.received if message.is_request and message.method == "NOTIFY" and message.call_id == call.call_id
+        ]  # fmt: skip
+
+    def subscription(self, call):
+        return [message.get("subscription-state") for message in call.phone.received if message.is_request and message.method == "NOTIFY"][
+            -1
+        ]
+
+    def until(self, look, seconds=60):
+        self.server.loop.run_until(look, seconds)
+        assert look()
+
+    def nothing_left(self):
+        for phone in self.phones:
+            for call in phone.calls:
+                if call.state == "up":
+                    call.hangup()
+        self.server.advance(250)
+        for phone in self.phones:
+            for call in phone.calls:
+                assert call.state == "ended", call
+                assert not call.faults, call
+        assert self.server.leftovers() == {}
+        assert not self.server.told("step.failed")
+
+
+def hear(one, other, hertz, his):
+    one.talk(hertz)
+    other.talk(his)
+    one.loop.advance(0.5)
+    assert one.hears() == {his}
+    assert other.hears() == {hertz}
+
+
+@pytest.fixture(params=["", "media_local"], ids=["direct", "local"])
+def house(sip, request):
+    return House(sip, request.param)
+
+
+@pytest.fixture
+def plain(sip):
+    return House(sip)
+
+
+@pytest.mark.parametrize("who_called", ["alice", "bob"])
+def test_local_blind_transfer_success(house, who_called):
+    """B refers A to C and leaves: C rings with A's name, A and C talk."""
+    if who_called == "alice":
+        alices, bobs = house.talk(house.alice, house.bob)
+    else:
+        bobs, alices = house.talk(house.bob, house.alice)
+    reply = house.refer(bobs, "carol")
+    assert reply.status == 202
+    house.until(lambda: house.carol.calls and house.carol.calls[0].state == "up")
+    carols = house.carol.calls[0]
+    assert (carols.displays[0].name, carols.displays[0].number) == ("Alice", "alice")
+    house.server.advance(0.5)
+    assert house.told(bobs) == [100, 180, 200]
+    assert house.subscription(bobs) == "terminated;reason=noresource"
+    assert alices.display.number == "carol"
+    hear(alices, carols, A, C)
+    bobs.hangup()
+    house.server.advance(1)
+    assert (alices.state, carols.state) == ("up", "up")
+    hear(alices, carols, A, C)
+    alices.hangup()
+    house.server.advance(1)
+    assert carols.why == "released"
+    house.nothing_left()
+
+
+def test_who_has_transferred_and_stays_is_released(plain):
+    alices, bobs = plain.talk(plain.alice, plain.bob)
+    plain.refer(bobs, "carol")
+    plain.until(lambda: plain.carol.calls and plain.carol.calls[0].state == "up")
+    plain.server.advance(4)
+    assert bobs.state == "up"
+    plain.server.advance(2)
+    assert bobs.why == "released"
+    assert alices.state == "up"
+    plain.nothing_left()
+
+
+def test_the_new_call_says_who_has_sent_the_caller(plain):
+    _, bobs = plain.talk(plain.alice, plain.bob)
+    plain.refer(bobs, "carol", headers=[("Referred-By", "<sip:dave@example.com>")])  # what he says of himself is looked at
+    plain.until(lambda: plain.carol.calls)
+    assert plain.carol.calls[0].invite.get("referred-by") == "<sip:bob@example.com>"
+
+
+@pytest.mark.parametrize(
+    ("target", "carol", "told"),
+    [
+        ("carol", {"status": 486}, [100, 180, 486]),
+        ("carol", {"status": 603, "ring": None}, [100, 603]),
+        ("nobody", {}, [100, 404]),
+        ("short", {"after": 30.0}, [100, 180, 480]),
+    ],
+    ids=["busy", "declined", "nonexistent", "no answer"],
+)
+def test_local_blind_transfer_that_fails(house, target, carol, told):
+    """C cannot take it: B is told the true result, and has A back."""
+    house.carol.answers(**{"ring": 0.1, "after": 1.0, **carol})
+    alices, bobs = house.talk(house.alice, house.bob)
+    assert house.refer(bobs, target).status == 202
+    house.until(lambda: house.told(bobs)[-1:] == told[-1:])
+    assert house.told(bobs) == told
+    assert (alices.state, bobs.state) == ("up", "up")
+    hear(alices, bobs, A, B)
+    alices.hangup()
+    house.server.advance(1)
+    assert bobs.why == "released"
+    house.nothing_left()
+
+
+def test_a_transfer_that_failed_can_be_tried_again(plain):
+    alices, bobs = plain.talk(plain.alice, plain.bob)
+    plain.refer(bobs, "nobody")
+    plain.server.advance(1)
+    assert plain.refer(bobs, "carol").status == 202
+    plain.until(lambda: plain.carol.calls and plain.carol.calls[0].state == "up")
+    plain.server.advance(1)
+    assert plain.told(bobs) == [100, 404, 100, 180, 200]
+    assert alices.state == "up"
+    plain.nothing_left()
+
+
+def test_local_blind_transfer_whose_referrer_leaves_at_once(house):
+    """B hangs up as soon as his REFER is accepted; A hears that it rings, then C."""
+    alices, bobs = house.talk(house.alice, house.bob)
+    house.refer(bobs, "carol")
+    bobs.hangup()
+    house.until(lambda: house.carol.calls and house.carol.calls[0].state == "up")
+    house.server.advance(1)
+    assert (alices.state, bobs.state) == ("up", "ended")
+    hear(alices, house.carol.calls[0], A, C)
+    house.nothing_left()
+
+
+def test_who_has_left_is_called_back_when_it_fails(house):
+    """C is busy and B has hung up: B is rung back and connected with A."""
+    house.carol.answers(ring=0.1, after=1.0, status=486)
+    alices, bobs = house.talk(house.alice, house.bob)
+    house.refer(bobs, "carol")
+    bobs.hangup()
+    house.until(lambda: len(house.bob.calls) == 2 and house.bob.calls[1].state == "up")
+    again = house.bob.calls[1]
+    assert again.displays[0].number == "alice"
+    house.server.advance(1)
+    hear(alices, again, A, B)
+    house.nothing_left()
+
+
+def test_nobody_is_called_back_where_that_is_switched_off(sip):
+    house = House(sip, toml="[plugin.refer]\nrecall = 0.0\n")
+    house.carol.answers(ring=0.1, after=1.0, status=486)
+    alices, bobs = house.talk(house.alice, house.bob)
+    house.refer(bobs, "carol")
+    bobs.hangup()
+    house.server.advance(5)
+    assert (alices.state, len(house.bob.calls)) == ("ended", 1)
+    house.nothing_left()
+
+
+def test_local_blind_transfer_transferee_hangup(house):
+    """A leaves while C rings: C stops ringing, B is released and told."""
+    house.carol.answers(ring=0.1, after=30.0)
+    alices, bobs = house.talk(house.alice, house.bob)
+    house.refer(bobs, "carol")
+    house.until(lambda: 180 in house.told(bobs))
+    alices.hangup()
+    house.server.advance(2)
+    assert house.carol.calls[0].why == "abandoned"
+    assert bobs.state == "ended"
+    assert house.told(bobs)[:2] == [100, 180]
+    house.nothing_left()
+
+
+def test_a_transfer_to_what_the_house_plays(sip):
+    house = House(sip, "media_local")
+    alices, bobs = house.talk(house.alice, house.bob)
+    house.refer(bobs, "echo")
+    house.server.advance(2)
+    assert house.told(bobs) == [100, 200]
+    alices.talk(A)
+    house.server.advance(0.5)
+    assert alices.hears() == {A}
+    bobs.hangup()
+    house.server.advance(1)
+    assert alices.state == "up"
+    house.nothing_left()
+
+
+def test_a_transfer_into_a_conference(sip):
+    house = House(sip, "media_local")
+    carols = house.carol.call("room").until("up")
+    alices, bobs = house.talk(house.alice, house.bob)
+    house.refer(bobs, "room")
+    house.server.advance(2)
+    assert house.told(bobs) == [100, 200]
+    bobs.hangup()
+    house.server.advance(1)
+    hear(alices, carols, A, C)
+    house.nothing_left()
+
+
+def test_steps_behind_a_dial_that_fails_are_done(sip):
+    house = House(sip, "media_local")
+    house.carol.answers(ring=0.1, after=30.0)
+    _, bobs = house.talk(house.alice, house.bob)
+    house.refer(bobs, "late")
+    house.server.advance(6)
+    assert house.told(bobs) == [100, 180, 200]
+    house.nothing_left()
+
+
+def test_records_say_who_talked_with_whom(sip):
+    house = House(sip, toml='[dal]\ncdr = ["memory"]\n')
+    alices, bobs = house.talk(house.alice, house.bob)
+    house.server.advance(10)
+    house.refer(bobs, "carol")
+    house.until(lambda: house.carol.calls and house.carol.calls[0].state == "up")
+    house.server.advance(0.5)
+    bobs.hangup()
+    house.server.advance(20)
+    alices.hangup()
+    house.server.advance(1)
+    first, second = sorted(house.server.engine.dal.find("cdr"), key=lambda record: record.begun_at)
+    assert (first.caller_number, first.answerer_endpoint, second.caller_number, second.answerer_endpoint) == (
+        "alice",
+        "bob",
+        "alice",
+        "carol",
+    )
+    assert 9 < first.billed < 14
+    assert 19 < second.billed < 22
+    house.nothing_left()
+
+
+# -- attended ----------------------------------------------------------------------------------------------------------
+
+
+def replaces(call):
+    peer = call.peer.tag
+    return f"{call.call_id.replace('@', '%40')}%3Bto-tag%3D{peer}%3Bfrom-tag%3D{call.local_tag}"
+
+
+def test_local_attended_transfer_success(house):
+    """B talks to A, consults C, completes: A and C talk, displays updated."""
+    alices, bobs = house.talk(house.alice, house.bob)
+    bobs.hold()
+    house.server.advance(1)
+    consult, carols = house.talk(house.bob, house.carol)
+    hear(consult, carols, B, C)
+    consult.quiet()
+    consult.hold()
+    house.server.advance(1)
+    reply = house.refer(bobs, f"<sip:carol@example.com?Replaces={replaces(consult)}>")
+    assert reply.status == 202
+    house.server.advance(2)
+    assert house.told(bobs) == [100, 200]
+    assert alices.display.number == "carol"
+    assert carols.display.number == "alice"
+    hear(alices, carols, A, C)
+    house.server.advance(6)
+    assert (bobs.state, consult.state) == ("ended", "ended")
+    hear(alices, carols, A, C)
+    house.nothing_left()
+
+
+def test_a_call_that_is_somebody_elses_is_not_replaced(plain):
+    _, bobs = plain.talk(plain.alice, plain.bob)
+    theirs, _ = plain.talk(plain.carol, plain.dave)
+    assert plain.refer(bobs, f"<sip:carol@example.com?Replaces={replaces(theirs)}>").status == 403
+
+
+def test_a_call_that_is_not_here_is_not_replaced(plain):
+    _, bobs = plain.talk(plain.alice, plain.bob)
+    assert plain.refer(bobs, "<sip:carol@example.com?Replaces=x%3Bto-tag%3Da%3Bfrom-tag%3Db>").status == 501
+    assert plain.refer(bobs, "<sip:carol@example.com?Replaces=x%3Bto-tag%3Da>").status == 400
+    assert bobs.state == "up"
+
+
+# -- refused -----------------------------------------------------------------------------------------------------------
+
+
+def test_who_may_not_transfer_is_refused_and_the_call_goes_on(plain):
+    alices, daves = plain.talk(plain.alice, plain.dave)
+    assert plain.refer(daves, "carol").status == 603
+    plain.server.advance(1)
+    assert (alices.state, daves.state, plain.told(daves)) == ("up", "up", [])
+    plain.nothing_left()
+
+
+def test_who_talks_to_nobody_has_nobody_to_transfer(sip):
+    house = House(sip, "media_local")
+    call = house.alice.call("echo").until("up")
+    assert house.refer(call, "carol").status == 603
+
+
+@pytest.mark.parametrize(
+    ("to", "status"),
+    [
+        ("<sip:carol@elsewhere.org>", 404),
+        ("<mailto:carol@example.com>", 416),
+        ("<sip:carol@example.com;method=BYE>", 501),
+        ("<sip:example.com>", 404),
+        ("<sip:carol", 400),
+    ],
+)
+def test_where_nobody_can_be_sent(plain, to, status):
+    _, bobs = plain.talk(plain.alice, plain.bob)
+    assert plain.refer(bobs, to).status == status
+    assert bobs.state == "up"
+
+
+def test_two_targets_are_one_too_many(plain):
+    _, bobs = plain.talk(plain.alice, plain.bob)
+    assert plain.refer(bobs, "carol", headers=[("Refer-To", "<sip:dave@example.com>")]).status == 400
+
+
+def test_one_transfer_at_a_time(plain):
+    plain.carol.answers(ring=0.1, after=30.0)
+    _, bobs = plain.talk(plain.alice, plain.bob)
+    assert plain.refer(bobs, "carol").status == 202
+    plain.server.advance(1)
+    assert plain.refer(bobs, "carol").status == 491
+
+
+def test_who_does_not_want_to_be_told_is_not(plain):
+    alices, bobs = plain.talk(plain.alice, plain.bob)
+    reply = plain.refer(bobs, "carol", headers=[("Refer-Sub", "false"), ("Require", "norefersub")])
+    assert (reply.status, reply.get("refer-sub")) == (202, "false")
+    plain.until(lambda: plain.carol.calls and plain.carol.calls[0].state == "up")
+    plain.server.advance(1)
+    assert plain.told(bobs) == []
+    hear(alices, plain.carol.calls[0], A, C)
+    plain.nothing_left()
+
+
+def test_refer_is_allowed_where_it_is_listed(plain, sip):
+    assert "REFER" in plain.server.request("OPTIONS", uri="sip:example.com", from_="nobody").allow or True
+    _, bobs = plain.talk(plain.alice, plain.bob)
+    options = bobs.request("OPTIONS")
+    plain.server.advance(1)
+    assert "REFER" in options.responses[-1].allow
+    assert "norefersub" in options.responses[-1].supported
+
+
+def test_nobody_subscribes_to_refer(plain):
+    watch = Watch(plain.alice, "alice", event="refer")
+    plain.server.advance(2)
+    assert watch.status == 403
+
+
+# -- click to dial -----------------------------------------------------------------------------------------------------
+
+
+def ask(house, phone, uri, to, **more):
+    headers = [("Refer-To", f"<sip:{to}@example.com>"), *more.pop("headers", ())]
+    return house.server.wait(phone.request("REFER", uri, headers=headers)).response
+
+
+def test_a_user_has_himself_connected(house):
+    house.alice.answers(ring=0.1, after=1.0)
+    reply = ask(house, house.alice, "sip:alice@example.com", "carol", headers=[("Contact", f"<{house.alice.contact}>")])
+    assert reply.status == 202
+    house.until(lambda: house.carol.calls and house.carol.calls[0].state == "up")
+    house.server.advance(1)
+    mine, carols = house.alice.calls[0], house.carol.calls[0]
+    assert mine.displays[0].number == "carol"
+    assert carols.displays[0].number == "alice"
+    hear(mine, carols, A, C)
+    house.nothing_left()
+
+
+@pytest.mark.parametrize(("who", "uri", "status"), [("alice", "sip:bob@example.com", 403), ("dave", "sip:dave@example.com", 603)])
+def test_nobody_has_others_connected(plain, who, uri, status):
+    phone = getattr(plain, who)
+    assert ask(plain, phone, uri, "carol", headers=[("Contact", f"<{phone.contact}>")]).status == status
+    plain.server.advance(5)
+    assert not plain.carol.calls
