@@ -7,16 +7,23 @@ def reload(server, text):
     return server.run(server.engine.reload(build(Document(server.folder / "pipeline.toml", text))))
 
 
-def test_a_subscription_goes_on(server, watch, probe):
+def test_a_subscription_goes_on_and_the_new_options_count(server, watch, probe):
     bob = watch(server.phone("alice"), "bob")
-    reload(server, server.text.replace("[plugin.probe]", "[plugin.pubsub]\nwatch = 'none'\n[plugin.probe]"))
+    reload(server, server.text.replace("[plugin.probe]", "[plugin.pubsub]\nmin_expires = 300\n[plugin.probe]"))
     probe(server).set("bob", 5)
     server.advance(1)
     assert bob.body.endswith(b" 5 ")
-    assert watch(server.phone("alice"), "bob").status == 403
-    server.wait(bob.subscribe())
-    assert bob.status == 403  # and it goes on until it expires: a refusal to refresh ends nothing
-    assert bob.state == "active"
+    server.wait(bob.subscribe(200))
+    assert (bob.status, bob.state) == (423, "active")
+    server.wait(bob.subscribe(300))
+    assert bob.status == 200
+
+
+def test_who_may_not_watch_any_more_is_told_so(server, watch):
+    bob = watch(server.phone("alice"), "bob")
+    reload(server, server.text.replace("[plugin.probe]", "[plugin.pubsub]\nwatch = 'none'\n[plugin.probe]"))
+    server.advance(3)
+    assert (bob.state, bob.reason) == ("terminated", "rejected")
 
 
 def test_a_package_that_is_listed_no_more_ends_what_was_watched_in_it(start, watch):
