@@ -83,6 +83,7 @@ class Reports:
             listen("auth.refused", self._not_allowed),
             listen("security.refused", self._acl),
             listen("request.malformed", self._bad_format),
+            listen("mailbox.refused", self._pin),
             listen("shield.banned", self._banned),
             listen("shield.limited", self._limited),
             listen("overload.begun", self._overload),
@@ -142,6 +143,26 @@ class Reports:
     def _bad_format(self, event: Event) -> None:
         if self._asked("RequestBadFormat"):
             self._report("RequestBadFormat", event.fields["passage"], reason=event.fields["reason"])
+
+    def _pin(self, event: Event) -> None:
+        """A wrong PIN of a mailbox: the call is up, so its source has got our answer and is no claim."""
+        if self._asked("InvalidPassword"):
+            fields = event.fields
+            leg = fields["channel"].leg
+            flow = getattr(leg, "flow", None)
+            where = (
+                {"local": _address(flow.transport, flow.local), "remote": _address(flow.transport, flow.peer)} if flow is not None else {}
+            )
+            self._report(
+                "InvalidPassword",
+                None,
+                proved=True,
+                account=fields["mailbox"],
+                session=getattr(leg, "call_id", ""),
+                request="INVITE",
+                reason="the PIN of a mailbox",
+                **where,
+            )
 
     def _banned(self, event: Event) -> None:
         if self._asked("SourceBanned"):

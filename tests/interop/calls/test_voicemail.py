@@ -66,6 +66,26 @@ def test_a_message_is_left_the_lamp_goes_on_it_is_heard_and_deleted_the_lamp_goe
     assert not list(server.folder.glob("state/mailboxes/bob/*/*.wav"))
 
 
+def test_a_caller_hears_the_greeting_that_the_owner_has_recorded(server, softphone, tools):
+    alice, bob = softphone(server, "alice", A), softphone(server, "bob", B)
+    bob.dial(f"sip:700@127.0.0.1:{server.port}")
+    bob.wait("CALL_ESTABLISHED")
+    bob.press("01")
+
+    def recorded():
+        return [path for path in server.folder.glob("state/mailboxes/bob/.greeting-*.wav") if path.stat().st_size > 30_000]
+
+    tools.until(lambda: f"two seconds of a greeting; bob said:\n{bob.said}", recorded, 20)
+    bob.press("#1")
+    tools.until("the greeting", (server.folder / "state/mailboxes/bob/greeting.wav").exists)
+    bob.hangup()
+    bob.wait("CALL_CLOSED")
+    alice.dial(f"sip:bob@127.0.0.1:{server.port}")
+    alice.wait("CALL_ESTABLISHED")
+    alice.hears(B, not_=(A,))
+    alice.hangup()
+
+
 def test_an_administrator_and_another_system_light_the_lamp(server, softphone, tools):
     bob = softphone(server, "bob", B, "answermode=manual;mwi=yes", module=MODULE)
     lamp(bob, server, tools, "no", "0/0")

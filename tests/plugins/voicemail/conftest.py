@@ -44,7 +44,7 @@ class House:
         plan = PLAN
         for table in re.findall(r"(?m)^\[(\S+)\]$", more):  # a table that the test writes replaces ours of that name
             plan = re.sub(rf"(?ms)^\[{re.escape(table)}\]$.*?(?=^\[|\Z)", "", plan)
-        self.server = sip(plan + more, intercept=["identify", "auth"], **{**STAGES, **stages})
+        self.server = sip(plan + more, **{"intercept": ["identify", "auth"], **STAGES, **stages})
         self.engine = self.server.engine
         self.alice, self.bob, self.carol = (self.server.phone(name).online() for name in ("alice", "bob", "carol"))
         self.advance = self.server.advance

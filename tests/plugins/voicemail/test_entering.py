@@ -89,6 +89,14 @@ def test_many_calls_at_once_guess_no_more_than_one(locked):
     assert sorted(told["locked"] for told in locked.told("mailbox.refused")) == [0, 0, 60]
 
 
+def test_a_wrong_pin_is_a_security_event_that_names_its_source(built):
+    house = built(PIN, intercept=["identify", "security", "auth"])
+    enter(house, house.carol, "701", "0815#").hangup()
+    told = [event for event in house.told("security.event") if event["event"] == "InvalidPassword"]
+    assert [(event["account"], event["remote"], event["proved"]) for event in told] == [("bob", "IPV4/UDP/10.0.0.4/5060", True)]
+    assert told[0]["session"]
+
+
 def test_a_call_has_three_tries(locked):
     call = enter(locked, locked.carol, "701", "1#")
     for _ in range(2):
