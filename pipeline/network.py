@@ -120,6 +120,13 @@ class Network(Protocol):
     def naming(self) -> Naming:
         """Return whom to ask for names, and which are known without asking."""
 
+    def knock(self, destination: Address, seconds: float) -> Pending:
+        """Ask whether anybody receives datagrams there: a Pending of False when the network says that nobody does (ICMP), else of True.
+
+        A keepalive (RFC 5626 3.5.1's double CRLF) is sent for it from a port of its own, so that what the network says about one peer
+        troubles no other; silence for `seconds` means True.
+        """
+
     def local_for(self, destination: Address) -> str:
         """The local address from which the route to `destination` leaves. Raises OSError when there is none."""
 

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from pipeline.network import OnDatagram, Stream
 
 
+KNOCKING = 128
+"""Sockets that may be open at a time to ask whether anybody is there; above that it is not asked."""
+
+
 class Sockets:
     """Opens real sockets on a loop and closes them all at the end."""
 
@@ -38,6 +42,7 @@ class Sockets:
         self._system = System()
         self._connections: set[Connection] = set()
         self._connecting: dict[Pending, Callable[[OSError], None]] = {}
+        self._knocking: dict[Pending, Callable[[], None]] = {}
 
     def datagram(
         self,
@@ -169,6 +174,43 @@ class Sockets:
         """Read /etc/resolv.conf and /etc/hosts, when they have changed."""
         return self._system.naming()
 
+    def knock(self, destination: Address, seconds: float) -> Pending:
+        """Send a keepalive from a connected UDP socket, which is the kind that the kernel tells of an ICMP error (RFC 1122 4.1.3.3)."""
+        if len(self._knocking) >= KNOCKING or not literal(destination[0]):
+            return Pending.of(True)
+        pending = Pending()
+        loop = self._loop
+        sock = socket.socket(socket.AF_INET6 if ":" in destination[0] else socket.AF_INET, socket.SOCK_DGRAM)
+        timer = loop.call_later(seconds, lambda: settle(there=True))
+
+        def settle(*, there: bool) -> None:
+            timer.cancel()
+            if self._knocking.pop(pending, None) is not None:
+                loop.remove_reader(sock.fileno())
+            sock.close()
+            pending.resolve(there)
+
+        def readable() -> None:
+            try:
+                sock.recv(1)
+            except BlockingIOError:
+                return
+            except OSError:
+                settle(there=False)
+            else:
+                settle(there=True)
+
+        try:
+            sock.setblocking(False)
+            sock.connect(destination)
+            sock.send(b"\r\n\r\n")
+        except (OSError, OverflowError):
+            settle(there=False)
+            return pending
+        self._knocking[pending] = lambda: settle(there=True)
+        loop.add_reader(sock.fileno(), readable)
+        return pending
+
     def local_for(self, destination: Address) -> str:
         """Ask the kernel's routing table: connecting a UDP socket sends nothing and chooses the source address."""
         if not literal(destination[0]):
@@ -186,6 +228,8 @@ class Sockets:
             connection.reset("the server stops")
         for give_up in tuple(self._connecting.values()):
             give_up(OSError(errno.ECANCELED, "the server stops"))
+        for leave in tuple(self._knocking.values()):
+            leave()
 
 
 def _buffer(sock: socket.socket, option: int, force: int, size: int) -> None:

@@ -277,6 +277,43 @@ def test_a_socket_may_be_closed_by_its_own_datagram(run):
     run(main)
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", six("::1")])
+def test_the_network_says_where_nobody_receives_datagrams(run, host):
+    async def main(sockets):
+        def ask(port, seconds=0.2):
+            done = asyncio.get_running_loop().create_future()
+            sockets.knock((host, port), seconds).then(lambda pending: done.set_result(pending.value()))
+            return done
+
+        endpoint = sockets.datagram(host, 0, lambda *_: None)
+        port = endpoint.local[1]
+        assert await ask(port) is True  # silence
+        endpoint.close()
+        assert await ask(port, 5) is False
+        answering = sockets.datagram(host, 0, lambda data, source, _: answering.send(data, source))
+        assert await ask(answering.local[1], 5) is True
+        assert not sockets._knocking
+
+    run(main)
+
+
+def test_only_so_many_are_asked_at_a_time_and_none_is_left_open(run, monkeypatch):
+    monkeypatch.setattr("pipeline.sockets.KNOCKING", 2)
+
+    async def main(sockets):
+        endpoint = sockets.datagram("127.0.0.1", 0, lambda *_: None)
+        told = []
+        for _ in range(3):
+            sockets.knock(endpoint.local, 30).then(lambda pending: told.append(pending.value()))
+        assert told == [True]
+        sockets.close()
+        assert told == [True, True, True]
+        sockets.knock(("example.com", 5060), 1).then(lambda pending: told.append(pending.value()))
+        assert told == [True] * 4
+
+    run(main)
+
+
 def test_only_addresses_are_literal():
     assert all(map(literal, ("10.0.0.1", "::1", "fe80::1%2", "fe80::1%lo", "::ffff:1.2.3.4")))
     assert not any(

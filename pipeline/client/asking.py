@@ -17,6 +17,9 @@ from .outcomes import TOO_LARGE, Final, Provisional, Timeout, TransportError, no
 from .seeking import Seeking
 from .sending import with_via
 
+KNOCK_SECONDS = 2.0
+"""How long the network may take to say that nobody receives datagrams somewhere."""
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -127,10 +130,26 @@ class Asking(Seeking):
             return
         clients.add(branch)
         clients.run(branch, machine.start(data))
+        target = self._target
+        if flow.transport == "UDP" and target is not None and not target.only and (self._targets or self._last):
+            engine.clock.call_later(engine.transactions.timers.t1, self._knock, branch)
 
     def via(self, flow: Flow) -> str:
         """Return the Via that the request goes out with by a flow."""
         return self._clients.via(flow)
+
+    def _knock(self, branch: Branch) -> None:
+        """Ask the network whether anybody is there who has not answered in T1, since others could be asked instead (RFC 3261 18.4)."""
+        if self._waits_for(branch):
+            there = self._clients.engine.network.knock(branch.flow.peer, KNOCK_SECONDS)
+            there.then(lambda pending: self._knocked(branch, there=bool(pending.value())))
+
+    def _knocked(self, branch: Branch, *, there: bool) -> None:
+        if not there and self._waits_for(branch):
+            self._clients.run(branch, branch.machine.transport_error())
+
+    def _waits_for(self, branch: Branch) -> bool:
+        return branch is self.branch and not self._heard and not self.over and bool(self._targets or self._last)
 
     # -- what comes back ---------------------------------------------------------------------------------------------
 

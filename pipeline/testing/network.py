@@ -101,7 +101,7 @@ class Network:
         self._last: dict[tuple[Address, Address], float] = {}
         anywhere = Host(self, ("10.0.0.1", "2001:db8::1"), anywhere=True)
         self.datagram, self.listen, self.connect = anywhere.datagram, anywhere.listen, anywhere.connect
-        self.resolve, self.local_for = anywhere.resolve, anywhere.local_for
+        self.resolve, self.local_for, self.knock = anywhere.resolve, anywhere.local_for, anywhere.knock
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -302,6 +302,23 @@ class Host:
     def naming(self) -> Naming:
         """The network's own name server; no hosts file."""
         return self.network.naming()
+
+    def knock(self, destination: Address, seconds: float) -> Pending:
+        """Tell whether a socket is bound there, unless the way is cut: then nobody can tell."""
+        network, pending = self.network, Pending()
+        try:
+            source = (self.local_for(destination), network.port())
+        except OSError:
+            return Pending.of(False)
+        if network.filter is not None and not network.filter(b"", source, destination):
+            network.loop.call_later(seconds, pending.resolve, True)
+            return pending
+
+        def arrived() -> None:
+            pending.resolve(look_up(network.datagrams, (canonical(destination[0]), destination[1])) is not None)
+
+        network.loop.call_later(network.travel() + network.travel(), arrived)
+        return pending
 
     def local_for(self, destination: Address) -> str:
         """The first address here that is of the destination's family."""

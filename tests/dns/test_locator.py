@@ -166,6 +166,32 @@ def test_a_silent_server_is_left_for_the_next_and_spared_for_a_while(server, two
     assert len(a.received) == 1
 
 
+def test_where_the_network_says_nobody_is_the_next_is_tried_at_once(server, two):
+    a, b = two
+    a.stop()
+    a.host.close()
+    told = ask(server)
+    server.advance(0.4)
+    assert not told
+    server.advance(0.2)  # T1: most answer sooner and are never asked about
+    assert isinstance(told[0], Final)
+    assert len(b.received) == 1
+    told = ask(server)
+    server.advance(0.1)
+    assert isinstance(told[0], Final)
+
+
+def test_who_is_the_last_is_waited_for(server, two):
+    for phone in two:
+        phone.stop()
+        phone.host.close()
+    told = ask(server)
+    server.advance(1)
+    assert not told
+    server.advance(40)
+    assert isinstance(told[0], Timeout)
+
+
 def test_dead_servers_are_tried_all_the_same_when_there_is_no_other(server, two):
     server.network.filter = lambda data, source, destination: destination[0] not in ("10.0.0.11", "10.0.0.12")
     told = ask(server)

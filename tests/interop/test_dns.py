@@ -137,6 +137,7 @@ def test_dead_targets_are_passed_over_and_remembered(world):
     zone.add("good.example.net", "A", "127.0.0.23")
 
     async def scenario():
+        world.network.datagram("127.0.0.21", 25061, lambda *_: None)  # silent
         world.serve("127.0.0.22", 25061, 503, [("Retry-After", "60")])
         world.serve("127.0.0.23", 25061)
         loop = asyncio.get_running_loop()

@@ -33,6 +33,7 @@ server:
     module-config: "iterator"
     num-threads: 1
     local-zone: "example.net." static
+    local-zone: "example.org." static
     local-data: "example.net. 60 IN SOA ns.example.net. admin.example.net. 1 3600 600 86400 1"
 remote-control:
     control-enable: no
@@ -200,6 +201,7 @@ def test_a_silent_a_refusing_an_overloaded_and_one_with_a_broken_certificate_are
     world.add(
         "_sip._udp.example.net", "SRV", "10 0 25073 silent.example.net.", "20 0 25073 busy.example.net.", "30 0 25073 good.example.net."
     )
+    world.add("_sip._udp.example.org", "SRV", "10 0 25073 gone.example.net.", "20 0 25073 good.example.net.")
     for n, name in enumerate(("stranger", "other", "gone", "silent", "busy", "good"), 1):
         world.add(f"{name}.example.net", "A", f"127.0.2.{n}")
 
@@ -213,6 +215,7 @@ def test_a_silent_a_refusing_an_overloaded_and_one_with_a_broken_certificate_are
         loop.set_exception_handler(lambda *_: None)  # their handshakes fail, as they shall
         await world.serve_stream("127.0.2.1", 25071, serving(stranger.issue("example.net", "dns:example.net")))  # nobody trusts it
         await world.serve_stream("127.0.2.2", 25071, serving(authority.issue("x.net", "dns:x.net", file="wrongname")))  # another name
+        world.network.datagram("127.0.2.4", 25073, lambda *_: None)
         world.serve("127.0.2.5", 25073, 503, [("Retry-After", "60")])
         world.serve("127.0.2.6", 25073)
         begin = loop.time()
@@ -226,6 +229,10 @@ def test_a_silent_a_refusing_an_overloaded_and_one_with_a_broken_certificate_are
             assert (await world.ask()).response.status == 200
         assert loop.time() - begin < 1.0  # the dead are remembered
         assert world.got == {"127.0.2.5": 1, "127.0.2.6": 6}
+        begin = loop.time()
+        outcome = await world.ask("sip:bob@example.org")  # its kernel says that nobody is there (ICMP): no 64*T1
+        assert outcome.response.status == 200
+        assert loop.time() - begin < 0.5
         outcome = await world.ask("sips:bob@example.net")  # never by less than TLS
         assert isinstance(outcome, TransportError)
 
