@@ -29,6 +29,8 @@ class Media:
     video: tuple[str, ...] = ()
     """Video codecs; none: no video is offered, and an offered one is refused."""
     fax: bool = False
+    fax_lines: tuple[str, ...] = ("a=T38FaxVersion:0", "a=T38FaxUdpEC:t38UDPRedundancy")
+    """What its answers say of T.38."""
     """Take a T.38 stream (image/udptl) when one is offered."""
 
 
@@ -184,7 +186,7 @@ class Exchange:
         if not stream.alive:
             return None
         if stream.kind == "image" and self.media.fax:
-            return [f"m=image {self.port + 4} udptl t38", "a=T38FaxVersion:0", "a=T38FaxUdpEC:t38UDPRedundancy"]
+            return [f"m=image {self.port + 4} udptl t38", *self.media.fax_lines]
         can = self.media.codecs if stream.kind == "audio" else self.media.video if stream.kind == "video" else ()
         wanted = {name.lower() for name in can}
         chosen = [(payload, name) for payload, name in zip(stream.payloads, stream.codecs, strict=True) if name.lower() in wanted]

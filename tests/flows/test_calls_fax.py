@@ -203,3 +203,67 @@ def test_the_states_are_told(house):
         ("out", "local_reinvite", "enabled"),
         ("in", "peer_reinvite", "enabled"),
     ]
+
+
+ANSWERED = (
+    "a=T38FaxVersion:0",
+    "a=T38MaxBitRate:14400",
+    "a=T38FaxRateManagement:transferredTCF",
+    "a=T38FaxMaxBuffer:200",
+    "a=T38FaxMaxDatagram:72",
+    "a=T38FaxUdpEC:t38UDPRedundancy",
+)
+
+
+@pytest.mark.parametrize("who", ["caller", "callee"])
+@pytest.mark.parametrize(
+    ("offered", "told", "answered"),
+    [
+        ("a=T38MaxBitRate:9600", {"bit_rate": 9600}, {"bit_rate": 9600}),
+        ("a=T38MaxBitRate:33600", {"bit_rate": 33600}, {"bit_rate": 14400}),
+        ("a=T38FaxVersion:3", {"version": 3}, {"version": 0}),
+        ("a=T38FaxUdpEC:t38UDPFEC", {"error_correction": "fec"}, {"error_correction": "redundancy"}),
+        ("a=T38FaxUdpEC:t38UDPNoEC", {"error_correction": "none"}, {"error_correction": "none"}),
+        ("a=T38FaxMaxDatagram:400", {"max_datagram": 400}, {"max_datagram": 72}),
+        ("a=T38FaxMaxBuffer:1000", {"max_buffer": 1000}, {"max_buffer": 200}),
+        ("a=T38FaxRateManagement:localTCF", {"rate_management": "localTCF"}, {"rate_management": "localTCF"}),
+    ],
+)
+def test_what_each_machine_is_told_of_the_other(house, who, offered, told, answered):
+    """Version, rate and correction are settled, the offerer's rate management holds; buffer and datagram are each one's own."""
+    h, call, other = faxes(house)
+    one, two = (call, other) if who == "caller" else (other, call)
+    two.exchange.media = Media(fax=True, fax_lines=ANSWERED)
+    name = offered.partition(":")[0]
+    image = "".join(f"{line}\r\n" for line in IMAGE.split("\r\n")[:-1] if not line.startswith(name + ":")) + offered + "\r\n"
+    one.reinvite(describe(one, image))
+    h.advance(2)
+    assert states(h) == ["enabled", "enabled"]
+    heard, said = t38.read(two.remote), t38.read(one.remote)
+    assert {key: getattr(heard, key) for key in told} == told
+    assert {key: getattr(said, key) for key in answered} == answered
+
+
+def test_both_machines_that_ask_for_fax_at_once_are_told_491_and_one_of_them_gets_it(house):
+    h, call, other = faxes(house)
+    call.reinvite(describe(call, IMAGE))
+    other.reinvite(describe(other, IMAGE))
+    h.advance(0.5)
+    assert call.responses(491) or other.responses(491)
+    h.advance(10)
+    assert states(h) == ["enabled", "enabled"]
+    assert kinds(call.remote) == kinds(other.remote) == ["image"]
+    call.voice.send_other("image", b"page")
+    other.voice.send_other("image", b"page")
+    h.advance(0.5)
+    assert sum(call.voice.extra.values()) == sum(other.voice.extra.values()) == 1
+
+
+def test_fax_against_a_hold_is_a_glare_too_and_neither_is_lost(house):
+    h, call, other = faxes(house)
+    call.hold()
+    other.reinvite(describe(other, IMAGE))
+    h.advance(12)
+    assert call.state == other.state == "up"
+    assert call.responses(491) or other.responses(491)
+    assert set(states(h)) <= {"enabled", "rejected", "disabled"} and len(set(states(h))) == 1
