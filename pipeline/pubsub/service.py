@@ -114,7 +114,8 @@ class PubSub(Protocol):
         """Make the subscription that a request implies (REFER: event "refer", id its CSeq).
 
         Within the dialog of `carrier`; None: in the dialog that the request makes, whose tag then stands in `passage.tag`. Call it before
-        the request is answered, `push` after it. Raises Malformed when the request has no usable Contact.
+        the request is answered, `push` after it. Raises Malformed when the request has no usable
+        Contact, and Refused where there are as many subscriptions as may be.
         """
 
     def take(self, message: Request, passage: Passage, carrier: Carrier) -> None:

@@ -28,8 +28,8 @@ class Limits:
         self.of_watcher: Counter[str] = Counter()
         """By endpoint, or by "source ADDRESS" of strangers."""
         self.of_resource: Counter[str] = Counter()
-        self.of_pair: Counter[tuple[str, str, str, str]] = Counter()
-        """By (whom it counts for, event, resource, URI of the watcher)."""
+        self.of_pair: dict[tuple[str, str, str, str], dict[str, Subscription]] = {}
+        """Those alike, the oldest first, by (whom it counts for, event, resource, URI of the watcher)."""
 
     def refusal(self, engine: Pipeline, options: Pubsub, who: str, aor: str) -> Reply | None:
         """Return why there cannot be another."""
@@ -50,18 +50,23 @@ class Limits:
         self.total += 1
         self.of_watcher[subscription.source] += 1
         self.of_resource[subscription.topic.resource.aor] += 1
-        self.of_pair[_pair(subscription)] += 1
+        self.of_pair.setdefault(_pair(subscription), {})[subscription.id] = subscription
 
     def leave(self, subscription: Subscription) -> None:
         """Count one no more."""
         self.total -= 1
         _less(self.of_watcher, subscription.source)
         _less(self.of_resource, subscription.topic.resource.aor)
-        _less(self.of_pair, _pair(subscription))
+        pair = _pair(subscription)
+        alike = self.of_pair.get(pair)
+        if alike is not None:
+            alike.pop(subscription.id, None)
+            if not alike:
+                del self.of_pair[pair]
 
-    def alike(self, subscription: Subscription) -> int:
-        """Return by how many dialogs its watcher watches the same."""
-        return self.of_pair[_pair(subscription)]
+    def alike(self, subscription: Subscription) -> dict[str, Subscription]:
+        """Return the subscriptions of its watcher to the same, the oldest first."""
+        return self.of_pair.get(_pair(subscription), {})
 
 
 def _pair(subscription: Subscription) -> tuple[str, str, str, str]:

@@ -8,10 +8,9 @@ from __future__ import annotations
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from pipeline.pubsub import states
+from pipeline import Pending
+from pipeline.pubsub import Refused, states
 from pipeline.pubsub.service import WatcherInfo
-from pipeline.sip.dialog import Dialog
-from pipeline.way import is_pinned
 
 from . import access, subscribing, unsolicited
 from .limits import counted_as
@@ -98,10 +97,13 @@ class Service:
         package = notifier.package(event)
         if package is None:
             raise LookupError(f"no listed plugin declares the event package {event!r}")
-        usage = self._usage(message, passage, carrier)
         aor = engine.aor_of(message.uri, passage.flow) or f"@{engine.domains.first.id}"
-        topic = notifier.topics.of(access.resource_of(event, aor), package)
         watcher = access.watcher_of(engine, message, passage)
+        refusal = notifier.limits.refusal(engine, notifier.options, counted_as(passage), aor)
+        if refusal is not None:
+            raise Refused(refusal.because, refusal.status)
+        usage = self._usage(message, passage, carrier)
+        topic = notifier.topics.of(access.resource_of(event, aor), package)
         subscription = Subscription(engine.token(8), topic, usage, watcher, (event, event_id))
         subscription.source = counted_as(passage)
         subscription.content_type = package.bodies[0]
@@ -116,13 +118,7 @@ class Service:
         if carrier is not None:
             found = notifier.engine.dialogs.shared(*carrier.dialog.id)
             return found if isinstance(found, EventDialog) else subscribing.carried(notifier, message, carrier)
-        tag = passage.tag = notifier.engine.token()
-        dialog = Dialog.from_request(message, tag)
-        dialog.confirm()
-        usage = EventDialog(notifier, dialog, passage.endpoint, message.uri.user or "")
-        usage.come_by(notifier.engine.transactions.back(passage), pinned=is_pinned(message, passage))
-        usage.open()
-        return usage
+        return subscribing.opened(notifier, message, passage)
 
     def take(self, message: Request, passage: Passage, carrier: Carrier) -> None:
         """Answer a SUBSCRIBE or NOTIFY in a session's dialog; the session has looked at its CSeq."""
@@ -131,9 +127,20 @@ class Service:
             passage.reply(481, because="pubsub: nothing is watched in this dialog")
             return
         usage = subscribing.carried(notifier, message, carrier)
-        subscribing.within(notifier, usage, passage)
-        if not usage.subscriptions:  # refused, or the state has to be waited for
-            usage.close()
+
+        def settled(_: Any) -> None:
+            if not usage.subscriptions:  # refused
+                usage.close()
+
+        try:
+            waits = subscribing.within(notifier, usage, passage)
+        except Exception:
+            settled(None)
+            raise
+        if isinstance(waits, Pending):
+            waits.then(settled)
+        else:
+            settled(None)
 
     def subscribe(
         self,

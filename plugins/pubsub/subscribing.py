@@ -175,20 +175,22 @@ def _accept(notifier: Notifier, wanted: Wanted, passage: Passage, usage: EventDi
     engine = notifier.engine
     message = cast("Request", passage.message)
     if usage is None:
-        tag = passage.tag = engine.token()
-        dialog = Dialog.from_request(message, tag)
-        dialog.confirm()
-        usage = EventDialog(notifier, dialog, passage.endpoint, message.uri.user or "")
-        usage.come_by(engine.transactions.back(passage), pinned=is_pinned(message, passage))
-        usage.passage = passage if engine.tap is not None else None
-        usage.open()
+        usage = opened(notifier, message, passage)
     subscription = made(notifier, wanted, usage, message)
     topic = subscription.topic
-    if notifier.lists.knows(wanted.resource.aor, wanted.event.name):
-        notifier.lists.attach(subscription)
-    elif topic.take(state, engine.clock.now()):
-        for hearer in tuple(topic.hearers.values()):
-            hearer.changed()
+    try:
+        if notifier.lists.knows(wanted.resource.aor, wanted.event.name):
+            notifier.lists.attach(subscription)
+        elif topic.take(state, engine.clock.now()):
+            for hearer in tuple(topic.hearers.values()):
+                hearer.changed()
+    except Exception:  # a plugin's: its 500 leaves nothing behind
+        notifier.topics.leave(topic, subscription.id)
+        if subscription.view is not None:
+            subscription.view.close()
+        if not usage.subscriptions:
+            usage.close()
+        raise
     usage_answer(passage, subscription, wanted.expires)
     notifier.enter(subscription)
     notifier.counts["subscribed"] += 1
@@ -204,6 +206,19 @@ def _accept(notifier: Notifier, wanted: Wanted, passage: Passage, usage: EventDi
     notifier.note_watcher(subscription, "subscribe")
     subscription.news = subscription.forced = True
     notifier.send(subscription)
+
+
+def opened(notifier: Notifier, message: Request, passage: Passage) -> EventDialog:
+    """Return the dialog that a request makes; its tag stands in `passage.tag`. Raises Malformed without a usable Contact."""
+    engine = notifier.engine
+    tag = passage.tag = engine.token()
+    dialog = Dialog.from_request(message, tag)
+    dialog.confirm()
+    usage = EventDialog(notifier, dialog, passage.endpoint, message.uri.user or "")
+    usage.come_by(engine.transactions.back(passage), pinned=is_pinned(message, passage))
+    usage.passage = passage if engine.tap is not None else None
+    usage.open()
+    return usage
 
 
 def made(notifier: Notifier, wanted: Wanted, usage: EventDialog, message: Request) -> Subscription:
@@ -241,13 +256,9 @@ def usage_answer(passage: Passage, subscription: Subscription, expires: int) -> 
 
 def crowd(notifier: Notifier, subscription: Subscription) -> None:
     """End the oldest when one watcher watches the same by too many dialogs: a phone that starts anew forgets its former ones."""
-    topic, who = subscription.topic, subscription.source
-    if notifier.limits.alike(subscription) <= notifier.options.per_pair:
-        return
-    for each in tuple(topic.hearers.values()):
-        if isinstance(each, Subscription) and each.source == who and each.watcher.uri == subscription.watcher.uri:
-            notifier.end(each, "probation", notifier.options.max_expires)
-            return
+    alike = notifier.limits.alike(subscription)
+    if len(alike) > notifier.options.per_pair:
+        notifier.end(next(iter(alike.values())), "probation", notifier.options.max_expires)
 
 
 def within(notifier: Notifier, usage: EventDialog, passage: Passage) -> Any:

@@ -163,3 +163,59 @@ class _Listener:
 
 def test_watch_is_a_usage():
     assert {"request", "source", "flow_id"} <= set(dir(Watch))
+
+
+SLOW = """
+from pipeline.pubsub import Package
+
+@plugin
+class Slow:
+    packages: ClassVar = (Package("late", bodies=("text/plain",), bare=True), Package("broken", bodies=("text/plain",), bare=True))
+    pendings: list = attrs.field(init=False, factory=list)
+
+    @hookimpl
+    def event_package(self, resource):
+        if resource.event == "broken":
+            raise RuntimeError("no sensor")
+        if resource.event == "late":
+            self.pendings.append(Pending())
+            return self.pendings[-1]
+
+    @hookimpl
+    def event_body(self, resource, state):
+        return b"there" if resource.event == "late" else None
+"""
+
+
+def test_a_state_that_comes_later_is_waited_for_also_in_the_dialog_of_a_call(start, write, plugin_of, notifier):
+    server = start(PLAN + write("slow", SLOW), **{**BOTH, "application": ["registrar", "channel", "pubsub", "probe", "slow", "options"]})
+    alice, _, made = call(server)
+    notified = []
+    alice.engine.dialogs.share(made.call_id, made.local_tag, made.peer.tag, _Listener(notified))
+    found = in_call(alice, made, "SUBSCRIBE", [("Event", "late"), ("Expires", "600")])
+    server.advance(1)
+    assert not [each for each in found if hasattr(each, "response") and each.response.status >= 200]
+    plugin_of(server, "slow").pendings[-1].resolve("state")
+    server.advance(1)
+    assert found[-1].response.status == 200
+    assert [message.body for message in notified] == [b"there"]
+    assert len(notifier(server).subscriptions) == 1
+    made.bye()
+    server.advance(1)
+    in_call(alice, made, "SUBSCRIBE", [("Event", "late"), ("Expires", "0")])
+    server.advance(40)
+    assert not server.leftovers()
+
+
+def test_a_package_that_fails_leaves_nothing_behind(start, write, notifier):
+    server = start(PLAN + write("slow", SLOW), **{**BOTH, "application": ["registrar", "channel", "pubsub", "probe", "slow", "options"]})
+    phone = server.phone("alice")
+    assert server.wait(phone.request("SUBSCRIBE", "sip:bob@example.com", headers=[("Event", "broken")])).status == 500
+    alice, _, made = call(server)
+    found = in_call(alice, made, "SUBSCRIBE", [("Event", "broken")])
+    server.advance(1)
+    assert found[-1].response.status == 500
+    made.bye()
+    server.advance(40)
+    assert not server.leftovers()
+    assert not notifier(server).topics
