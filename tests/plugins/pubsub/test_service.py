@@ -99,7 +99,7 @@ def test_who_watches_is_told(server, watch, probe):
 def test_as_many_as_may_be_and_no_more(start, write, plugin_of, notifier):
     server, _, transfer = refer(start, write, plugin_of)
     notifier(server).options.per_endpoint = 1
-    answer = server.request("REFER", "bob", password="alice's", headers=[("Refer-To", "<sip:carol@example.com>")])  # noqa: S106
+    answer = server.request("REFER", "bob", password="alice's", headers=[("Refer-To", "<sip:carol@example.com>")])
     assert answer.status == 500  # this transfer of the tests does not say it better
     assert len(transfer.pushed) == 1
     assert len(server.engine.dialogs) == 1
