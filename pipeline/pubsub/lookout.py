@@ -72,6 +72,7 @@ class Lookout:
         self.open = True
         for kind in _STORED:
             engine.dal.watch(kind, self._stored)
+        self._stop = engine.bus.listen("pipeline.reloaded", self._reloaded)
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -79,6 +80,7 @@ class Lookout:
     def close(self) -> None:
         """Tell nothing any more: the plugin is gone."""
         self.open = False
+        self._stop()
         self._forget_all()
 
     # -- asking ------------------------------------------------------------------------------------------------------
@@ -137,8 +139,8 @@ class Lookout:
             self._listen()
 
     def hear(self, heard: Iterable[str]) -> None:
-        """Listen to other events than before: the options of the plugin have changed."""
-        self._heard = tuple(heard)
+        """Listen to these events from now on: for an instance that takes over from another, whose options may have been others."""
+        self._heard, self.open = tuple(heard), True
         if self._deafen:
             self._deaf()
             self._listen()
@@ -184,6 +186,10 @@ class Lookout:
         """What names stand for may have changed."""
         for resource in tuple(self._keys):
             self.tell(resource)
+
+    def _reloaded(self, _: Event) -> None:
+        """Another instance with other options may tell something else."""
+        self._stored("changed", None)
 
     def _forget(self, resource: str) -> None:
         for key in self._keys.pop(resource, ()):

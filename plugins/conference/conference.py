@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 EVENT = "conference"
 TYPE = "application/conference-info+xml"
+HEARD = (*CONFERENCES, "channel.hold", "channel.connected")
 
 
 @plugin
@@ -49,7 +50,8 @@ class Conference:
     def start(self, engine: Pipeline) -> None:
         """Begin to look, or go on with what the instance before us looked at."""
         self._engine = engine
-        self._lookout = engine.state(self, lambda: Lookout(engine, EVENT, (*CONFERENCES, "channel.hold", "channel.connected")))
+        self._lookout = engine.state(self, lambda: Lookout(engine, EVENT, HEARD))
+        self._lookout.hear(HEARD)
 
     @hookimpl
     def stop(self) -> None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 EVENT = "dialog"
 TYPE = "application/dialog-info+xml"
+HEARD = (*CALLS, *CONFERENCES)
 ENDED = 1024
 """Calls of which is known how they ended: told within the second, as a rule."""
 
@@ -38,7 +39,7 @@ class Seen(Lookout):
     """A lookout that remembers for a while how calls ended."""
 
     def __init__(self, engine: Pipeline) -> None:
-        super().__init__(engine, EVENT, (*CALLS, *CONFERENCES))
+        super().__init__(engine, EVENT, HEARD)
         self.why: OrderedDict[str, tuple[str, int]] = OrderedDict()
 
     def _happened(self, event: Event) -> None:
@@ -73,6 +74,7 @@ class Dialog:
         """Begin to look, or go on with what the instance before us looked at."""
         self._engine = engine
         self._lookout = engine.state(self, lambda: Seen(engine))
+        self._lookout.hear(HEARD)
 
     @hookimpl
     def stop(self) -> None:

@@ -57,7 +57,9 @@ class Presence:
     def start(self, engine: Pipeline) -> None:
         """Begin to look, or go on with what the instance before us looked at."""
         self._engine = engine
-        self._lookout = engine.state(self, lambda: Lookout(engine, EVENT, (*CALLS, *CONTACTS)))
+        heard = (*CALLS, *CONTACTS)
+        self._lookout = engine.state(self, lambda: Lookout(engine, EVENT, heard))
+        self._lookout.hear(heard)
 
     @hookimpl
     def stop(self) -> None:

@@ -5,6 +5,7 @@ installed skips the test with the reason, and fails it where CI=true. SIPLINE_PR
 """
 
 import contextlib
+import importlib.util
 import json
 import os
 import re
@@ -351,3 +352,34 @@ def ask(sock, data, to, seconds=3.0):
         if text.startswith("SIP/2.0 ") and call in text and not text.startswith("SIP/2.0 1"):
             return int(text[8:11]), text
     return None, ""
+
+
+def clients():
+    spec = importlib.util.spec_from_file_location("tests_interop_clients", HERE / "clients.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def phones(program, tmp_path, tools, server):
+    """Real softphones at `server`: phones.baresip("bob", contacts=..., account=...), phones.linphone("alice")."""
+    module, made = clients(), []
+
+    class Phones:
+        @staticmethod
+        def add(kind, user, **more):
+            made.append(kind(program, tmp_path / f"phone{len(made)}", tools, server, user, **more))
+            return made[-1]
+
+        def baresip(self, user, **more):
+            return self.add(module.Baresip, user, **more)
+
+        def linphone(self, user, **more):
+            return self.add(module.Linphone, user, **more)
+
+    yield Phones()
+    for each in made:
+        tools.end(each.process)
+        if each.process.stdin is not None:
+            each.process.stdin.close()

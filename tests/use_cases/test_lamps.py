@@ -5,7 +5,8 @@ import re
 import pytest
 from lxml import etree
 
-from pipeline.testing.server import CALLS
+from pipeline.config import Document, build
+from pipeline.testing.server import CALLS, toml_of
 from pipeline.testing.watching import Watch
 
 STAGES = {
@@ -168,3 +169,48 @@ def test_a_document_that_is_none_is_refused(house):
         headers = [("Event", "presence"), ("Content-Type", kind)]
         answer = house.server.wait(house.bob.request("PUBLISH", "sip:bob@example.com", headers=headers, body=body))
         assert answer.status == status, (body[:40], answer.status)
+
+
+def reload(server, toml, **stages):
+    plan = build(Document(server.folder / "pipeline.toml", toml_of(toml, {**STAGES, **stages})))
+    server.run(server.engine.reload(plan))
+    server.advance(1)
+
+
+def test_a_reload_changes_what_watchers_are_told_and_loses_none(house):
+    presence, lamp = house.watch("presence"), house.watch("dialog")
+    assert shown(presence) == (["open"], [])
+    reload(house.server, PLAN + "[plugin.presence]\nregistrations = false\n[plugin.dialog]\nparties = false\n")
+    assert shown(presence) == ([], [])
+    house.carol.call("bob").until("up")
+    house.server.advance(1)
+    assert shown(presence) == ([], ["on-the-phone"])
+    assert lamps(lamp)[-1] == "confirmed"
+    assert b"carol" not in lamp.body
+
+
+def test_a_package_that_is_taken_out_and_comes_back_tells_again(house):
+    house.watch("dialog")
+    reload(house.server, PLAN, application=[name for name in STAGES["application"] if name != "dialog"])
+    reload(house.server, PLAN)
+    again = house.watch("dialog")
+    house.carol.call("bob").until("up")
+    house.server.advance(1)
+    assert lamps(again)[-1] == "confirmed"
+
+
+def test_registrations_and_conferences_are_watched(sip, valid):
+    stages = {**STAGES, "application": [*STAGES["application"], "reg", "conference"]}
+    server = sip(PLAN + '[context.default.extensions]\nroom = [{ conference = "room" }]\n[hint.room]\nconference = "room"\n', **stages)
+    alice, bob = server.phone("alice").online(), server.phone("bob").online()
+    own, room = Watch(alice, "alice", event="reg"), Watch(alice, "room", event="conference")
+    theirs = Watch(alice, "bob", event="reg")
+    server.advance(1)
+    assert (own.status, room.status, theirs.status) == (200, 200, 403)
+    server.wait(alice.register())
+    bob.call("room").until("up")
+    server.advance(1)
+    events = [valid(3680, body).find("{*}registration/{*}contact").get("event") for body in own.bodies]
+    assert events[0] in ("created", "refreshed")
+    assert events[-1] == "refreshed"
+    assert [valid(4575, body).findtext("{*}conference-state/{*}active") for body in room.bodies] == ["false", "true"]
