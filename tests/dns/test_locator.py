@@ -286,12 +286,12 @@ def test_a_short_request_stays_on_udp(server, phone):
 def test_the_peer_that_takes_no_tcp_gets_it_by_udp_and_is_remembered(server, phone):
     attempts = []
     server.network.filter = lambda data, source, destination: data != b"" or attempts.append(destination)  # silence for SYNs
-    told = ask(server, "sip:bob@10.0.0.11", "MESSAGE", LONG)
+    told = ask(server, "sip:bob@10.0.0.11", "INFO", LONG)
     server.advance(3)
     assert isinstance(told[0], Final)
     assert phone.received[0].via.transport == "UDP"
     begin = server.clock.now()
-    ask(server, "sip:bob@10.0.0.11", "MESSAGE", LONG)
+    ask(server, "sip:bob@10.0.0.11", "INFO", LONG)
     server.advance(0.1)
     assert len(phone.received) == 2
     assert server.clock.now() - begin < 1
@@ -301,7 +301,7 @@ def test_the_peer_that_takes_no_tcp_gets_it_by_udp_and_is_remembered(server, pho
 def test_a_refused_connection_means_udp_at_once(server):
     got = []
     server.network.host("10.0.0.33").datagram("10.0.0.33", 5060, lambda data, *_: got.append(data))
-    ask(server, "sip:bob@10.0.0.33", "MESSAGE", LONG)
+    ask(server, "sip:bob@10.0.0.33", "INFO", LONG)
     server.advance(0.1)
     assert got
     assert b"SIP/2.0/UDP" in got[0]
@@ -312,7 +312,7 @@ def test_a_connection_that_breaks_before_an_answer_means_udp(server, phone):
     host = server.network.host("10.0.0.33")
     host.datagram("10.0.0.33", 5060, lambda data, *_: got.append(data))
     host.listen("10.0.0.33", 5060, lambda stream: setattr(stream, "on_data", lambda data: stream.reset("no SIP here")))
-    told = ask(server, "sip:bob@10.0.0.33", "MESSAGE", LONG)
+    told = ask(server, "sip:bob@10.0.0.33", "INFO", LONG)
     server.advance(40)
     assert got or isinstance(told[0], Timeout)
 
@@ -320,7 +320,7 @@ def test_a_connection_that_breaks_before_an_answer_means_udp(server, phone):
 def test_the_limit_is_an_option_and_can_be_off(sip):
     server = sip("[plugin.stack]\ntcp_above = 0\n", application=[])
     phone = server.phone("bob", address=("10.0.0.11", 5060))
-    ask(server, "sip:bob@10.0.0.11", "MESSAGE", LONG)
+    ask(server, "sip:bob@10.0.0.11", "INFO", LONG)
     server.advance(1)
     assert phone.received[0].via.transport == "UDP"
 
@@ -331,12 +331,19 @@ def test_where_only_this_way_leads_a_long_request_stays_on_udp(server, phone):
         ("From", "<sip:a@example.com>;tag=a"),
         ("To", "<sip:b@example.com>"),
         ("Call-ID", "c"),
-        ("CSeq", "7 MESSAGE"),
+        ("CSeq", "7 INFO"),
         ("Content-Type", "text/plain"),
     ]
-    server.engine.request(Request.new("MESSAGE", "sip:b@10.0.0.11", fields, LONG), Target("10.0.0.11", 5060, only=True), told)
+    server.engine.request(Request.new("INFO", "sip:b@10.0.0.11", fields, LONG), Target("10.0.0.11", 5060, only=True), told)
     server.advance(1)
     assert phone.received[0].via.transport == "UDP"
+
+
+def test_a_long_message_goes_by_no_datagram_at_all(server):
+    server.network.host("10.0.0.33").datagram("10.0.0.33", 5060, lambda *_: pytest.fail("RFC 3428 8"))
+    told = ask(server, "sip:bob@10.0.0.33", "MESSAGE", LONG)
+    server.advance(5)
+    assert isinstance(told[0], TransportError)
 
 
 # -- options ---------------------------------------------------------------------------------------------------------
