@@ -20,7 +20,7 @@ from pipeline.engine import Pipeline
 from pipeline.flow import Flow
 
 HERE = pathlib.Path(__file__).resolve().parent
-COUNT, USERS, ROUNDS = 2000, 1000, 12
+COUNT, USERS, ROUNDS = 2000, 1000, 25
 
 
 class NullFlow(Flow):

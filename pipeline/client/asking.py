@@ -21,34 +21,22 @@ KNOCK_SECONDS = 2.0
 """How long the network may take to say that nobody receives datagrams somewhere."""
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
-    from pipeline.dal import Endpoint
     from pipeline.flow import Flow
     from pipeline.sip.message import Response
 
-    from .clients import Clients
     from .outcomes import Outcome
 
 
 class Asking(Seeking):
     """A request of ours and what becomes of it: what `Pipeline.request` returns."""
 
-    def __init__(
-        self,
-        clients: Clients,
-        message: Request | Callable[[Flow], Request],
-        targets: Any,
-        on_event: Callable[[Outcome], None],
-        cause: Passage | None,
-        endpoint: Endpoint | None = None,
-    ) -> None:
-        super().__init__(clients, message, targets, on_event, cause, endpoint)
-        self.cancel_headers: tuple[tuple[str, str], ...] = ()
-        """What the CANCEL says besides (a Reason, RFC 3326)."""
-        self._challenged: dict[str, int] = {}
-        """Realm -> challenges of it that were answered."""
-        self.branch: Branch | None = None
+    cancel_headers: tuple[tuple[str, str], ...] = ()
+    """What the CANCEL says besides (a Reason, RFC 3326)."""
+    _challenged: dict[str, int] | None = None
+    """Realm -> challenges of it that were answered."""
+    branch: Branch | None = None
 
     # -- what the owner may do ---------------------------------------------------------------------------------------
 
@@ -57,7 +45,7 @@ class Asking(Seeking):
         self.cancelled = True
         self.cancel_headers = tuple(headers)
         self._targets.clear()
-        self._last.clear()
+        self._last = ()
         if self.branch is not None and isinstance(self.branch.machine, InviteClient):
             self._clients.run(self.branch, self.branch.machine.cancel())
 
@@ -195,6 +183,8 @@ class Asking(Seeking):
             self._clients.engine.locator.health.dead(target)
 
     def _answer(self, branch: Branch, response: Response) -> bool:
+        if self._challenged is None:
+            self._challenged = {}
         again = answer(self._clients.engine, branch, response, self._challenged)
         if again is not None:
             self.send(again, branch.flow)

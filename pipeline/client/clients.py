@@ -183,6 +183,8 @@ class Clients:
         if machine.state == "Completed" and self._branches.get(branch.key) is branch:
             kept = machine.kept if isinstance(machine, InviteClient) else None
             self._branches[branch.key] = Answered(b"" if kept is None else kept.data, branch.flow)
+            if kept is None and branch.asking.branch is branch and branch.asking.over and type(machine) is NonInviteClient:
+                branch.asking.branch = None  # or the two would hold each other until the collector comes
 
     def _send(self, branch: Branch, data: bytes) -> None:
         try:

@@ -39,6 +39,20 @@ TCP_CONNECT_SECONDS = 2.0
 class Seeking:
     """A message of ours that wants to be sent to the first target that takes it."""
 
+    # What most of them never have stands here once: one is made for each message that goes out.
+    _last: list[Target] | tuple[()] = ()
+    """Targets that were dead a moment ago: tried when there is no other (RFC 3263 4.3)."""
+    _desperate = False
+    _target: Target | None = None
+    """What the branch at work was sent to, as far as it was located: not for a flow that was given."""
+    _udp: Target | None = None
+    """Where to go by UDP after all when TCP, taken for the length of the request, fails (RFC 3261 18.1.1)."""
+    _heard = False
+    """Whether the target at work has said anything."""
+    _failure: Outcome = TransportError("there is no target")
+    cancelled = False
+    over = False
+
     def __init__(
         self,
         clients: Clients,
@@ -53,25 +67,13 @@ class Seeking:
         """Whom it is for: interceptors and the credentials hook read it from the passage."""
         self._make = message
         self._targets = deque(targets) if isinstance(targets, list | tuple) else deque([targets])
-        self._last: list[Target] = []
-        """Targets that were dead a moment ago: tried when there is no other (RFC 3263 4.3)."""
-        self._desperate = False
-        self._target: Target | None = None
-        """What the branch at work was sent to, as far as it was located: not for a flow that was given."""
-        self._udp: Target | None = None
-        """Where to go by UDP after all when TCP, taken for the length of the request, fails (RFC 3261 18.1.1)."""
-        self._heard = False
-        """Whether the target at work has said anything."""
         self._on_event = on_event
         self._cause = cause
-        self._failure: Outcome = TransportError("there is no target")
-        self.cancelled = False
-        self.over = False
 
     def go_on(self) -> None:
         """Try the next target; report the last failure when there is none."""
         if not self.cancelled and not self._targets and self._last:
-            self._targets, self._last, self._desperate = deque(self._last), [], True
+            self._targets, self._last, self._desperate = deque(self._last), (), True
         if self.cancelled or not self._targets:
             self._tell(Timeout() if self.cancelled else self._failure)
             return
@@ -101,7 +103,7 @@ class Seeking:
                 self.failed(TransportError(f"{target} has asked to be left alone (503 with Retry-After)"))
                 return
             if not self._desperate:
-                self._last.append(target)
+                self._last = [*self._last, target]
                 self.go_on()
                 return
         self._connect(target)

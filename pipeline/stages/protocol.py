@@ -90,14 +90,17 @@ class ServerTransaction:
                 return
             machine = self.machine = NonInviteServer(self.table.timers, self.reliable)
             self.table.run(self, machine.start())
+        if status >= 200 and type(machine) is NonInviteServer:  # hot: no Timer J of its own, the answers that are kept have theirs
+            self.timers.clear()
+            self.table.complete(self.key, self.merge, data, self.reliable)
+            self.table.engine._write(data, flow)
+            self.release()
+            return
         actions = machine.respond(status, data)
         self.table.run(self, actions, first=True)
         if 200 <= status < 300 and isinstance(machine, InviteServer):
             # What is left for 64*T1 absorbs retransmissions (RFC 6026): it needs neither the request nor its owner, who repeats the 2xx.
             self.passage = self.on_event = None
-        if self.final and isinstance(machine, NonInviteServer) and not machine.ended:
-            self.table.complete(self.key, self.merge, data, self.reliable)
-            self.release()
 
     def again(self) -> None:
         """Send the last answer again: repeating a 2xx to an INVITE, or a reliable 1xx, is its owner's work (13.3.1.4, RFC 3262 3)."""

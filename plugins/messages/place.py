@@ -71,16 +71,17 @@ class Place:
         return False
 
     def _heard(self, outcome: Outcome) -> None:
+        if isinstance(outcome, Provisional):
+            return
+        told = self._told
+        del self._told  # it holds this place
         if isinstance(outcome, Final):
             status = outcome.response.status
-            if status == 200:
-                self._told(TAKEN)
-            else:
-                self._told(receipt_of(status, outcome.response.reason, again=self._again))
+            told(TAKEN if status == 200 else receipt_of(status, outcome.response.reason, again=self._again))
         elif isinstance(outcome, TransportError):
-            self._told(TOO_LONG if outcome.reason == TOO_LARGE else Receipt(Fate.ABSENT, outcome.reason, 480))
-        elif not isinstance(outcome, Provisional):
-            self._told(SILENT)
+            told(TOO_LONG if outcome.reason == TOO_LARGE else Receipt(Fate.ABSENT, outcome.reason, 480))
+        else:
+            told(SILENT)
 
 
 def receipt_of(status: int, reason: str, *, again: bool) -> Receipt:
