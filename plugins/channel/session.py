@@ -14,13 +14,13 @@ from pipeline import Claim
 from pipeline.client import Final, Provisional
 from pipeline.core import Cause, Hangup, Refused
 from pipeline.destinations.identity import connected_of
+from pipeline.peers import is_peer
 from pipeline.pending import Pending
 
 from . import in_dialog
 from .causes import reason_of
 from .changes import Change, Changes
 from .exchange import hangup_of_failure
-from .peers import is_peer
 from .t38 import TIMER
 from .texts import Texts
 from .usage import ANSWERED, ENDING, OVER, UP, Usage

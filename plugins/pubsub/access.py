@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.destinations.identity import user_text
+from pipeline.location import called
 from pipeline.pubsub import Resource, Watcher
 
 if TYPE_CHECKING:
-    from pipeline import Passage, Request, Uri
+    from pipeline import Flow, Passage, Uri
     from pipeline.engine import Pipeline
 
     from .topics import Topics
@@ -40,9 +41,22 @@ def resource_of(event: str, aor: str) -> Resource:
     return Resource(event, aor, f"sip:{user_text(user)}@{domain}" if user else f"sip:{domain}")
 
 
-def watcher_of(engine: Pipeline, message: Request, passage: Passage) -> Watcher:
-    """Return who sent a request, and his address of record when it is proved."""
-    uri = message.from_.uri
+def named(engine: Pipeline, uri: Uri, flow: Flow | None) -> str | None:
+    """Return the address of record that somebody wants to watch by a URI; None: none of ours.
+
+    Nor is a temporary GRUU: each document says whose it is, and whoever has given it to somebody wants him not to know (RFC 5627 3.1.2).
+    """
+    if "gr" not in uri.params:
+        return engine.aor_of(uri, flow)
+    who = called(engine, uri, flow)
+    return None if who is None or who.hides else who.aor
+
+
+def watcher_of(engine: Pipeline, uri: Uri, passage: Passage) -> Watcher:
+    """Return who sent a request whose From has this URI, and his address of record when it is proved.
+
+    In a dialog it is the URI that the dialog was made with: what a later request says there nobody has proved.
+    """
     own = engine.aor_of(uri, passage.flow) if uri.scheme in ("sip", "sips") else None
     endpoint = passage.endpoint
     if endpoint is None:

@@ -63,7 +63,7 @@ def _subscribe(notifier: Notifier, usage: EventDialog, message: Request, passage
     if message.body:
         passage.reply(415, headers=(("Accept", ""),), because="pubsub: no filters are taken")
         return None
-    wanted = subscribing.want(notifier, message, passage, subscription.topic.resource.aor)
+    wanted = subscribing.want(notifier, message, passage, subscription.topic.resource.aor, subscription.watcher)
     if isinstance(wanted, Reply):
         passage.reply(wanted.status, wanted.reason, wanted.headers, because=wanted.because)
         return None

@@ -43,7 +43,7 @@ def publish(notifier: Notifier, message: Request, passage: Passage) -> Verdict:
         return Reply(404, because=f"{message.uri} is no address of record of ours", stateless=not passage.identity)
     resource = access.resource_of(event.name, aor)
     endpoint = passage.endpoint
-    publisher = access.watcher_of(engine, message, passage)
+    publisher = access.watcher_of(engine, message.from_.uri, passage)
     said = None
     for step in engine.generation.event_publisher.steps:
         said = step(resource, publisher)

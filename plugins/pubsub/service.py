@@ -5,6 +5,7 @@ Rule: nothing is decided here that is not decided for a SUBSCRIBE from outside.
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +99,7 @@ class Service:
         if package is None:
             raise LookupError(f"no listed plugin declares the event package {event!r}")
         aor = engine.aor_of(message.uri, passage.flow) or f"@{engine.domains.first.id}"
-        watcher = access.watcher_of(engine, message, passage)
+        watcher = access.watcher_of(engine, message.from_.uri, passage)
         refusal = notifier.limits.refusal(engine, notifier.options, counted_as(passage), aor)
         if refusal is not None:
             raise Refused(refusal.because, refusal.status)
@@ -127,20 +128,24 @@ class Service:
             passage.reply(481, because="pubsub: nothing is watched in this dialog")
             return
         usage = subscribing.carried(notifier, message, carrier)
-
-        def settled(_: Any) -> None:
-            if not usage.subscriptions:  # refused
-                usage.close()
-
+        done = None
         try:
-            waits = subscribing.within(notifier, usage, passage)
-        except Exception:
-            settled(None)
-            raise
-        if isinstance(waits, Pending):
-            waits.then(settled)
-        else:
-            settled(None)
+            done = subscribing.within(notifier, usage, passage)
+        finally:
+            if not isinstance(done, Pending) and not usage.subscriptions:  # refused
+                usage.close()
+        if isinstance(done, Pending):
+            done.then(partial(self._taken, usage, passage))
+
+    def _taken(self, usage: EventDialog, passage: Passage, done: Pending) -> None:
+        """The state that had to be waited for is there, or is not."""
+        if not usage.subscriptions:
+            usage.close()
+        try:
+            done.value()
+        except Exception as error:
+            self.notifier.failed(access.resource_of("", ""), error)
+            passage.reply(500, because=f"pubsub: {error!r}")
 
     def subscribe(
         self,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import attrs
 
-from pipeline import Claim, Pending, Reply, Wait
+from pipeline import Address, Claim, Pending, Reply, Wait
 from pipeline.pending import settle
 from pipeline.pubsub import NoSuchResource, Refused
 from pipeline.sip.dialog import Dialog
@@ -58,10 +58,10 @@ class Wanted:
 def subscribe(notifier: Notifier, message: Request, passage: Passage) -> Verdict:
     """Look at a SUBSCRIBE outside any dialog before anybody works on it."""
     stateless = not passage.identity
-    aor = notifier.engine.aor_of(message.uri, passage.flow)
+    aor = access.named(notifier.engine, message.uri, passage.flow)
     if aor is None and not message.uri.user and (domain := notifier.engine.domain_of(message.uri.host, passage.flow)) is not None:
         aor = f"@{domain.id}"  # the server itself: some packages know it (bare)
-    wanted = want(notifier, message, passage, aor)
+    wanted = want(notifier, message, passage, aor, access.watcher_of(notifier.engine, message.from_.uri, passage))
     if isinstance(wanted, Reply):
         wanted.stateless = stateless
         return wanted
@@ -81,9 +81,9 @@ def subscribe(notifier: Notifier, message: Request, passage: Passage) -> Verdict
     return go_on(missing)
 
 
-def want(notifier: Notifier, message: Request, passage: Passage, aor: str | None) -> Wanted | Reply:
+def want(notifier: Notifier, message: Request, passage: Passage, aor: str | None, watcher: Watcher) -> Wanted | Reply:
     """Return what a SUBSCRIBE wants, or why it is refused."""
-    engine, options = notifier.engine, notifier.options
+    options = notifier.options
     event = event_of(message)
     package = notifier.package(event.name) if event is not None else None
     if event is None or package is None:
@@ -92,7 +92,6 @@ def want(notifier: Notifier, message: Request, passage: Passage, aor: str | None
     if aor is None:
         return Reply(404, because=f"{message.uri} is no address of record of ours")
     resource = access.resource_of(event.name, aor)
-    watcher = access.watcher_of(engine, message, passage)
     endpoint = passage.endpoint
     verdict = access.may_watch(
         notifier.topics,
@@ -264,8 +263,10 @@ def crowd(notifier: Notifier, subscription: Subscription) -> None:
 def within(notifier: Notifier, usage: EventDialog, passage: Passage) -> Any:
     """Begin another subscription inside a dialog: what the dialog was made with is watched, in another package or under another id."""
     message = cast("Request", passage.message)
-    aor = notifier.engine.aor_of(message.to.uri, passage.flow)
-    wanted = want(notifier, message, passage, aor)
+    engine = notifier.engine
+    aor = access.named(engine, message.to.uri, passage.flow)
+    watcher = access.watcher_of(engine, Address.parse(usage.dialog.remote, "From").uri, passage)
+    wanted = want(notifier, message, passage, aor, watcher)
     if isinstance(wanted, Reply):
         passage.reply(wanted.status, wanted.reason, wanted.headers, because=wanted.because)
         return None

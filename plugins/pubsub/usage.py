@@ -7,11 +7,14 @@ that what is told arrives in order. When the last subscription has gone, the dia
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pipeline import Claim, Target
 from pipeline.client import Final
 from pipeline.dal import Contact
+from pipeline.peers import is_peer
+from pipeline.pending import settle
 from pipeline.reach import way_of
 from pipeline.way import contact, way_to
 
@@ -35,6 +38,7 @@ FRAGMENTS = 4096
 class EventDialog:
     """A dialog with subscriptions in it."""
 
+    judges = True
     __slots__ = (
         "_held", "_name", "_waiting", "busy", "dialog", "endpoint", "engine", "flow", "flow_id", "listener", "notifier", "passage",
         "pinned", "reach", "source", "subscriptions", "user",
@@ -100,7 +104,14 @@ class EventDialog:
         self.engine._claim(passage, Claim(SERVANT, self._name.call_id, self._serve))
 
     def _serve(self, passage: Passage) -> Any:
-        return self.notifier.serve(self, passage)
+        return settle(is_peer(self, self.dialog, passage), partial(self._judged, passage))
+
+    def _judged(self, passage: Passage, found: bool) -> Any:
+        if found:
+            return self.notifier.serve(self, passage)
+        self.engine.counts["refused.in_dialog"] += 1
+        passage.reply(481, because=f"pubsub: {passage.flow.peer[0]} is not where the peer of this dialog is, and has proved nothing")
+        return None
 
     # -- what goes ---------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import attrs
 
-from pipeline import hookimpl, plugin
+from pipeline import Pending, hookimpl, plugin
 from pipeline.pubsub import NoSuchResource, Package, Refused, Unpublishable
 
 TEXT, UPPER = "text/plain", "text/upper"
@@ -51,6 +51,10 @@ class Probe:
             raise NoSuchResource(user)
         if value == "refused":
             raise Refused("not now", 480)
+        if isinstance(value, Exception):
+            raise value
+        if isinstance(value, Pending):
+            return value
         return value, tuple(each.body for each in published)
 
     @hookimpl
@@ -76,7 +80,10 @@ class Probe:
 
     @hookimpl
     def event_watched(self, watcher):
-        return self.verdicts.get(watcher.uri)
+        verdict = self.verdicts.get(watcher.uri)
+        if isinstance(verdict, Exception):
+            raise verdict
+        return verdict
 
     @hookimpl
     def event_publisher(self, publisher):

@@ -20,3 +20,102 @@ def test_a_beat_is_planned_once_however_often_something_changes(server, watch, p
     assert len(notifier(server).beats) == 1
     server.advance(1001)
     assert len(bob.notifies) == 52
+
+
+# -- as whom -----------------------------------------------------------------------------------------------------------
+
+TRUNK = """
+[endpoint.pbx]
+auth = []
+aors = ["pbx"]
+identify_by = ["ip"]
+[identify.pbx]
+endpoint = "pbx"
+match = ["10.0.0.60", "10.0.0.61"]
+[aor.pbx]
+[user.bob]
+password = "bob's"
+"""
+
+
+class Overheard:
+    """The subscription of a telephone system that no password guards; others have overheard its tags."""
+
+    def __init__(self, server):
+        self.server, self.cseq = server, 1
+        fields = [("Event", "probe"), ("From", "<sip:pbx@example.com>;tag=theirs"), ("Call-ID", "overheard")]
+        self.answer = server.request("SUBSCRIBE", "bob", source=("10.0.0.60", 5060), headers=fields)
+        assert self.answer.status == 200
+
+    def refresh(self, host, expires=600):
+        """Send a SUBSCRIBE of the dialog from a host; its status."""
+        self.cseq += 1
+        fields = [
+            ("Event", "probe"), ("From", "<sip:pbx@example.com>;tag=theirs"), ("Call-ID", "overheard"), ("To", self.answer.get("to")),
+            ("Contact", f"<sip:pbx@{host}>"), ("Expires", str(expires)),
+        ]  # fmt: skip
+        return self.server.request("SUBSCRIBE", "bob", source=(host, 5060), headers=fields, cseq=self.cseq).status
+
+
+def test_who_has_overheard_the_tags_takes_no_subscription_over_and_ends_none(start, notifier):
+    server = start(TRUNK)
+    pbx = Overheard(server)
+    assert pbx.refresh("10.0.0.99") == 481
+    assert pbx.refresh("10.0.0.99", expires=0) == 481
+    [subscription] = notifier(server).subscriptions.values()
+    assert "10.0.0.99" not in subscription.usage.dialog.target
+    assert pbx.refresh("10.0.0.60") == 200
+    assert pbx.refresh("10.0.0.61") == 200  # an address of the same endpoint
+    assert server.engine.counts["refused.in_dialog"] == 2
+
+
+def test_a_stranger_may_move_no_more_than_he_can_prove(start):
+    server = start('[plugin.pubsub]\nwatch = "all"\n' + TRUNK, intercept=[])
+    pbx = Overheard(server)
+    assert pbx.refresh("10.0.0.99") == 481
+    assert pbx.refresh("10.0.0.60") == 200
+
+
+def test_a_refresh_does_not_watch_as_another_than_the_first_subscribe(server, watch, probe):
+    probe(server).verdicts |= {"sip:alice@example.com": "pending", "sip:friend@example.com": "active"}
+    bob = watch(server.phone("alice"), "bob")
+    assert (bob.state, bob.body) == ("pending", b"")
+    bob.dialog.local = bob.dialog.local.replace("alice", "friend")
+    server.wait(bob.subscribe())
+    server.advance(1)
+    assert bob.status == 200
+    assert (bob.state, bob.body) == ("pending", b"")
+    bob.event = "probe;id=2"
+    server.wait(bob.subscribe())
+    server.advance(1)
+    assert (bob.state, bob.body) == ("pending", b"")
+
+
+def test_whose_a_temporary_gruu_is_is_not_found_out_by_watching_it(server, watch):
+    fields = [("Contact", '<sip:bob@10.0.0.77>;+sip.instance="<urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6>"'), ("Supported", "gruu")]
+    registered = server.request("REGISTER", "bob", from_="bob", password="bob's", headers=fields)
+    params = registered.contacts[0].params
+    public, temporary = (params[name].strip('"') for name in ("pub-gruu", "temp-gruu"))
+    alice = server.phone("alice")
+    assert watch(alice, uri=public).status == 200
+    assert watch(alice, uri=temporary).status == 404
+    nobody = temporary[:20] + ("A" if temporary[20] != "A" else "B") + temporary[21:]
+    assert watch(alice, uri=nobody).status == 404
+
+
+# -- hooks that fail -----------------------------------------------------------------------------------------------------
+
+
+def test_a_hook_that_fails_leaves_nothing_behind(start, watch, probe, notifier):
+    server = start('[resource_list.team]\nmembers = ["alice", "bob"]\n')
+    probe(server).values["bob"] = ValueError("broken")
+    alice = server.phone("alice")
+    assert watch(alice, "bob").status == 500
+    probe(server).verdicts["sip:alice@example.com"] = ValueError("broken")
+    assert watch(alice, "bob").status == 500
+    topics = notifier(server).topics.watched
+    notifier(server).topics.watched = lambda resource, watcher: topics(resource, watcher) if resource.aor.startswith("bob") else "active"
+    assert watch(alice, "team", headers=[("Supported", "eventlist")]).status == 500  # one member's verdict cannot be said
+    assert len(server.engine.dialogs) == 0
+    assert len(notifier(server).topics) == 0
+    assert not notifier(server).subscriptions

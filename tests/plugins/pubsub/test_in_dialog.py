@@ -1,5 +1,6 @@
 """plugins.pubsub.in_dialog, .usage and pipeline.dialogs: several usages of one dialog. RFC 5057, RFC 6665 4.4."""
 
+from pipeline import Pending
 from pipeline.testing.server import CALLS
 from pipeline.testing.watching import Watch
 
@@ -219,3 +220,16 @@ def test_a_package_that_fails_leaves_nothing_behind(start, write, notifier):
     server.advance(40)
     assert not server.leftovers()
     assert not notifier(server).topics
+
+
+def test_in_a_call_a_state_that_cannot_be_read_is_500(start, probe):
+    server = start(PLAN, **BOTH)
+    alice, _, made = call(server)
+    probe(server).values["bob"] = slow = Pending()
+    server.loop.call_later(0.5, lambda: slow.fail(ValueError("broken")))
+    found = in_call(alice, made, "SUBSCRIBE", [("Event", "probe"), ("Expires", "600")])
+    server.advance(2)
+    assert found[-1].response.status == 500
+    made.bye()
+    server.advance(40)
+    assert not server.leftovers()

@@ -14,25 +14,39 @@ Rule: nobody else is. He is told what he would be told if there were no such dia
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
-from pipeline import Malformed, Uri
 from pipeline.datagrams import literal
 from pipeline.dialogs import by_its_own_way
 from pipeline.dns.hosts import hosts_of
 from pipeline.pending import gather, settle
+from pipeline.sip.grammar import Malformed
 from pipeline.sip.host import host_key
+from pipeline.sip.uri import Uri
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pipeline import Passage, Pending, Request
+    from pipeline.engine import Pipeline
+    from pipeline.passage import Passage
+    from pipeline.pending import Pending
     from pipeline.sip.dialog import Dialog
+    from pipeline.sip.message import Request
 
-    from .session import Session
+
+class Peered(Protocol):
+    """Who owns a dialog, and judges himself who may act in it (`judges`, pipeline/dialogs.py). `invite`, if it has one, made the dialog."""
+
+    engine: Pipeline
+    source: tuple[str, str]
+    flow_id: str
+    endpoint: Any
+
+    def request(self, message: Request, passage: Passage) -> None:
+        """As pipeline.dialogs.Usage."""
 
 
-def is_peer(session: Session, dialog: Dialog | None, passage: Passage) -> bool | Pending:
+def is_peer(session: Peered, dialog: Dialog | None, passage: Passage) -> bool | Pending:
     """Tell whether a request of a dialog comes from its peer, or a Pending of that: names may have to be looked up."""
     if session.endpoint is not None and (passage.identity or passage.sourced):
         return True
@@ -61,7 +75,7 @@ def is_peer(session: Session, dialog: Dialog | None, passage: Passage) -> bool |
     return found
 
 
-def _passed(session: Session) -> Iterable[str]:
+def _passed(session: Peered) -> Iterable[str]:
     """Give the hosts by which the caller's INVITE came, the phone's own too, as far as they can be read."""
     invite: Request | None = getattr(session, "invite", None)
     try:
