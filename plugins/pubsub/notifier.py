@@ -227,12 +227,16 @@ class Notifier:
             engine.dal.watch("aor", self._aor)
 
     def _begun(self, _: Event) -> None:
-        """Everything has started: tell those whose subscriptions were kept; end those to packages that are listed no more."""
+        """Everything has started: tell those whose subscriptions were kept; end those to packages that are listed no more.
+
+        And those of watchers who may watch no more by the new file.
+        """
+        if all(listing.plugin is not self.options for listing in self.engine.generation.listings()):
+            return  # about to be stopped
+        self.rights.judge()
         if self.restored:
             self.restored = False
             restore.tell_all(self)
-        if all(listing.plugin is not self.options for listing in self.engine.generation.listings()):
-            return  # about to be stopped
         for topic in self.topics.all():
             package = self.package(topic.resource.event)
             if package is None:

@@ -81,10 +81,6 @@ def tell_all(notifier: Notifier) -> None:
     for topic in {id(each.topic): each.topic for each in notifier.subscriptions.values()}.values():
         notifier.read(topic)
     for subscription in tuple(notifier.subscriptions.values()):
-        if subscription.pushed is None:
-            notifier.permit(subscription, notifier.rights.verdict(subscription))
-        if subscription.over:
-            continue
         if subscription.usage.reach.startswith(STREAM):
             # Its connection is gone with the server that was: its phone has a while to come back by another.
             subscription.news = subscription.forced = True

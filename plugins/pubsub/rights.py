@@ -64,6 +64,12 @@ class Rights:
             owned=endpoint.aors if endpoint is not None else (),
         )
 
+    def judge(self) -> None:
+        """Say of everybody anew whether he may watch: the rules may be others."""
+        for subscription in tuple(self._notifier.subscriptions.values()):
+            if subscription.pushed is None:
+                self._notifier.permit(subscription, self.verdict(subscription))
+
     # -- what is heard -----------------------------------------------------------------------------------------------
 
     def _endpoint(self, verb: str, stored: Endpoint | None) -> None:
