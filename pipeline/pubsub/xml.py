@@ -14,13 +14,30 @@ from __future__ import annotations
 import codecs
 import re
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lxml import etree
 
 from pipeline.pubsub.watch import Unpublishable
 
-__all__ = ["DEEPEST", "LARGEST", "Document", "Element", "add", "clean", "date_time", "local", "namespace", "read", "text_of", "verbatim"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = [
+    "DEEPEST",
+    "LARGEST",
+    "Document",
+    "Element",
+    "Numbered",
+    "add",
+    "clean",
+    "date_time",
+    "local",
+    "namespace",
+    "read",
+    "text_of",
+    "verbatim",
+]
 
 Element = Any
 """An lxml element: lxml has no types of its own."""
@@ -66,6 +83,8 @@ def read(body: bytes, root: str) -> Element:
     for mark in ("<!DOCTYPE", "<!ENTITY"):
         if mark in text:
             raise Unpublishable(f"{_place(text, text.index(mark))}: a document type is not read: no entities, no external files")
+    if text.count("<") > 2 * MOST:  # before anything is built of them
+        raise Unpublishable(f"more than {MOST} elements", TOO_LARGE)
     if text.count("xmlns") > NAMESPACES:
         raise Unpublishable(f"more than {NAMESPACES} namespaces are declared", TOO_LARGE)
     data = text.encode("utf-8")
@@ -172,7 +191,7 @@ def verbatim(element: Element) -> bytes:
 
 def clean(text: str) -> str:
     """Return a text that can be written: what XML 1.0 2.2 does not have (controls, lone surrogates) is U+FFFD."""
-    return _UNWRITABLE.sub("�", text)
+    return text if text.isprintable() else _UNWRITABLE.sub("�", text)
 
 
 def add(parent: Element, name: str, text: str | None = None, /, **attributes: str | None) -> Element:
@@ -221,3 +240,24 @@ class Document:
         if self._pieces:  # no text of ours has "<?" in it: it is escaped
             data = _PLACE.sub(lambda place: self._pieces[int(place[1])], data)
         return _HEAD + data + b"\n"
+
+
+class Numbered:
+    """Writes documents that differ in their number: one that many are told, each as his own next, is built once.
+
+    `write(state, before)` gives it with version="0" in its root element; `before` is what its reader was told last.
+    """
+
+    def __init__(self, write: Callable[[Any, object], bytes]) -> None:
+        self._write = write
+        self._of: tuple[Any, object] = (None, None)
+        self._pieces = (b"", b"")
+
+    def __call__(self, state: Any, before: object, version: int) -> bytes:
+        """Return the document with this number."""
+        if self._of[0] is not state or self._of[1] is not before:
+            head, found, tail = self._write(state, before).partition(b' version="0"')
+            assert found, "a document with a version"
+            self._of, self._pieces = (state, before), (head, tail)
+        head, tail = self._pieces
+        return b'%s version="%d"%s' % (head, version, tail)

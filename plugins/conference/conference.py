@@ -18,6 +18,7 @@ from pipeline.pubsub import NoSuchResource, Package
 from pipeline.pubsub.lookout import CONFERENCES, Lookout, Meant
 from pipeline.pubsub.states import Conference as ConferenceState
 from pipeline.pubsub.states import Member
+from pipeline.pubsub.xml import Numbered
 
 from .writing import conference_info
 
@@ -45,6 +46,7 @@ class Conference:
 
     _engine: Any = attrs.field(init=False, default=None)
     _lookout: Any = attrs.field(init=False, default=None)
+    _written: Any = attrs.field(init=False, factory=lambda: Numbered(lambda state, _: conference_info(state)))
 
     @hookimpl
     def start(self, engine: Pipeline) -> None:
@@ -106,4 +108,5 @@ class Conference:
         """Write the state as conference-info."""
         if form.content_type != TYPE or not isinstance(state, ConferenceState):
             return None
-        return conference_info(state, form.version)
+        written: bytes = self._written(state, None, form.version)
+        return written

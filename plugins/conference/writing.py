@@ -20,9 +20,9 @@ MOST = 200
 """Endpoints that a document shows; user-count has them all. A UDP datagram holds so many."""
 
 
-def conference_info(state: Conference, version: int) -> bytes:
-    """Return the document."""
-    document = Document("conference-info", SPACE, entity=state.entity, state="full", version=str(version))
+def conference_info(state: Conference) -> bytes:
+    """Return the document with the version 0."""
+    document = Document("conference-info", SPACE, entity=state.entity, state="full", version="0")
     root = document.root
     description = add(root, "conference-description")
     if state.name:

@@ -18,6 +18,7 @@ from pipeline.pubsub import Package
 from pipeline.pubsub.lookout import CALLS, CONFERENCES, Lookout
 from pipeline.pubsub.states import Dialog as DialogState
 from pipeline.pubsub.states import Dialogs
+from pipeline.pubsub.xml import Numbered
 
 from .seen import ended, seen
 from .writing import dialog_info
@@ -68,6 +69,7 @@ class Dialog:
 
     _engine: Any = attrs.field(init=False, default=None)
     _lookout: Any = attrs.field(init=False, default=None)
+    _written: Any = attrs.field(init=False, default=attrs.Factory(lambda self: Numbered(self._write), takes_self=True))
 
     @hookimpl
     def start(self, engine: Pipeline) -> None:
@@ -104,4 +106,8 @@ class Dialog:
         """Write the state as dialog-info."""
         if form.content_type != TYPE or not isinstance(state, Dialogs):
             return None
-        return dialog_info(state, form.version, form.before, self._lookout.why, idle=self.idle_dialog)
+        written: bytes = self._written(state, form.before, form.version)
+        return written
+
+    def _write(self, state: Dialogs, before: object) -> bytes:
+        return dialog_info(state, before, self._lookout.why, idle=self.idle_dialog)

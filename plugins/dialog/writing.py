@@ -27,9 +27,12 @@ MOST = 64
 TERMINATED = "terminated"
 
 
-def dialog_info(state: Dialogs, version: int, before: object, why: Mapping[str, tuple[str, int]], *, idle: bool) -> bytes:
-    """Return the document; `before` is what its reader was told last, `why` how dialogs ended, `idle` whether no dialog is told as one."""
-    document = Document("dialog-info", SPACE, version=str(version), state="full", entity=state.entity)
+def dialog_info(state: Dialogs, before: object, why: Mapping[str, tuple[str, int]], *, idle: bool) -> bytes:
+    """Return the document with the version 0.
+
+    `before` is what its reader was told last, `why` how dialogs ended, `idle` whether no dialog is told as one.
+    """
+    document = Document("dialog-info", SPACE, version="0", state="full", entity=state.entity)
     dialogs = [*_gone(state, before, why), *state.dialogs[-MOST:]]
     if not dialogs and idle:
         dialogs = [Dialog("idle", TERMINATED)]

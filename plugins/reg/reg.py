@@ -142,7 +142,7 @@ class Reg:
         """Write the state as reginfo."""
         if form.content_type != TYPE or not isinstance(state, Registration):
             return None
-        return reginfo(state, form.version, form.before, self._lookout.why)
+        return reginfo(state, form.before, self._lookout.why).replace(b' version="0"', b' version="%d"' % form.version, 1)
 
 
 def _params(text: str) -> tuple[tuple[str, str], ...]:

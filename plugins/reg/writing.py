@@ -25,10 +25,10 @@ GRUU = "urn:ietf:params:xml:ns:gruuinfo"
 TERMINATED = "terminated"
 
 
-def reginfo(state: Registration, version: int, before: object, why: Mapping[str, str]) -> bytes:
-    """Return the document; `before` is what its reader was told last, `why` the last event of contacts by their ids."""
+def reginfo(state: Registration, before: object, why: Mapping[str, str]) -> bytes:
+    """Return the document with the version 0; `before` is what its reader was told last, `why` the last event of contacts by their ids."""
     gone = _gone(state, before, why)
-    document = Document("reginfo", SPACE, {"gr": GRUU}, version=str(version), state="full")
+    document = Document("reginfo", SPACE, {"gr": GRUU}, version="0", state="full")
     # Terminated is what the last contact's end makes of a registration; from there it is in the state init again (4.2).
     of_all = TERMINATED if gone and not state.bindings else state.state
     registration = add(document.root, "registration", aor=state.aor, id=state.id, state=of_all)

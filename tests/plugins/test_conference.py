@@ -125,14 +125,14 @@ def test_another_event_or_type_is_not_its_own(house):
 
 def test_a_user_with_two_phones_is_one_user(valid):
     members = (Member("1", "sip:a@b", "A"), Member("2", "sip:a@b", "A", joined="dialed-out", joined_at=1.0))
-    root = valid(4575, conference_info(Conference("sip:r@b", "r", True, members), 0))
+    root = valid(4575, conference_info(Conference("sip:r@b", "r", True, members)))
     assert users(root) == [("sip:a@b", "A")]
     assert len(root.findall("c:users/c:user/c:endpoint", NS)) == 2
 
 
 def test_a_document_has_an_end():
     members = tuple(Member(str(n), f"sip:{n}@b") for n in range(1000))
-    body = conference_info(Conference("sip:r@b", "r", True, members), 0)
+    body = conference_info(Conference("sip:r@b", "r", True, members))
     assert body.count(b"<endpoint ") == 200
     assert b"<user-count>1000<" in body
 
@@ -142,5 +142,5 @@ TEXTS = st.text(st.characters(), max_size=30)
 
 @given(text=TEXTS, name=TEXTS)
 def test_any_text_gives_a_well_formed_document(text, name):
-    root = etree.fromstring(conference_info(Conference(text, name, True, (Member(name, text, name),)), 0))
+    root = etree.fromstring(conference_info(Conference(text, name, True, (Member(name, text, name),))))
     assert len(root.findall("c:users/c:user", NS)) == 1

@@ -132,5 +132,5 @@ TEXTS = st.text(st.characters(), max_size=30)
 @given(text=TEXTS, name=TEXTS, seconds=st.integers(-5, 1 << 32))
 def test_any_text_gives_a_well_formed_document(text, name, seconds):
     binding = Binding(text, text, "active", "created", seconds, 0.25, text, 1, ((name, text),), text)
-    root = etree.fromstring(reginfo(Registration(text, text, "active", (binding,)), 0, None, {}))
+    root = etree.fromstring(reginfo(Registration(text, text, "active", (binding,)), None, {}))
     assert int(root.find("r:registration/r:contact", NS).get("expires")) >= 0

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from pipeline.pubsub import Unpublishable
-from pipeline.pubsub.xml import DEEPEST, LARGEST, Document, add, clean, local, namespace, read, text_of, verbatim
+from pipeline.pubsub.xml import DEEPEST, LARGEST, Document, Numbered, add, clean, local, namespace, read, text_of, verbatim
 
 ROOT = "{urn:x}doc"
 
@@ -82,7 +82,7 @@ def test_the_largest_document_is_read_and_one_byte_more_is_not():
 
 @pytest.mark.parametrize("levels", [DEEPEST + 1, 250, 300, 5000])
 def test_deep_nesting_is_refused(levels):
-    assert refused(doc("<a>" * (levels - 1) + "</a>" * (levels - 1)))[0] == 400
+    assert refused(doc("<a>" * (levels - 1) + "</a>" * (levels - 1)))[0] in (400, 413)
 
 
 def test_the_deepest_document_is_read():
@@ -175,3 +175,23 @@ def test_any_bytes_are_a_document_or_refused(body):
         read(body, ROOT)
     except Unpublishable as error:
         assert error.status in (400, 413)
+
+
+def test_a_document_that_many_are_told_is_written_once():
+    made = []
+
+    def write(state, before):
+        made.append((state, before))
+        written = Document("doc", "urn:x", entity=' version="0" ', version="0")
+        add(written.root, "state", state)
+        return written.write()
+
+    numbered, before = Numbered(write), object()
+    first, second = "first", "second"
+    found = [etree.fromstring(numbered(first, before, version)) for version in (0, 7, 123456789012)]
+    assert [each.get("version") for each in found] == ["0", "7", "123456789012"]
+    assert {each.get("entity") for each in found} == {' version="0" '}
+    assert made == [("first", before)]
+    assert etree.fromstring(numbered(second, before, 8))[0].text == "second"
+    assert etree.fromstring(numbered(second, None, 9)).get("version") == "9"
+    assert len(made) == 3
