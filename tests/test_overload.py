@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.conformance.marks import rfc
 from pipeline.overload import LAG_HIGH, resident
 from pipeline.testing.server import CALLS
 
@@ -58,6 +59,7 @@ def test_the_backlog_of_servants_has_a_mark_above_and_one_below(sip, look):
     assert not look(server)
 
 
+@rfc("3261", "21.5.4", "20.33")
 def test_new_work_gets_503_and_does_not_all_come_back_at_once(sip, look):
     server = sip('[pipeline]\ndomains = ["example.com"]\nmemory_limit = 1000\n')
     look(server, memory=2000)
@@ -70,6 +72,7 @@ def test_new_work_gets_503_and_does_not_all_come_back_at_once(sip, look):
     assert len(seconds) > 3 and min(seconds) >= 5 and max(seconds) < 15
 
 
+@rfc("3261", "21.5.4")
 def test_a_call_that_has_begun_goes_on_and_ends(sip, look):
     server = sip('[pipeline]\ndomains = ["example.com"]\nmemory_limit = 1000\n[context.default]\nusers = true\n', **CALLS)
     alice, bob = server.phone("alice"), server.phone("bob")

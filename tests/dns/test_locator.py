@@ -5,6 +5,7 @@ import itertools
 import pytest
 
 from pipeline.client import Final, Timeout, TransportError
+from pipeline.conformance.marks import rfc
 from pipeline.flow import Target
 from pipeline.sip.message import Request
 from pipeline.sip.uri import Uri
@@ -36,12 +37,14 @@ def located(server, uri):
     return found
 
 
+@rfc("3263", "4.1")
 def test_an_address_needs_no_name_server(server, zone):
     assert located(server, "sip:192.0.2.7") == ["UDP 192.0.2.7:5060"]
     assert located(server, "sip:192.0.2.7:5070;transport=tcp") == ["TCP 192.0.2.7:5070"]
     assert zone.asked == []
 
 
+@rfc("3263", "4.1", "4.2")
 def test_naptr_says_the_transport_and_srv_the_hosts(server, zone):
     zone.add(
         "example.net",
@@ -63,17 +66,20 @@ def test_an_a_rule_leads_to_the_host_itself(server, zone):
     assert located(server, "sip:example.net") == ["TCP 192.0.2.5:5060"]
 
 
+@rfc("3263", "4.1")
 def test_without_naptr_srv_of_each_transport_is_asked_for(server, zone):
     zone.add("_sip._tcp.example.net", "SRV", "10 0 5070 a.example.net")
     server.network.names["a.example.net"] = ["192.0.2.1"]
     assert located(server, "sip:example.net") == ["TCP 192.0.2.1:5070"]
 
 
+@rfc("3263", "4.1", "4.2")
 def test_without_any_record_it_is_the_host_itself_by_udp(server):
     server.network.names["example.net"] = ["192.0.2.3", "192.0.2.4"]
     assert sorted(located(server, "sip:example.net")) == ["UDP 192.0.2.3:5060", "UDP 192.0.2.4:5060"]  # name servers shuffle
 
 
+@rfc("3263", "4.1")
 def test_a_transport_that_is_named_spares_naptr(server, zone):
     zone.add("_sip._tcp.example.net", "SRV", "10 0 5070 a.example.net")
     server.network.names["a.example.net"] = ["192.0.2.1"]
@@ -81,6 +87,7 @@ def test_a_transport_that_is_named_spares_naptr(server, zone):
     assert ("example.net", "NAPTR") not in zone.asked
 
 
+@rfc("3263", "4.2")
 def test_a_port_spares_naptr_and_srv(server, zone):
     server.network.names["example.net"] = ["192.0.2.3"]
     assert located(server, "sip:example.net:5090") == ["UDP 192.0.2.3:5090"]
@@ -139,6 +146,7 @@ def two(server, zone):
     return a, b
 
 
+@rfc("3263", "4.3")
 def test_the_second_server_is_not_even_looked_up_while_the_first_answers(server, zone, two):
     told = ask(server)
     server.advance(1)
@@ -147,6 +155,7 @@ def test_the_second_server_is_not_even_looked_up_while_the_first_answers(server,
     assert ("b.example.net", "A") not in zone.asked
 
 
+@rfc("3263", "4.3")
 def test_a_silent_server_is_left_for_the_next_and_spared_for_a_while(server, two):
     a, b = two
     server.network.filter = lambda data, source, destination: destination[0] != "10.0.0.11"
@@ -204,6 +213,8 @@ def test_dead_servers_are_tried_all_the_same_when_there_is_no_other(server, two)
     assert len(two[0].received) == 1
 
 
+@rfc("3263", "4.3")
+@rfc("3261", "21.5.4")
 def test_503_goes_to_the_next_and_retry_after_keeps_us_away(server, two):
     a, _b = two
     a.phone.script["OPTIONS"] = [503]
@@ -233,6 +244,7 @@ def test_who_asked_to_be_left_alone_gets_nothing_for_that_time(server, two):
     assert isinstance(told[0], Final)
 
 
+@rfc("3263", "4.3")
 def test_a_refused_connection_goes_to_the_next(server, zone, two):
     zone.add("_sip._tcp.example.net", "SRV", "10 0 5999 a.example.net", "20 0 5060 b.example.net")
     told = ask(server, "sip:bob@example.net;transport=tcp")
@@ -269,6 +281,7 @@ def phone(server):
     return server.phone("bob", address=("10.0.0.11", 5060))
 
 
+@rfc("3261", "18.1.1")
 @pytest.mark.parametrize("method", ["MESSAGE", "INVITE"])
 def test_a_long_request_goes_by_tcp_with_a_via_that_says_so(server, phone, method):
     ask(server, "sip:bob@10.0.0.11", method, LONG)
@@ -283,6 +296,7 @@ def test_a_short_request_stays_on_udp(server, phone):
     assert phone.received[0].via.transport == "UDP"
 
 
+@rfc("3261", "18.1.1")
 def test_the_peer_that_takes_no_tcp_gets_it_by_udp_and_is_remembered(server, phone):
     attempts = []
     server.network.filter = lambda data, source, destination: data != b"" or attempts.append(destination)  # silence for SYNs

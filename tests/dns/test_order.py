@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 
+from pipeline.conformance.marks import rfc
 from pipeline.dns.order import naptr_in_order, srv_in_order
 from pipeline.dns.records import Naptr, Srv
 
@@ -15,10 +16,12 @@ def order(records, seed=0):
     return [record.target for record in srv_in_order(records, random.Random(seed).randrange)]
 
 
+@rfc("2782")
 def test_the_lowest_priority_comes_first_whatever_the_weights():
     assert order([srv("c", 30, 100), srv("a", 10), srv("b", 20, 65535)]) == ["a", "b", "c"]
 
 
+@rfc("2782")
 def test_weights_decide_how_often_each_comes_first():
     below = random.Random(1).randrange
     records = [srv("a", weight=60), srv("b", weight=30), srv("c", weight=10)]
@@ -42,6 +45,7 @@ def test_one_without_weight_is_seldom_the_first_and_always_there():
     assert sorted(order([srv("a", weight=99), srv("zero")])) == ["a", "zero"]
 
 
+@rfc("2782")
 def test_a_root_target_says_that_there_is_no_such_service():
     assert order([srv("")]) == []
 
@@ -57,6 +61,8 @@ def transports(records, ours, *, secure=False):
 ALL = [naptr("SIPS+D2T", 10, 50), naptr("SIP+D2T", 20, 50), naptr("SIP+D2U", 20, 40)]
 
 
+@rfc("3263", "4.1")
+@rfc("3403", "4.1")
 def test_rules_come_by_order_then_preference():
     assert transports(ALL, {"UDP", "TCP", "TLS"}) == ["TLS", "UDP", "TCP"]
 
@@ -65,10 +71,12 @@ def test_transports_that_no_listed_plugin_serves_are_left_out():
     assert transports(ALL, {"UDP"}) == ["UDP"]
 
 
+@rfc("3263", "4.1")
 def test_a_sips_uri_takes_only_sips_services():
     assert transports(ALL, {"UDP", "TCP", "TLS"}, secure=True) == ["TLS"]
 
 
+@rfc("7118", "5.1")
 def test_websocket_services_are_known():
     assert transports([naptr("SIPS+D2W"), naptr("SIP+D2W")], {"WS", "WSS"}) == ["WSS", "WS"]
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.conformance.marks import rfc
 from pipeline.dns.asker import NameError_, Unanswered
 from pipeline.dns.records import Naptr, Srv
 
@@ -44,6 +45,7 @@ def test_the_same_question_is_not_asked_twice_at_a_time(dns):
     assert len(dns.zone.asked) == 2  # a TTL of 0 is kept by nobody
 
 
+@rfc("2308", "5")
 def test_what_is_not_there_is_kept_as_long_as_the_soa_says(dns):
     dns.zone.minimum = 40
     for _ in range(2):

@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 
+from pipeline.conformance.marks import rfc
 from pipeline.sip import digest
 from pipeline.sip.message import Response
 from pipeline.sip.parser import parse
@@ -111,6 +112,7 @@ def test_nor_in_a_call_with_a_stranger_by_a_password_of_his_own(house, method):
     assert call.until("ended").why == "released"
 
 
+@rfc("3261", "22.1")
 def test_a_cancel_is_taken_only_from_the_host_that_sent_the_invite(house):
     h = house(**GUARDED)
     h.bob.answers(after=None)

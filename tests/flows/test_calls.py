@@ -2,7 +2,10 @@
 
 import pytest
 
+from pipeline.conformance.marks import rfc
 
+
+@rfc("3261", "15.1.1", "15.1.2")
 @pytest.mark.parametrize("who", ["caller", "callee"])
 @pytest.mark.parametrize("transport", ["UDP", "TCP"])
 def test_either_side_hangs_up(house, who, transport):
@@ -17,6 +20,8 @@ def test_either_side_hangs_up(house, who, transport):
     assert (first.why, second.why) == ("hung up", "released")
 
 
+@rfc("3261", "13.2.1")
+@rfc("3264", "5")
 def test_a_late_offer_is_passed_on_as_one(house):
     h = house()
     call, other = h.up(late=True)
@@ -38,6 +43,7 @@ def test_the_call_has_a_caller_and_a_dialog_of_its_own_on_each_leg(house):
     assert "UPDATE" in other.invite.allow
 
 
+@rfc("3261", "15")
 def test_the_bye_of_the_callee_waits_for_the_ack(house):
     h = house()
     h.alice.acks = False
@@ -53,6 +59,7 @@ def test_the_bye_of_the_callee_waits_for_the_ack(house):
     assert call.why == "released"
 
 
+@rfc("3261", "13.3.1.4")
 def test_an_answer_that_is_never_acknowledged_is_repeated_and_then_released(house):
     h = house()
     h.alice.acks = False

@@ -1,8 +1,10 @@
 """Giving up, and what crosses it. RFC 3261 9, 13.3.1, 15; RFC 5407 3.1; RFC 3326."""
 
+from pipeline.conformance.marks import rfc
 from pipeline.sip.parser import parse
 
 
+@rfc("3261", "9.1", "9.2")
 def test_a_caller_that_gives_up_gets_487_and_the_callee_a_cancel(house):
     h = house()
     h.bob.answers(after=None)
@@ -14,6 +16,7 @@ def test_a_caller_that_gives_up_gets_487_and_the_callee_a_cancel(house):
     assert (call.why, call.status, other.why) == ("cancelled", 487, "abandoned")
 
 
+@rfc("3261", "9.1")
 def test_a_cancel_waits_for_the_first_1xx_of_the_callee(house):
     h = house()
     h.bob.answers(ring=None, after=None)
@@ -33,6 +36,7 @@ def test_a_cancel_waits_for_the_first_1xx_of_the_callee(house):
     assert h.bob.calls[-1].why == "abandoned"
 
 
+@rfc("3261", "9.1", "13.2.2.4")
 def test_a_200_that_crosses_the_cancel_is_acknowledged_and_released(house):
     h = house()
     h.bob.answers(ring=0.0, after=None)
@@ -60,6 +64,7 @@ def test_a_cancel_after_the_final_answer_changes_nothing(house):
     assert call.state == other.state == "up"
 
 
+@rfc("3261", "15.1.2")
 def test_a_bye_before_the_final_answer_ends_the_invite_with_487(house):
     h = house()
     h.bob.answers(after=None)
@@ -84,6 +89,7 @@ def test_a_bye_before_the_ack_releases_both(house):
     assert call.repeats < 3
 
 
+@rfc("3326", "2")
 def test_the_losers_hear_that_the_call_was_completed_elsewhere(house):
     h = house(phones=("alice", "bob", "carol"))
     h.bob.answers(after=None)

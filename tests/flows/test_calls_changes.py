@@ -2,9 +2,13 @@
 
 import pytest
 
+from pipeline.conformance.marks import rfc
+
 TWO = b"v=0\r\no=- 7 2 IN IP4 10.0.0.2\r\ns=-\r\nc=IN IP4 10.0.0.2\r\nt=0 0\r\nm=audio 4444 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n"
 
 
+@rfc("3261", "14.1")
+@rfc("3264", "8.4")
 @pytest.mark.parametrize("who", ["caller", "callee"])
 @pytest.mark.parametrize(
     ("direction", "zero", "theirs"), [("sendonly", False, "recvonly"), ("inactive", False, "inactive"), ("sendonly", True, "recvonly")]
@@ -28,6 +32,7 @@ def test_hold_and_resume(house, who, direction, zero, theirs):
     assert len(h.server.told("channel.hold")) == 2
 
 
+@rfc("3311", "5.1", "5.2")
 def test_hold_by_update(house):
     h = house()
     call, other = h.up()
@@ -38,6 +43,7 @@ def test_hold_by_update(house):
     assert not [message for message in other.requests("INVITE") if message.to.tag]
 
 
+@rfc("3261", "14.1", "14.2")
 @pytest.mark.parametrize("late", [False, True])
 def test_a_reinvite_changes_the_media_of_both(house, late):
     h = house()
@@ -50,6 +56,7 @@ def test_a_reinvite_changes_the_media_of_both(house, late):
         assert b"m=audio 4444 RTP/AVP 8" in other.remote
 
 
+@rfc("3261", "14.1")
 def test_a_refused_change_leaves_the_call_as_it_was(house):
     h = house()
     call, other = h.up()
@@ -64,6 +71,7 @@ def test_a_refused_change_leaves_the_call_as_it_was(house):
     assert other.held
 
 
+@rfc("3261", "14.1")
 def test_both_sides_at_once_come_to_an_end(house):
     h = house()
     h.server.network.delay = (0.02, 0.02)
@@ -76,6 +84,7 @@ def test_both_sides_at_once_come_to_an_end(house):
     assert other.held
 
 
+@rfc("3261", "14.1")
 def test_a_glare_at_the_other_leg_is_tried_again_in_its_window(house):
     h = house()
     call, other = h.up()
@@ -92,6 +101,7 @@ def test_a_glare_at_the_other_leg_is_tried_again_in_its_window(house):
     assert other.held
 
 
+@rfc("3261", "14.2")
 def test_a_reinvite_before_the_answer_to_the_last_is_refused_with_a_time(house):
     h = house()
     call, _other = h.up()
@@ -128,6 +138,7 @@ def test_a_bye_goes_ahead_of_a_change_that_waits(house):
     assert call.responses(487)
 
 
+@rfc("3261", "12.2.1.2", "12.2.2")
 def test_a_target_refresh_is_followed(house):
     h = house()
     call, other = h.up()
@@ -150,6 +161,7 @@ def test_a_peer_that_has_lost_the_call_ends_it(house):
     other.end("lost")
 
 
+@rfc("3264", "8")
 def test_the_description_has_one_author_and_a_rising_version_on_each_leg(house):
     h = house()
     call, other = h.up()
@@ -178,6 +190,7 @@ def test_a_cancelled_reinvite_that_the_other_side_takes_all_the_same_is_taken_ba
     assert call.mirrors(other)
 
 
+@rfc("3261", "12.2.1.2")
 def test_a_peer_that_has_lost_the_call_gets_a_bye(house):
     """RFC 3261 12.2.1.2."""
     h = house()

@@ -2,6 +2,8 @@
 
 import pytest
 
+from pipeline.conformance.marks import rfc
+
 LOCAL = 'media = "media_local"\n'
 
 
@@ -53,6 +55,7 @@ def test_no_tones_go_to_who_wants_events_and_has_agreed_to_none(house):
     assert other.voice.tones() == set()
 
 
+@rfc("6086", "4.2.1")
 def test_a_digit_by_info_passes_where_the_media_do_not_pass_through_us(house):
     h = house()
     call, other = h.up()

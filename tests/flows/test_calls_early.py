@@ -2,6 +2,8 @@
 
 import pytest
 
+from pipeline.conformance.marks import rfc
+
 
 def test_early_media_of_the_callee_reach_the_caller(house):
     h = house()
@@ -12,6 +14,7 @@ def test_early_media_of_the_callee_reach_the_caller(house):
     assert call.mirrors(h.bob.calls[-1])
 
 
+@rfc("3262", "4")
 @pytest.mark.parametrize(("late", "reliable"), [(False, 1), (True, 0)])
 def test_a_reliable_answer_of_the_callee_is_acknowledged_by_us(house, late, reliable):
     """But a late offer in one is not asked for, where the caller cannot answer it before the call is up."""
@@ -24,6 +27,7 @@ def test_a_reliable_answer_of_the_callee_is_acknowledged_by_us(house, late, reli
     assert call.mirrors(other)
 
 
+@rfc("3262", "3")
 @pytest.mark.parametrize("wants", ["supported", "required"])
 @pytest.mark.parametrize("early", [False, True])
 def test_reliable_answers_to_a_caller_that_wants_them(house, wants, early):
@@ -52,6 +56,7 @@ def test_a_late_offer_travels_in_reliable_answers_when_both_have_them(house):
     assert call.mirrors(h.bob.calls[-1])
 
 
+@rfc("3262", "3")
 def test_a_reliable_answer_that_is_never_acknowledged_ends_the_call(house):
     h = house()
     h.server.network.filter = lambda data, source, destination: not data.startswith(b"PRACK")
@@ -62,6 +67,7 @@ def test_a_reliable_answer_that_is_never_acknowledged_ends_the_call(house):
     h.server.network.filter = None
 
 
+@rfc("3262", "3")
 def test_100rel_no_refuses_who_requires_it_and_required_who_does_not_know_it(house):
     h = house(alice='rel100 = "no"', bob='rel100 = "required"')
     call = h.alice.call("bob", reliable="required").until("ended")
@@ -70,6 +76,7 @@ def test_100rel_no_refuses_who_requires_it_and_required_who_does_not_know_it(hou
     assert call.status == 421
 
 
+@rfc("3262", "3")
 def test_a_wrong_prack_is_481(house):
     h = house()
     h.bob.answers(after=None)
@@ -79,6 +86,7 @@ def test_a_wrong_prack_is_481(house):
     assert attempt.status == 481
 
 
+@rfc("3261", "13.3.1.1")
 def test_ringing_is_repeated_before_proxies_give_up(house):
     h = house()
     h.bob.answers(after=None)

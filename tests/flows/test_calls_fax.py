@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.conformance.marks import rfc
 from pipeline.sip import sdp, t38
 from pipeline.testing.descriptions import Media
 
@@ -47,6 +48,7 @@ def kinds(description):
     return [media.kind for media in sdp.parse(description).media if media.port]
 
 
+@rfc("3362")
 @pytest.mark.parametrize("who", ["caller", "callee"])
 @pytest.mark.parametrize("provider", ["", "media_direct"])
 def test_fax_passes_both_ways_and_back_to_sound(house, who, provider):

@@ -1,5 +1,6 @@
 """An INVITE of ours that several answer: the first 2xx wins, the others are acknowledged and released. RFC 3261 12.1.2, 13.2.2.4, 19.3."""
 
+from pipeline.conformance.marks import rfc
 from pipeline.sip.message import Response
 from pipeline.sip.parser import parse
 
@@ -47,6 +48,7 @@ def sdp(number):
     return SDP % (number, number, number, number)
 
 
+@rfc("3261", "13.2.2.4")
 def test_the_first_2xx_wins_and_the_others_are_released(house):
     h, proxy, call = called(house)
     proxy.answer(180, "one")
@@ -111,6 +113,7 @@ def test_an_answer_that_is_no_session_description_ends_the_call(house):
     assert call.status == 488
 
 
+@rfc("3261", "12.1.2")
 def test_the_route_set_of_the_2xx_is_followed_in_reverse(house):
     h, proxy, call = called(house)
     proxy.answer(200, "one", sdp(111), headers=[("Record-Route", "<sip:far.example;lr>, <sip:10.0.0.50:5060;lr>")])
@@ -123,6 +126,7 @@ def test_the_route_set_of_the_2xx_is_followed_in_reverse(house):
     proxy.answer(200, "one", request=bye)
 
 
+@rfc("3261", "22.2")
 def test_a_challenge_to_the_invite_and_to_the_bye_is_answered(house):
     h, proxy, call = called(house, bob='outbound_auth = ["bob"]')
     challenge = [("Proxy-Authenticate", 'Digest realm="trunk", nonce="1", algorithm=MD5')]
@@ -162,6 +166,7 @@ def test_a_caller_who_heard_one_branch_is_answered_so_and_then_offered_the_one_t
 APART = {"phones": ("alice", "bob", "carol"), "alice": "early_dialogs = true"}
 
 
+@rfc("3261", "12.1")
 def test_each_phone_that_rings_may_have_an_early_dialog_of_its_own(house):
     h = house(**APART)
     h.bob.answers(early=True, after=None)

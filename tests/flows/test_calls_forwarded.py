@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.conformance.marks import rfc
 from pipeline.sip.message import Response
 from pipeline.sip.parser import parse
 
@@ -21,6 +22,8 @@ def test_the_display_of_the_caller_shows_who_answers(house):
     assert (call.display.name, call.display.number) == ("Carol", "300")
 
 
+@rfc("3261", "21.1.3")
+@rfc("5806", "5")
 def test_the_caller_is_told_181_and_the_next_callee_by_whom(house):
     h = forwarded(house)
     h.carol.answers(after=1.0)
@@ -175,6 +178,7 @@ def test_a_redirection_of_a_stranger_is_the_caller_s_to_follow(house):
     h.server.network.filter = None
 
 
+@rfc("3326", "2")
 @pytest.mark.parametrize("who", ["caller", "callee"])
 def test_why_a_call_is_released_reaches_the_other_side(house, who):
     h = house()

@@ -2,6 +2,8 @@
 
 import pytest
 
+from pipeline.conformance.marks import rfc
+
 ONE, TWO = "urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6", "urn:uuid:00000000-0000-1000-8000-000a95a0e128"
 SECOND = '\n[user.carol]\npassword = "carol\'s"\n'
 
@@ -17,6 +19,7 @@ def two(house):
     return h
 
 
+@rfc("5627", "5.4")
 @pytest.mark.parametrize("place", [0, 1])
 def test_only_the_phone_that_is_meant_rings(two, place):
     two.other.answers(after=1.0)
@@ -35,6 +38,7 @@ def test_the_address_of_record_rings_both(two):
     two.over(call)
 
 
+@rfc("5627", "3.1")
 def test_a_temporary_one_shows_the_caller_nothing_of_whose_it_is(two):
     call = two.alice.call(uri=two.other.gruus[1]).until("up")
     answers = [message for message in call.received if not message.is_request]
@@ -43,6 +47,7 @@ def test_a_temporary_one_shows_the_caller_nothing_of_whose_it_is(two):
     two.over(call)
 
 
+@rfc("5627", "5.4")
 def test_who_is_not_registered_is_480_and_what_is_none_404(two):
     public, temporary = two.other.gruus
     two.server.wait(two.other.unregister())

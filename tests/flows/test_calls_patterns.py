@@ -13,6 +13,7 @@ import sys
 
 import pytest
 
+from pipeline.conformance.marks import rfc
 from pipeline.sip import sdp
 
 
@@ -106,6 +107,7 @@ def bob(asking):
     return asking.h.bob.calls[-1]
 
 
+@rfc("6337", "3.1")
 def test_1_uas_initial_invite_2xx(asking):
     answer = asking.send("INVITE", described(4001)).got("INVITE", 200)
     asking.ack()
@@ -113,6 +115,7 @@ def test_1_uas_initial_invite_2xx(asking):
     asking.bye()
 
 
+@rfc("6337", "3.1")
 def test_2_uas_initial_2xx_ack(asking):
     answer = asking.send("INVITE").got("INVITE", 200)
     assert port(answer.body) == own(asking.h.bob)
@@ -138,6 +141,7 @@ def answered(asking):
     assert bob(asking).state == "up"
 
 
+@rfc("6337", "3.1")
 def test_3_uas_initial_invite_reliable(asking):
     response = early(asking, described(4003))
     assert port(response.body) == own(asking.h.bob)
@@ -146,6 +150,7 @@ def test_3_uas_initial_invite_reliable(asking):
     asking.bye()
 
 
+@rfc("6337", "3.1")
 def test_4_uas_initial_reliable_prack(asking):
     response = early(asking, b"", reliable=True)
     assert port(response.body) == own(asking.h.bob)
@@ -155,6 +160,7 @@ def test_4_uas_initial_reliable_prack(asking):
     asking.bye()
 
 
+@rfc("6337", "3.1")
 def test_5_uas_initial_prack_2xx(asking):
     response = early(asking, described(4005), reliable=True)
     answer = asking.prack(response, described(4055))
@@ -164,6 +170,7 @@ def test_5_uas_initial_prack_2xx(asking):
     asking.bye()
 
 
+@rfc("6337", "3.1")
 def test_6_uas_initial_update_2xx(asking):
     response = early(asking, described(4006), reliable=True)
     asking.prack(response)

@@ -2,7 +2,10 @@
 
 import pytest
 
+from pipeline.conformance.marks import rfc
 
+
+@rfc("3261", "16.7")
 @pytest.mark.parametrize(
     ("given", "heard"),
     [
@@ -33,6 +36,7 @@ def test_the_reason_phrase_is_passed_on(house):
     assert h.alice.call("bob").until("ended").reason == "On the phone"
 
 
+@rfc("3261", "21.4.5", "21.4.18")
 def test_nobody_of_that_name_is_404_and_known_but_away_is_480(house):
     h = house()
     assert h.alice.call("nobody").until("ended").status == 404
@@ -44,6 +48,7 @@ def test_a_foreign_domain_is_404(house):
     assert h.alice.call(uri="sip:bob@elsewhere.org").until("ended").status == 404
 
 
+@rfc("3261", "17.1.1.2")
 def test_a_phone_that_does_not_answer_at_all_is_408_after_timer_b(house):
     h = house()
     h.server.network.filter = lambda data, source, destination: destination[0] != "10.0.0.3"
@@ -55,6 +60,7 @@ def test_a_phone_that_does_not_answer_at_all_is_408_after_timer_b(house):
     h.server.network.filter = None
 
 
+@rfc("3261", "21.4.26")
 def test_incompatible_media_are_488(house):
     h = house()
     h.bob.answers(after=0.1, status=488)
@@ -69,6 +75,7 @@ def test_a_redirection_is_passed_on_where_it_is_not_followed(house):
     assert [str(contact.uri) for contact in call.final.contacts] == ["sip:dave@10.0.0.77", "sip:carol@example.com"]
 
 
+@rfc("3261", "8.1.3.4")
 def test_a_redirection_is_followed_each_place_once(house):
     h = house(phones=("alice", "bob", "carol"), bob='redirect_method = "uri"')
     contact = h.carol.contact
@@ -85,6 +92,7 @@ def test_a_redirection_that_comes_back_ends(house):
     assert len(h.bob.calls) == 1
 
 
+@rfc("3261", "16.3")
 def test_too_many_hops_are_483(house):
     h = house()
     call = h.alice.call("bob", headers=[("Max-Forwards", "0")]).until("ended")
@@ -92,6 +100,7 @@ def test_too_many_hops_are_483(house):
     assert not h.bob.calls
 
 
+@rfc("3261", "16.3", "21.4.20")
 def test_a_call_that_comes_back_in_the_same_way_is_482(house):
     h = house()
     h.bob.register(contacts=["<sip:bob@10.0.0.1>"], expires=3600)
@@ -102,6 +111,7 @@ def test_a_call_that_comes_back_in_the_same_way_is_482(house):
     assert call.status == 482
 
 
+@rfc("3261", "8.2.2.3")
 def test_a_required_extension_that_nobody_knows_is_420(house):
     h = house()
     call = h.alice.call("bob", headers=[("Require", "foo")]).until("ended")
@@ -119,12 +129,14 @@ def test_an_invite_that_accepts_no_session_description_is_406(house):
     assert h.alice.call("bob", headers=[("Accept", "text/plain")]).until("ended").status == 406
 
 
+@rfc("3261", "8.1.1.8")
 def test_an_invite_without_a_contact_is_400(house):
     h = house()
     reply = h.server.request("INVITE", "bob", headers=[("Contact", "")])
     assert (reply.status, reply.reason) == (400, "Missing Contact")
 
 
+@rfc("3261", "12.2.2")
 @pytest.mark.parametrize("method", ["BYE", "UPDATE", "INFO", "PRACK"])
 def test_what_belongs_inside_a_session_and_names_none_is_481(house, method):
     h = house()

@@ -2,11 +2,14 @@
 
 import pytest
 
+from pipeline.conformance.marks import rfc
+
 
 def sessions(h, direction):
     return [each for each in h.driver.sessions.values() if each.direction == direction]
 
 
+@rfc("4028", "6", "9")
 def test_too_short_an_interval_is_422_with_what_is_enough(house):
     h = house(alice="timers_min_se = 300")
     call = h.alice.call("bob", timers=120).until("ended")
@@ -26,6 +29,7 @@ def test_a_callee_that_wants_longer_gets_it(house):
     assert call.state == "up"
 
 
+@rfc("4028", "10")
 @pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
 def test_a_caller_that_refreshes_keeps_the_call(house, method):
     h = house()
@@ -36,6 +40,7 @@ def test_a_caller_that_refreshes_keeps_the_call(house, method):
     assert call.state == other.state == "up"
 
 
+@rfc("4028", "10")
 def test_a_caller_that_does_not_refresh_is_released(house):
     h = house()
     h.alice.refreshes = ""
@@ -45,6 +50,7 @@ def test_a_caller_that_does_not_refresh_is_released(house):
     assert call.why == other.why == "released"
 
 
+@rfc("4028", "10")
 @pytest.mark.parametrize("updates", [True, False])
 def test_we_refresh_where_it_fell_to_us(house, updates):
     h = house(bob='timers = "always"\ntimers_sess_expires = 100')

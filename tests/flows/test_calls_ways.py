@@ -3,9 +3,11 @@
 import pytest
 
 from pipeline.config import Document, build
+from pipeline.conformance.marks import rfc
 from pipeline.sip.message import Response
 
 
+@rfc("3581", "5")
 def test_a_phone_behind_a_translator_is_reached_by_the_way_it_came(house):
     h = house(phones=("alice",))
     nat = ("203.0.113.9", 40000)
@@ -96,6 +98,7 @@ def test_calls_outlive_a_reload(house):
     second.hangup()
 
 
+@rfc("3261", "18.1.1")
 def test_a_stream_that_breaks_is_opened_again_for_the_bye(house):
     h = house(more={"transport": "TCP"})
     call, other = h.up()

@@ -2,6 +2,8 @@
 
 import pytest
 
+from pipeline.conformance.marks import rfc
+
 
 def test_an_empty_info_is_a_sign_of_life(house):
     h = house()
@@ -26,6 +28,7 @@ def test_a_digit_by_info_is_a_digit(house, body, kind, digit):
     assert event.fields["digit"] == digit
 
 
+@rfc("6086", "4.2.2")
 @pytest.mark.parametrize(
     ("headers", "body", "kind", "status"),
     [
@@ -53,6 +56,7 @@ def test_a_digit_goes_by_info_to_an_endpoint_that_wants_it_so(house):
     assert info.body == b"Signal=4\r\nDuration=200\r\n"
 
 
+@rfc("3261", "11.2")
 def test_options_within_a_call(house):
     h = house()
     call, _ = h.up()
@@ -68,6 +72,7 @@ def test_a_method_that_is_not_served_within_a_call(house, method, status):
     assert attempt.status == status and "BYE" in attempt.response.allow
 
 
+@rfc("3261", "12.2.2")
 def test_a_request_out_of_order_is_500(house):
     h = house()
     call, _ = h.up()
@@ -75,6 +80,7 @@ def test_a_request_out_of_order_is_500(house):
     assert h.server.wait(call.request("OPTIONS", cseq=1)).status == 500
 
 
+@rfc("3261", "8.2.2.3")
 def test_a_request_that_requires_what_nobody_knows_is_420(house):
     h = house()
     call, _ = h.up()
@@ -82,6 +88,7 @@ def test_a_request_that_requires_what_nobody_knows_is_420(house):
     assert (attempt.status, attempt.response.get("unsupported")) == (420, "magic")
 
 
+@rfc("3261", "8.2.3", "14.2")
 def test_an_unknown_body_in_a_reinvite_is_415(house):
     h = house()
     call, _ = h.up()
@@ -89,6 +96,7 @@ def test_an_unknown_body_in_a_reinvite_is_415(house):
     assert attempt.status == 415
 
 
+@rfc("3261", "12.2.2")
 def test_a_request_of_an_ended_call_is_481(house):
     h = house()
     call, other = h.up()

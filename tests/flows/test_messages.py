@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.conformance.marks import rfc
 from pipeline.core import Fate
 
 LISTED = {
@@ -57,6 +58,7 @@ def heard(phone):
     return [message.body.decode() for message in phone.received if message.method == "MESSAGE"]
 
 
+@rfc("3428", "7")
 def test_a_message_goes_to_the_recipients_phone_and_is_answered_with_its_200(house):
     alice, bob = house.phone("alice"), house.phone("bob")
     assert house.wait(say(alice, "bob", headers=[("Subject", "lunch")])).status == 200
@@ -81,6 +83,7 @@ def test_a_date_that_is_there_stays(house):
     assert bob.received[0].all("date") == [date]
 
 
+@rfc("3428", "6")
 def test_every_phone_of_the_recipient_gets_it_and_the_first_2xx_wins(house):
     alice = house.phone("alice")
     bobs = [house.phone("bob"), house.phone("bob")]
@@ -99,6 +102,7 @@ def test_nobody_of_that_name_is_404_with_a_tag(house):
     assert attempt.response.to.tag
 
 
+@rfc("3428", "7")
 def test_a_message_for_who_is_not_there_is_kept_and_delivered_when_he_registers(house):
     alice, bob = house.phone("alice"), house.phone("bob", online=False)
     assert [house.wait(say(alice, "bob", text)).status for text in ("one", "two", "three")] == [202, 202, 202]
@@ -196,6 +200,7 @@ def test_other_types_pass_and_415_is_a_policy(sip, house):
     assert strict.wait(say(alice, "bob")).status == 200
 
 
+@rfc("3428", "8")
 def test_more_than_1300_octets_go_by_a_stream_alone(house):
     long = "x" * 1400
     alice, bob = house.phone("alice", transport="TCP"), house.phone("bob")
@@ -322,6 +327,7 @@ async def _of(pending):
     return await pending
 
 
+@rfc("3261", "16.3")
 def test_a_message_that_has_no_hops_left_is_483(house):
     house.phone("bob")
     alice = house.phone("alice")

@@ -8,6 +8,7 @@ import attrs
 import pytest
 
 from pipeline.config import Problems
+from pipeline.conformance.marks import rfc
 from pipeline.sip import digest
 from pipeline.sip.parser import parse
 
@@ -102,6 +103,7 @@ def reasons(server, name="auth.failed"):
 # -- challenges -------------------------------------------------------------------------------------------------------
 
 
+@rfc("3261", "22.1", "22.2")
 def test_a_request_without_credentials_is_challenged_for_the_realm_of_its_domain(server):
     response = server.request("REGISTER", from_="alice")
     assert response.status == 401
@@ -109,6 +111,8 @@ def test_a_request_without_credentials_is_challenged_for_the_realm_of_its_domain
     assert re.fullmatch('Digest realm="example.com", nonce="[0-9a-f]{48}", algorithm=MD5, qop="auth"', value)
 
 
+@rfc("3261", "22.2")
+@rfc("7616", "3.4")
 def test_the_right_password_registers(server):
     assert answer(server, challenge(server)).status == 200
     assert server.contacts("alice")
@@ -117,6 +121,8 @@ def test_the_right_password_registers(server):
     assert fields == {"user": "alice", "realm": "example.com", "source": "10.0.0.9", "transport": "UDP"}
 
 
+@rfc("3261", "22.1")
+@rfc("7616", "3.3")
 def test_a_wrong_password_is_challenged_anew_and_not_as_stale(server):
     first = challenge(server)
     response = answer(server, first, password="guessed")
@@ -136,6 +142,7 @@ def test_a_challenge_leaves_no_state_and_comes_again_for_a_retransmission(server
     assert not len(server.engine.transactions)
 
 
+@rfc("8760", "2.6")
 def test_one_challenge_per_algorithm_the_preferred_on_top_with_one_nonce(start):
     response = start(ALL).request("REGISTER", from_="alice")
     found = [digest.parse_challenge(value) for value in response.all("www-authenticate")]
@@ -155,12 +162,14 @@ def test_an_algorithm_that_is_not_offered_is_refused(server):
     assert reasons(server) == ["domain.example.com: the algorithm SHA-256 is none of its algorithms"]
 
 
+@rfc("8760", "2.1")
 @pytest.mark.parametrize("algorithm", ["MD5-sess", "SHA3-512", "md5"])
 def test_an_algorithm_is_known_by_its_name_in_either_case(server, algorithm):
     response = answer(server, challenge(server), edit=lambda value: value.replace("algorithm=MD5", f"algorithm={algorithm}"))
     assert (response.status == 200) == (algorithm == "md5")
 
 
+@rfc("7616", "3.3")
 def test_without_an_algorithm_it_is_md5(server):
     assert answer(server, challenge(server), edit=lambda value: value.replace(", algorithm=MD5", "")).status == 200
 
@@ -199,6 +208,7 @@ def shape(response):
     return re.sub(r"(?m)^(Via|From|To|Call-ID|CSeq): .*\r\n", "", text)
 
 
+@rfc("3261", "26.3.2.4")
 @pytest.mark.parametrize("method", ["REGISTER", "INVITE", "OPTIONS", "MESSAGE"])
 def test_known_and_unknown_users_get_the_same_answers(server, method):
     one, other = (server.request(method, "bob", from_=name) for name in ("alice", "mallory"))
@@ -233,6 +243,7 @@ def test_a_user_of_another_endpoint_is_as_unknown(server):
 # -- nonces -----------------------------------------------------------------------------------------------------------
 
 
+@rfc("7616", "3.4", "5.5")
 def test_a_nonce_is_used_again_with_the_next_count_and_never_with_the_same(server):
     given = challenge(server)
     call = [("Call-ID", "one")]
@@ -254,6 +265,7 @@ def test_a_retransmission_is_no_replay(server):
     assert len(server.told("auth.succeeded")) == 1
 
 
+@rfc("7616", "3.3")
 def test_an_old_nonce_is_stale_when_the_password_is_right_and_only_then(server):
     given = challenge(server)
     server.advance(301)
@@ -261,6 +273,7 @@ def test_an_old_nonce_is_stale_when_the_password_is_right_and_only_then(server):
     assert refused(answer(server, given), stale=True)
 
 
+@rfc("7616", "5.4")
 def test_a_nonce_of_another_address_is_stale(server):
     assert refused(answer(server, challenge(server), source=("10.0.0.10", 5060)), stale=True)
 
@@ -288,6 +301,7 @@ def test_a_nonce_count_begins_with_1(server):
 # -- what the response covers -----------------------------------------------------------------------------------------
 
 
+@rfc("7616", "3.4.3")
 def test_auth_int_covers_the_body(start):
     server = start('[plugin.auth]\nqop = ["auth", "auth-int"]\n')
     given = challenge(server)
@@ -324,6 +338,7 @@ def test_a_digest_uri_of_a_domain_of_ours_will_do(server, uri):
     assert answer(server, challenge(server), uri=uri).status == 200
 
 
+@rfc("7616", "3.4.6")
 @pytest.mark.parametrize("uri", ["sip:elsewhere.example", "sip:alice@elsewhere.example", "tel:+49301", "example.com", "x y"])
 def test_a_digest_uri_of_nobody_here_is_refused(server, uri):
     assert refused(answer(server, challenge(server), uri=uri))
@@ -340,6 +355,8 @@ def test_strict_uri_wants_the_request_uri(start):
 # -- odd Authorization fields -----------------------------------------------------------------------------------------
 
 
+@rfc("3261", "22.4")
+@rfc("4475", "3.3.7")
 def test_another_scheme_is_ignored(server):
     assert refused(server.request("REGISTER", from_="alice", headers=[("Authorization", "NoOneKnowsThisScheme opaque-data=here")]))
 
@@ -388,6 +405,7 @@ def test_only_a_few_authorizations_are_tried(server):
 # -- what is not challenged -------------------------------------------------------------------------------------------
 
 
+@rfc("3261", "22.1")
 def test_an_ack_and_a_cancel_are_never_challenged(server):
     server.send(server.message("ACK", "bob"))
     assert server.replies() == []
@@ -451,6 +469,7 @@ def test_an_endpoint_that_says_so_is_let_in_without_credentials(start):
 # -- rights -----------------------------------------------------------------------------------------------------------
 
 
+@rfc("3261", "10.3-4")
 def test_alice_may_not_register_bob(server):
     response = answer(server, challenge(server), headers=[("To", "<sip:bob@example.com>")])
     assert response.status == 403
@@ -572,6 +591,7 @@ def test_who_does_not_exist_waits_as_long_as_who_does(slow):
     assert database.asked == 2
 
 
+@rfc("3261", "21.5.4")
 @pytest.mark.parametrize("mode", ["down", "failing"])
 def test_a_database_that_fails_is_a_503_and_never_a_401(slow, mode):
     server, database = slow

@@ -8,6 +8,7 @@ import pytest
 from pipeline.plugins.auth.nonces import FOREIGN, FRESH, STALE, USED, Nonces, used
 
 from pipeline.clock import Clock
+from pipeline.conformance.marks import rfc
 from pipeline.testing.loop import VirtualLoop
 
 KEY = bytes(64)
@@ -31,6 +32,7 @@ def test_a_nonce_is_48_hexadecimal_digits_and_never_the_same(loop):
     assert all(len(nonce) == 48 and set(nonce) <= set("0123456789abcdef") for nonce in made)
 
 
+@rfc("7616", "5.5")
 def test_each_count_is_good_once_in_any_order(loop):
     table = nonces(loop)
     nonce = table.make(HERE)
@@ -73,6 +75,7 @@ def test_another_address_is_stale(loop):
     assert table.use(table.make(HERE), "192.0.2.2", 1) == STALE
 
 
+@rfc("7616", "3.3")
 def test_a_nonce_ends_with_its_lifetime(loop):
     table = nonces(loop, lifetime=300.0)
     nonce = table.make(HERE)
@@ -82,6 +85,7 @@ def test_a_nonce_ends_with_its_lifetime(loop):
     assert table.use(nonce, HERE, 2) == STALE
 
 
+@rfc("7616", "5.4")
 @pytest.mark.parametrize(
     "forge",
     [

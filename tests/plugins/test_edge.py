@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import Document, Problems, build
+from pipeline.conformance.marks import rfc
 from pipeline.engine import Pipeline
 from pipeline.flow import Target
 from pipeline.sip.message import Response
@@ -113,6 +114,8 @@ def path(world, user="alice"):
 # -- REGISTER
 
 
+@rfc("3327", "5.2")
+@rfc("5626", "5.1")
 @pytest.mark.parametrize("transport", ["UDP", "TCP"])
 def test_a_phone_registers_through_it_with_digest_and_a_path(world, transport):
     w = world()
@@ -136,6 +139,7 @@ def test_a_flow_is_registered_as_one(world):
     assert stored.reg_id == 1
 
 
+@rfc("5626", "5.4")
 def test_phones_are_told_how_often_to_send_keepalives(world):
     w = world("flow_timer = 120")
     phone = w.phone("alice", online=False)
@@ -250,6 +254,7 @@ def route(token, more=";ob"):
     return ("Route", f"<sip:{token}@{EDGE}:5060;lr{more}>")
 
 
+@rfc("5626", "5.3")
 def test_a_request_with_a_token_goes_to_its_flow_whatever_its_uri_says(world):
     w = world()
     phone, raw = _Raw(w, "203.0.113.9", 40000), _Raw(w, "10.0.0.200")
@@ -267,6 +272,7 @@ def test_a_request_with_a_token_goes_to_its_flow_whatever_its_uri_says(world):
     assert [via.host for via in invite.vias] == [EDGE, "10.0.0.200"]
 
 
+@rfc("5626", "5.3")
 @pytest.mark.parametrize(
     "damage",
     [
@@ -310,6 +316,7 @@ def test_the_token_of_a_dialog_is_good_for_that_dialog_alone(world):
     assert [each.method for each in phone.got[:1]] == ["BYE"]
 
 
+@rfc("5626", "5.3")
 def test_a_connection_that_closed_is_430_and_the_next_one_another(world):
     w = world()
     bob = w.phone("bob", "TCP")

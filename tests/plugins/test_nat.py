@@ -3,6 +3,7 @@
 import pytest
 from pipeline.plugins.nat.outward import description
 
+from pipeline.conformance.marks import rfc
 from pipeline.flow import Target
 from pipeline.sip.message import Request
 from pipeline.testing.server import CALLS
@@ -51,6 +52,7 @@ def test_what_is_behind_a_proxy_is_not_ours_to_judge(sip):
     assert reach(server, "<sip:alice@192.168.1.7>", via="10.0.0.9", more=[("Supported", "path"), ("Path", "<sip:10.0.0.9;lr>")]) == ""
 
 
+@rfc("3581", "4")
 @pytest.mark.parametrize(("on", "port"), [("true", 40000), ("false", 5060)])
 def test_answers_go_to_the_port_of_the_source_also_when_nobody_asked(sip, on, port):
     server = sip(f"[plugin.nat]\nforce_rport = {on}\n", intercept=["nat"])

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.conformance.marks import rfc
 from pipeline.dal import Mapping
 
 from .test_redirect import Slow
@@ -9,6 +10,7 @@ from .test_redirect import Slow
 FIELDS = ("allow", "accept", "supported", "accept-encoding", "accept-language")
 
 
+@rfc("3261", "11.2")
 @pytest.mark.parametrize("uri", ["sip:example.com", "sip:10.0.0.1:5060", "sip:EXAMPLE.com."])
 def test_the_server_itself_says_what_it_can_do(sip, uri):
     reply = sip().request("OPTIONS", uri=uri)
@@ -27,6 +29,7 @@ def test_what_is_not_listed_is_not_offered(sip):
     assert [reply.get(name) for name in FIELDS[:3]] == ["OPTIONS", "", ""]
 
 
+@rfc("3261", "11.2")
 def test_a_user_is_answered_as_a_call_would_be(sip):
     server = sip()
     assert [server.request("OPTIONS", name).status for name in ("bob", "nobody")] == [480, 404]

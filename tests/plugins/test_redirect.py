@@ -4,6 +4,7 @@ import pytest
 from pipeline.plugins.memory.tables import Tables
 
 from pipeline import Pending
+from pipeline.conformance.marks import rfc
 from pipeline.dal import Mapping, Unavailable
 
 SDP = b"v=0\r\no=- 1 1 IN IP4 10.0.0.9\r\ns=-\r\nc=IN IP4 10.0.0.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
@@ -13,6 +14,7 @@ def bind(server, contacts, **more):
     assert server.request("REGISTER", "bob", from_="bob", headers=[("Contact", contacts)], **more).status == 200
 
 
+@rfc("3261", "8.3", "21.3.3")
 def test_a_bound_callee_is_a_302_with_his_contacts(sip):
     server = sip()
     bind(server, "<sip:bob@10.0.0.5:5070>;expires=120")
@@ -22,6 +24,7 @@ def test_a_bound_callee_is_a_302_with_his_contacts(sip):
     assert reply.all("contact") == ["<sip:bob@10.0.0.5:5070>;q=1;expires=100"]
 
 
+@rfc("3261", "20.10")
 def test_contacts_come_by_preference_and_then_by_age(sip):
     server = sip()
     bind(
@@ -59,6 +62,7 @@ def test_an_expired_binding_is_none(sip):
     assert server.request("INVITE", "bob").status == 480
 
 
+@rfc("3261", "8.3")
 def test_nobody_is_redirected_to_the_uri_he_called(sip):
     server = sip()
     bind(server, "<sip:bob@EXAMPLE.com>")
@@ -79,6 +83,7 @@ def test_a_body_that_it_cannot_use_is_415(sip):
     assert (reply.status, reply.get("accept")) == (415, "application/sdp")
 
 
+@rfc("3261", "21.4.7")
 @pytest.mark.parametrize("accept", ["text/nobodyKnowsThis", "application/pidf+xml, text/*"])
 def test_an_accept_that_excludes_every_session_description_is_406(sip, accept):
     server = sip()

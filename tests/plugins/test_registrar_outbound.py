@@ -2,6 +2,8 @@
 
 import pytest
 
+from pipeline.conformance.marks import rfc
+
 ONE = '+sip.instance="<urn:uuid:00000000-0000-1000-8000-000A95A0E128>"'
 OUTBOUND = ("Supported", "path, outbound")
 ONCE = iter(range(10000))
@@ -12,6 +14,7 @@ def register(server, contact, *, headers=(), source=("10.0.0.9", 5060), cseq=1, 
     return server.request("REGISTER", headers=fields, source=source, cseq=cseq)
 
 
+@rfc("5626", "6")
 def test_a_flow_is_registered_and_said_so(sip):
     server = sip()
     reply = register(server, f"<sip:alice@192.168.1.7;ob>;reg-id=1;{ONE}")
@@ -22,6 +25,7 @@ def test_a_flow_is_registered_and_said_so(sip):
     assert "reg-id=1" in reply.get("contact")
 
 
+@rfc("5626", "6")
 def test_the_same_phone_from_another_port_takes_its_own_place(sip):
     server = sip()
     register(server, f"<sip:alice@192.168.1.7:5060>;reg-id=1;{ONE}")
@@ -32,6 +36,7 @@ def test_the_same_phone_from_another_port_takes_its_own_place(sip):
     assert [event.name for event in server.told("contact")] == ["contact.added", "contact.refreshed"]
 
 
+@rfc("5626", "6")
 def test_two_flows_of_one_phone_are_two_bindings_even_with_one_uri(sip):
     server = sip()
     register(server, f"<sip:alice@192.168.1.7>;reg-id=1;{ONE}")
@@ -59,11 +64,13 @@ def test_phones_with_and_without_flows_live_together(sip):
 VIA = ("Via", "SIP/2.0/UDP 10.0.0.9;branch=z9hG4bKedge, SIP/2.0/UDP 192.168.1.7;branch=z9hG4bKphone")
 
 
+@rfc("5626", "6")
 def test_a_first_hop_that_keeps_no_flow_is_439(sip):
     reply = register(sip(), f"<sip:alice@192.168.1.7>;reg-id=1;{ONE}", headers=[VIA, ("Path", "<sip:edge.example.com;lr>")])
     assert (reply.status, reply.reason) == (439, "First Hop Lacks Outbound Support")
 
 
+@rfc("5626", "6")
 def test_a_phone_that_does_not_ask_for_outbound_is_registered_without(sip):
     server = sip()
     reply = register(server, f"<sip:alice@192.168.1.7>;reg-id=1;{ONE}", headers=[VIA], supported=("Supported", "path"))
@@ -97,6 +104,7 @@ def test_require_outbound_is_understood(sip):
     assert reply.status == 200
 
 
+@rfc("8599", "4.1")
 @pytest.mark.parametrize(
     "params", [";pn-provider=acme;pn-param=acme-param;pn-prid=ZTY4ZDJlMzODE1NmUgKi0K", ";pn-provider=webpush;pn-prid=a%3Fb"]
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.config import Problems
+from pipeline.conformance.marks import rfc
 from pipeline.dal import Ban
 from pipeline.flow import Flow
 
@@ -82,6 +83,7 @@ def test_a_signature_must_be_long_enough_to_mean_something(shielded):
     assert "at least 4 characters" in str(problems.value)
 
 
+@rfc("3261", "26.3.2.4")
 def test_who_asks_again_and_again_without_credentials_is_answered_once_a_second(shielded):
     server = shielded()
     answered = [bool(register(server, STRANGER, user=f"u{number}")) for number in range(30)]
@@ -157,6 +159,7 @@ def test_an_address_with_a_binding_is_never_banned(shielded):
     assert register(server, (STRANGER[0], 6000)) == [401]
 
 
+@rfc("7616", "5.4")
 def test_credentials_that_do_not_echo_our_nonce_never_lead_to_a_ban(shielded):
     server = shielded("ban_score = 2")
     forged = 'Digest username="alice", realm="example.com", nonce="00", uri="sip:example.com", response="00", qop=auth, nc=1, cnonce="x"'
@@ -224,6 +227,7 @@ def test_a_ban_closes_the_connections_of_its_source(shielded):
     assert flow.closed
 
 
+@rfc("6177", "2")
 def test_an_ipv6_source_is_its_64(shielded):
     server = shielded('[plugin.udp]\nbind = ["10.0.0.1:5060", "[fd00::1]:5060"]\n')
     server.engine.dal.create(Ban(id="2001:db8:1:2::/64", by="admin"))
@@ -242,6 +246,7 @@ def test_trunks_that_identify_names_have_no_budget(shielded):
     assert len(server.replies(STRANGER)) == 50
 
 
+@rfc("3261", "26.3.2.4")
 def test_ten_thousand_strangers_cost_constant_memory_and_a_bounded_number_of_challenges(shielded):
     server = shielded("global_request_rate = 100")
     state = shield_of(server).state

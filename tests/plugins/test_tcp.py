@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.conformance.marks import rfc
 from pipeline.flow import Target
 from pipeline.sip.parser import parse
 
@@ -60,6 +61,7 @@ def register(server, contact, n=1, expires=3600):
     return server.message("REGISTER", headers=headers, cseq=n)
 
 
+@rfc("3261", "18.2.2")
 def test_a_request_is_answered_by_the_connection_it_came_by(server):
     client = Client(server).send(options(server))
     assert [answer.status for answer in client.answers()] == [200]
@@ -74,17 +76,20 @@ def test_two_messages_in_one_piece_and_one_in_many_are_all_answered(server):
     assert [answer.status for answer in client.answers()] == [200, 200, 200]
 
 
+@rfc("5626", "4.4.1")
 def test_a_ping_is_answered_with_a_pong(server):
     client = Client(server).send(b"\r\n\r\n")
     assert client.data == b"\r\n"
 
 
+@rfc("3261", "18.3")
 def test_without_content_length_the_request_is_400_and_the_connection_closed(server):
     client = Client(server).send(options(server).replace(b"Content-Length: 0\r\n", b""))
     assert [(answer.status, answer.reason) for answer in client.answers()] == [(400, "Missing Content-Length")]
     assert "cannot be followed" in client.closed or client.closed == "closed by the peer"
 
 
+@rfc("3261", "21.5.7")
 def test_a_message_that_is_too_large_is_refused_and_the_connection_closed(sip):
     server = sip('[plugin.tcp]\nbind = ["10.0.0.1:5060"]\nhead_bytes = 2048\nbody_bytes = 100')
     client = Client(server).send(options(server, body=b"x" * 101))
@@ -188,6 +193,8 @@ def test_a_connection_that_is_lost_is_an_event_and_takes_its_binding_along(serve
     assert server.engine.flows == {}
 
 
+@rfc("3261", "18.1.1")
+@rfc("5923", "5")
 def test_a_connection_that_we_open_is_reused_and_not_on_probation(server):
     phone = server.phone("bob", address=("10.0.0.2", 5060))
     told = []

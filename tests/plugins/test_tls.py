@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from pipeline.config import Document, Problems, build
+from pipeline.conformance.marks import rfc
 from pipeline.flow import Target
 from pipeline.sip.message import Request
 from pipeline.sip.parser import parse
@@ -108,6 +109,7 @@ def test_it_listens_on_ipv6_too(secure, authority):
     assert [answer.status for answer in client.answers()] == [200]
 
 
+@rfc("8996", "5")
 @pytest.mark.parametrize("version", ["TLSv1", "TLSv1_1"])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_nothing_below_tls_1_2_is_spoken(secure, authority, version):
@@ -131,6 +133,7 @@ def test_the_cipher_option_decides_the_suites_of_tls_1_2(secure, authority):
     assert client.stream.cipher == "ECDHE-ECDSA-CHACHA20-POLY1305"
 
 
+@rfc("6066", "3")
 def test_who_asks_for_a_name_gets_its_certificate_and_who_asks_for_none_the_first(secure, authority, pair):
     other = authority.issue("other.example.org", "dns:other.example.org", "dns:*.example.org")
     server = secure(pair, other)
@@ -230,6 +233,7 @@ def test_an_endpoint_known_by_its_certificate_is_not_known_by_its_name(identifyi
     assert whose(server) is None
 
 
+@rfc("5922", "7.4")
 def test_a_certificate_of_a_stranger_is_refused_and_none_at_all_only_where_it_is_required(identifying, authority, stranger):
     server = identifying()
     cert = stranger.issue("trunk", "dns:trunk.example.net")
@@ -365,6 +369,7 @@ def ask(server, target, uri="sip:bob@example.net"):
     return told[-1] if told else None
 
 
+@rfc("5922", "7.3")
 @pytest.mark.parametrize(
     ("alternatives", "good"),
     [
@@ -389,6 +394,7 @@ def test_a_server_must_prove_the_domain_that_was_asked_for(secure, authority, al
         assert "not for example.net" in server.told("flow.refused")[-1].fields["reason"]
 
 
+@rfc("5922", "7.2")
 def test_a_literal_is_proved_by_its_address_in_the_certificate(secure, authority):
     server = secure(more=f'ca = "{authority.file}"')
     Peer(server, serving(authority.issue("seven", "ip:10.0.0.7")))
@@ -404,6 +410,7 @@ def test_a_server_whose_authority_is_not_trusted_gets_nothing(secure, authority,
     assert not peer.received
 
 
+@rfc("5923", "9.1")
 def test_our_own_certificate_is_shown_to_a_server_that_asks_and_the_connection_is_used_again_for_its_domains_only(secure, authority):
     server = secure(more=f'ca = "{authority.file}"')
     peer = Peer(server, serving(authority.issue("two", "dns:example.net", "dns:example.org"), authority))
@@ -426,6 +433,8 @@ def test_a_server_that_never_finishes_the_handshake_is_given_up(secure, authorit
 # -- sips --------------------------------------------------------------------------------------------------------------
 
 
+@rfc("3261", "26.2.2")
+@rfc("5630", "3.1.3")
 def test_a_request_to_a_sips_uri_is_served_over_tls_and_refused_over_anything_else(secure, authority):
     server = secure()
     client = Client(server, authority.client()).send(options(server, uri="sips:example.com"))
@@ -433,6 +442,7 @@ def test_a_request_to_a_sips_uri_is_served_over_tls_and_refused_over_anything_el
     assert server.request("OPTIONS", uri="sips:example.com").status == 403
 
 
+@rfc("3261", "26.2.2")
 def test_a_request_of_ours_to_a_sips_uri_goes_by_tls_or_not_at_all(secure, authority):
     server = secure(more=f'ca = "{authority.file}"')
     peer = Peer(server, serving(authority.issue("example.net", "dns:example.net")))
@@ -442,6 +452,7 @@ def test_a_request_of_ours_to_a_sips_uri_goes_by_tls_or_not_at_all(secure, autho
     assert peer.received[0].uri_text == "sips:bob@example.net"
 
 
+@rfc("3261", "8.1.1.8", "12.1.1")
 def test_our_contact_is_a_sips_uri_when_the_dialog_is_secure(secure, authority):
     from pipeline.testing.server import CALLS
 
@@ -461,6 +472,7 @@ def test_our_contact_is_a_sips_uri_when_the_dialog_is_secure(secure, authority):
     assert list(contacts) == ["sips:600@10.0.0.1:5061", "sip:600@10.0.0.1:5061;transport=tls"]
 
 
+@rfc("5630", "5.3")
 def test_a_call_to_a_sips_uri_rings_only_who_is_reached_over_tls_and_is_never_made_by_less(secure, authority):
     from pipeline.testing.server import CALLS
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.conformance.marks import rfc
 from pipeline.flow import Target
 
 BINDS = '[plugin.udp]\nbind = ["10.0.0.1:5060", "10.0.0.1:5070", "[fd00::1]:5060"]\n'
@@ -25,6 +26,7 @@ def test_ipv6_is_served(sip):
     assert answer.via.host == "[fd00::9]"
 
 
+@rfc("3581", "4")
 def test_under_a_wildcard_the_answer_leaves_from_the_address_that_was_asked(sip):
     server = sip('[plugin.udp]\nbind = ["0.0.0.0:5060"]\n')
     server.host.addresses = ("10.0.0.1", "10.0.0.5")
@@ -54,6 +56,7 @@ def test_our_via_carries_what_we_advertise_or_the_local_address(sip, advertise, 
     assert server.engine.clients.via(flow).startswith(f"SIP/2.0/UDP {sent_by};")
 
 
+@rfc("3261", "18.1.1")
 def test_our_via_never_carries_a_wildcard(sip):
     server = sip('[plugin.udp]\nbind = ["0.0.0.0:5060"]\n')
     flow = server.engine.connect(Target("10.0.0.2", 5060))
@@ -78,6 +81,7 @@ def test_a_second_instance_has_its_own_address(sip):
 STUN = b"\x00\x01\x00\x00\x21\x12\xa4\x42" + b"transaction!"
 
 
+@rfc("5626", "4.4.2")
 @pytest.mark.parametrize("host", ["10.0.0.9", "fd00::9"])
 def test_a_stun_keepalive_is_told_where_it_came_from(sip, host):
     server = sip('[plugin.udp]\nbind = ["0.0.0.0:5060", "[::]:5060"]\n')

@@ -9,6 +9,7 @@ from websockets.http11 import Response
 from websockets.uri import parse_uri
 
 from pipeline.config import Document, Problems, build
+from pipeline.conformance.marks import rfc
 from pipeline.flow import Target
 from pipeline.sip.message import Request
 from pipeline.sip.parser import parse
@@ -106,6 +107,7 @@ def register(server, user="alice", n=1, expires=600, transport="WS"):
 # -- the opening -------------------------------------------------------------------------------------------------------
 
 
+@rfc("7118", "5")
 def test_a_message_a_frame_is_answered_with_a_message_a_frame(web):
     server = web()
     browser = Browser(server)
@@ -122,6 +124,7 @@ def test_it_listens_on_ipv6_too(web):
     assert Browser(server, address="fd00::9", to="fd00::1").send(options(server)).statuses() == [200]
 
 
+@rfc("7118", "4.1")
 @pytest.mark.parametrize("protocols", [(), ("chat",), ("SIP",)])
 def test_without_the_sub_protocol_sip_there_is_no_websocket(web, protocols):
     server = web()
@@ -132,6 +135,7 @@ def test_without_the_sub_protocol_sip_there_is_no_websocket(web, protocols):
     assert server.engine.flows == {}
 
 
+@rfc("6455", "10.2")
 def test_only_listed_origins_may_connect_and_who_is_no_browser(web):
     server = web('origins = ["https://phone.example.com"]')
     assert Browser(server, origin="https://phone.example.com").open
@@ -147,12 +151,14 @@ def test_all_origins_may_connect_where_none_are_listed(web):
 # -- frames ------------------------------------------------------------------------------------------------------------
 
 
+@rfc("7118", "5")
 def test_content_length_may_be_left_out(web):
     server = web()
     browser = Browser(server).send(options(server).replace(b"Content-Length: 0\r\n", b""))
     assert browser.statuses() == [200]
 
 
+@rfc("6455", "5.4")
 def test_a_message_in_pieces_is_one_message(web):
     server = web()
     browser = Browser(server)
@@ -182,6 +188,7 @@ def test_frames_that_come_with_the_opening_itself_are_read(web):
     assert b"SIP/2.0 200 OK" in got
 
 
+@rfc("7118", "6")
 def test_a_crlf_ping_is_answered_with_a_pong(web):
     browser = Browser(web()).send(b"\r\n\r\n")
     assert [bytes(frame.data) for frame in browser.frames] == [b"\r\n"]
@@ -194,6 +201,7 @@ def test_what_is_no_utf_8_goes_back_as_binary(web):
     assert browser.frames[0].opcode is Opcode.BINARY
 
 
+@rfc("6455", "8.1")
 def test_text_that_is_no_utf_8_closes_the_websocket(web):
     browser = Browser(web()).send(b"\xff\xfe")
     assert browser.closed
@@ -223,6 +231,7 @@ def test_what_is_no_frame_closes_the_websocket(web):
     assert server.engine.flows == {}
 
 
+@rfc("6455", "5.1")
 def test_a_frame_without_a_mask_closes_the_websocket(web):
     server = web()
     browser = Browser(server)
@@ -298,6 +307,7 @@ def test_a_head_that_is_too_large_is_refused(web):
 # -- a browser is reached by its connection ----------------------------------------------------------------------------
 
 
+@rfc("7118", "5")
 def test_an_invalid_contact_is_reached_by_its_websocket(web):
     server = web()
     browser = Browser(server).send(register(server))

@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.conformance.marks import rfc
 from pipeline.sip import address as room
 from pipeline.sip.address import Address
 from pipeline.sip.grammar import Malformed
 
 
+@rfc("3261", "20.10")
 @pytest.mark.parametrize(
     ("text", "display", "uri", "params"),
     [
@@ -55,6 +57,7 @@ def test_a_bad_address_names_its_header_and_says_what_is_wrong(text, why):
     assert (caught.value.reason, caught.value.header) == (f"Bad From: {why}", "From")
 
 
+@rfc("3261", "7.3.1")
 def test_many_addresses_split_at_commas_outside_quotes_and_brackets():
     found = Address.parse_many('"A, B" <sip:a@b>, <sip:c,d@b>;q=0.5, sip:e@b')
     assert [str(address) for address in found] == ['"A, B" <sip:a@b>', "<sip:c,d@b>;q=0.5", "sip:e@b"]
@@ -76,6 +79,7 @@ def test_an_expires_that_is_no_32_bit_number_is_malformed(text):
         _ = Address.parse(f"<sip:a@b>;expires={text}").expires
 
 
+@rfc("3261", "20.10")
 @pytest.mark.parametrize("text", ["2", "0.1234", "-1", "1.001", "x", ".5"])
 def test_a_q_outside_zero_to_one_is_malformed(text):
     with pytest.raises(Malformed, match="Bad Contact q"):

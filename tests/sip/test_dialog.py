@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline.conformance.marks import rfc
 from pipeline.sip import DialogId, Malformed, Request, Response, dialog_id
 from pipeline.sip.dialog import Dialog, credentials_of, in_dialog
 
 INVITE = Request.new("INVITE", "sip:b@h", [("from", "<sip:a@h>;tag=theirs"), ("to", "<sip:b@h>"), ("call-id", "1"), ("cseq", "1 INVITE")])
 
 
+@rfc("3261", "12")
 def test_both_sides_name_the_same_dialog():
     answer = Response.to(INVITE, 200, to_tag="ours")
     at_the_server = dialog_id(answer, received=False)
@@ -53,6 +55,7 @@ def answer(request, status, tag="theirs", headers=()):
     return Response.to(request, status, headers=headers, to_tag=tag)
 
 
+@rfc("3261", "12.1.1")
 def test_the_server_keeps_the_route_set_in_the_order_received():
     dialog = Dialog.from_request(invite(record_route=["<sip:p2;lr>, <sip:p1;lr>", "<sip:p0;lr;x=1>;y=2"]), "ours")
     assert dialog.route_set == ("<sip:p2;lr>", "<sip:p1;lr>", "<sip:p0;lr;x=1>;y=2")
@@ -66,6 +69,7 @@ def test_the_server_keeps_the_route_set_in_the_order_received():
     assert (bye.cseq, bye.max_forwards, bye.get("via")) == ((1, "BYE"), 70, None)
 
 
+@rfc("3261", "12.1.2")
 def test_the_client_reverses_the_route_set():
     ours = invite()
     dialog = Dialog.from_response(
@@ -82,6 +86,7 @@ def test_the_client_reverses_the_route_set():
     assert dialog.request("UPDATE").cseq == (8, "UPDATE")
 
 
+@rfc("3261", "13.2.2.4")
 def test_a_2xx_makes_the_route_set_of_an_early_dialog_anew():
     ours = invite()
     dialog = Dialog.from_response(ours, answer(ours, 183, headers=[("record-route", "<sip:p1;lr>"), ("contact", "<sip:bob@10.0.0.8>")]))
@@ -98,6 +103,7 @@ def test_each_tag_of_a_fork_is_a_dialog_of_its_own():
     assert one.request("BYE").get("to") == "<sip:bob@b.example>;tag=x"
 
 
+@rfc("3261", "12.2.1.1")
 def test_a_strict_router_gets_the_request_by_its_own_uri():
     dialog = Dialog.from_request(invite(record_route="<sip:strict.example>, <sip:p1;lr>"), "ours")
     bye = dialog.request("BYE")
@@ -106,6 +112,7 @@ def test_a_strict_router_gets_the_request_by_its_own_uri():
     assert str(dialog.hop) == "sip:strict.example"
 
 
+@rfc("3261", "12.2.2")
 def test_a_lower_number_is_out_of_order_but_for_ack_cancel_and_bye():
     dialog = Dialog.from_request(invite(), "ours")
     assert dialog.receive(inside("ACK", 7)) == 0
@@ -124,6 +131,7 @@ def test_the_peers_first_request_may_have_any_number():
     assert dialog.receive(inside("BYE", 0)) == 0
 
 
+@rfc("3261", "12.2")
 def test_only_requests_that_refresh_the_target_move_it_and_only_when_accepted():
     dialog = Dialog.from_request(invite(), "ours")
     update = inside("UPDATE", 8, "<sip:alice@10.0.0.10>")
@@ -146,6 +154,7 @@ def test_our_contact_goes_with_what_refreshes_the_target_at_the_peer():
     assert dialog.request("BYE").get("contact") is None
 
 
+@rfc("3261", "13.2.2.4", "22.1")
 def test_an_ack_has_the_number_and_the_credentials_of_its_invite():
     sent = invite(authorization='Digest username="a"')
     dialog = Dialog.from_response(sent, answer(sent, 200, headers=[("contact", "<sip:bob@10.0.0.8>")]))
@@ -186,6 +195,7 @@ def test_a_refresh_with_an_unusable_contact_is_malformed():
         dialog.receive(inside("INVITE", 8, "<mailto:a@b>"))
 
 
+@rfc("3261", "12.1.1")
 def test_a_request_to_a_sips_uri_makes_a_secure_dialog():
     request = invite()
     request.set_uri("sips:bob@b.example")
@@ -193,6 +203,7 @@ def test_a_request_to_a_sips_uri_makes_a_secure_dialog():
     assert not Dialog.from_request(invite(), "ours").secure
 
 
+@rfc("3261", "12.1.1")
 def test_a_peer_of_rfc_2543_has_no_tag():
     request = invite(**{"from": "<sip:old@h>"})
     dialog = Dialog.from_request(request, "ours")

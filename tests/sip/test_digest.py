@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.conformance.marks import rfc
 from pipeline.sip import digest
 from pipeline.sip.digest import (
     answer,
@@ -136,6 +137,7 @@ OPENSSL = [
 ]
 
 
+@rfc("7616", "3.4.2")
 @pytest.mark.parametrize(("algorithm", "whose", "qop", "session", "ha1", "response", "hashed_name"), OPENSSL)
 def test_hashes_agree_with_openssl(algorithm, whose, qop, session, ha1, response, hashed_name):
     username, realm, password, method, uri, body = whose
@@ -168,6 +170,7 @@ def test_the_shared_vectors_agree():
             assert userhash(algorithm, v["username"], v["realm"]) == v["username_hash_sha512_256"]
 
 
+@rfc("7616", "3.4.1")
 def test_rfc_2617_section_3_5():
     ha1 = hash_of("MD5", "Mufasa", "testrealm@host.com", "Circle Of Life")
     nonce = "dcd98b7102dd2f0e8b11d0f600bfb0c093"
@@ -208,6 +211,7 @@ def test_a_challenge_is_spelled_as_phones_expect():
     assert challenge_value("r", "n", qop=()) == 'Digest realm="r", nonce="n", algorithm=MD5'
 
 
+@rfc("7616", "3.4")
 def test_an_answer_has_quotes_where_rfc_7616_wants_them_and_nowhere_else():
     challenge = parse_challenge(challenge_value("example.com", "n", opaque="o"))
     value = answer(challenge, "REGISTER", "sip:example.com", username="alice", password="secret", cnonce="c", nc=10)
@@ -247,6 +251,7 @@ def test_what_we_answer_is_what_we_expect(username, realm, nonce, password, cnon
         assert not matches(expected(credentials, ha1, "INVITE", body + b"!"), credentials.response)
 
 
+@rfc("8760", "2.4")
 def test_the_topmost_challenge_that_can_be_answered_is_chosen():
     offered = [
         'Digest realm="r", nonce="1", algorithm=SHA-3, qop="auth"',  # unknown

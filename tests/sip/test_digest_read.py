@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.conformance.marks import rfc
 from pipeline.sip.digest_read import Credentials, _careful, parse_challenge, parse_credentials
 from pipeline.sip.grammar import Malformed
 
@@ -41,6 +42,7 @@ def test_a_value_that_was_not_given_yet_may_be_empty():
     assert (c.username, c.nonce, c.response) == ("u@ims", "", "")
 
 
+@rfc("3261", "22.4")
 def test_another_scheme_is_nobody_s_fault():
     assert parse_credentials("Basic YTpi") is None
     assert parse_credentials('Digester username="a"') is None
@@ -59,6 +61,7 @@ def test_a_comma_or_an_equals_sign_inside_quotes_belongs_to_the_value():
     assert (c.username, c.nonce) == ("al, nonce=x, uri=y", "a=b,c==")
 
 
+@rfc("7616", "3.4")
 def test_a_username_beyond_ascii_comes_as_utf8_or_in_extended_notation():
     assert parse_credentials(USUAL.replace("alice", "Jäsøn Doe")).username == "Jäsøn Doe"
     extended = USUAL.replace('username="alice"', "username*=UTF-8''J%C3%A4s%C3%B8n%20Doe")

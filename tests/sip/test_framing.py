@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.conformance.marks import rfc
 from pipeline.sip import PING, PONG, Framer, Limits, Malformed, parse
 
 HEAD = b"INFO sip:b@h SIP/2.0\r\nVia: SIP/2.0/TCP h;branch=z9hG4bK1\r\nFrom: <sip:a@h>;tag=1\r\nTo: <sip:b@h>\r\nCall-ID: 1\r\nCSeq: 1 INFO\r\n"
@@ -16,6 +17,7 @@ TWO = HEAD + b"l:0\r\n\r\n"
 THREE = HEAD + b"CONTENT-LENGTH :\r\n  3\r\nX: y\r\n\r\nabc"
 
 
+@rfc("3261", "18.3")
 def test_messages_are_cut_where_their_length_says():
     framer = Framer()
     assert framer.feed(ONE + TWO + THREE + b"INFO") == [ONE, TWO, THREE]
@@ -37,6 +39,8 @@ def test_a_message_comes_out_octet_by_octet():
     assert [piece for octet in ONE for piece in framer.feed(bytes([octet]))] == [ONE]
 
 
+@rfc("3261", "7.5")
+@rfc("5626", "3.5.1")
 def test_keepalives_between_messages_are_told():
     framer = Framer()
     assert framer.feed(b"\r\n\r\n" + TWO + b"\r\n") == [PING, TWO, PONG]
@@ -44,6 +48,7 @@ def test_keepalives_between_messages_are_told():
     assert framer.pending == 0
 
 
+@rfc("5626", "3.5.1")
 def test_a_ping_cut_in_two_is_a_pong_and_then_a_ping():
     framer = Framer()
     assert framer.feed(b"\r\n") == [PONG]
@@ -54,6 +59,7 @@ def test_a_ping_cut_in_two_is_a_pong_and_then_a_ping():
     assert framer.feed(b"\r\n") == [PONG]
 
 
+@rfc("3261", "18.3")
 @pytest.mark.parametrize(
     ("field", "reason", "status"),
     [

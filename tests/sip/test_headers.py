@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline.conformance.marks import rfc
 from pipeline.sip.grammar import Malformed
 from pipeline.sip.headers import COMPACT, KEYS, LISTS, SINGLE, SPELLED, canonical, spelled
 
 
+@rfc("3261", "7.3.1", "7.3.3")
 @pytest.mark.parametrize(
     ("name", "key"),
     [

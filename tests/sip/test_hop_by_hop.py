@@ -1,5 +1,6 @@
 """ACK and CANCEL as RFC 3261 17.1.1.3 and 9.1 build them."""
 
+from pipeline.conformance.marks import rfc
 from pipeline.sip.hop_by_hop import ack_for, cancel_for
 from pipeline.sip.matching import server_key, server_key_for_cancel
 from pipeline.sip.message import Request, Response
@@ -28,6 +29,7 @@ INVITE = Request.new(
 RESPONSE = Response.to(INVITE, 404, to_tag="99sa0xk")
 
 
+@rfc("3261", "17.1.1.3")
 def test_an_ack_has_the_to_of_the_response_and_the_rest_of_the_invite():
     assert ack_for(INVITE, RESPONSE).encode() == (
         b"ACK sip:bob@biloxi.com;x=1 SIP/2.0\r\n"
@@ -44,6 +46,7 @@ def test_an_ack_has_the_to_of_the_response_and_the_rest_of_the_invite():
     )
 
 
+@rfc("3261", "9.1")
 def test_a_cancel_is_the_invite_without_require_credentials_and_body():
     assert cancel_for(INVITE).encode() == (
         b"CANCEL sip:bob@biloxi.com;x=1 SIP/2.0\r\n"

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.conformance.marks import rfc
 from pipeline.sip.matching import ack_belongs, client_key, has_cookie, merge_key, server_key, server_key_for_cancel
 from pipeline.sip.message import Request, Response
 
@@ -19,17 +20,20 @@ def request(
     )  # fmt: skip
 
 
+@rfc("3261", "17.2.3")
 @pytest.mark.parametrize("branch", [NEW, OLD, "", "z9hG4bK"])
 @pytest.mark.parametrize("method", ["INVITE", "REGISTER", "CANCEL"])
 def test_a_retransmission_finds_its_transaction(branch, method):
     assert server_key(request(method, branch)) == server_key(request(method, branch))
 
 
+@rfc("3261", "17.2.3")
 @pytest.mark.parametrize("branch", [NEW, OLD, "", "z9hG4bK"])
 def test_an_ack_finds_the_transaction_of_its_invite(branch):
     assert server_key(request("ACK", branch, to_tag="t1")) == server_key(request("INVITE", branch))
 
 
+@rfc("3261", "9.2", "17.2.3")
 @pytest.mark.parametrize("branch", [NEW, OLD, ""])
 def test_a_cancel_finds_the_invite_and_is_a_transaction_of_its_own(branch):
     cancel, invite = request("CANCEL", branch), request("INVITE", branch)
@@ -37,6 +41,7 @@ def test_a_cancel_finds_the_invite_and_is_a_transaction_of_its_own(branch):
     assert server_key(cancel) != server_key(invite)
 
 
+@rfc("3261", "17.2.3")
 def test_the_branch_decides_with_sent_by_method_and_call_id():
     key = server_key(request())
     assert key == server_key(request(from_tag="f2", number=2, uri="sip:carol@x", to_tag="t"))
@@ -46,12 +51,14 @@ def test_the_branch_decides_with_sent_by_method_and_call_id():
     assert key != server_key(request(call_id="c2"))  # a client that uses a branch again must not get another call's answer
 
 
+@rfc("3261", "17.2.3")
 def test_sent_by_compares_without_case_and_with_its_default_port():
     assert server_key(request(sent_by="PC33.Atlanta.com")) == server_key(request(sent_by="pc33.atlanta.com:5060"))
     assert server_key(request(sent_by="pc33:5061")) != server_key(request(sent_by="pc33"))
     assert server_key(request(sent_by="pc33:5061", transport="TLS")) == server_key(request(sent_by="pc33", transport="TLS"))
 
 
+@rfc("3261", "17.2.3")
 @pytest.mark.parametrize(
     "other",
     [
@@ -94,6 +101,7 @@ def test_the_bare_cookie_promises_nothing():
     assert server_key(request(branch="z9hG4bK")) != server_key(request(branch="z9hG4bK", call_id="c2"))
 
 
+@rfc("3261", "17.1.3")
 def test_a_response_finds_its_client_transaction_by_branch_and_method():
     invite, cancel = request(), request("CANCEL")
     assert client_key(Response.to(invite, 200)) == client_key(invite)
@@ -101,6 +109,7 @@ def test_a_response_finds_its_client_transaction_by_branch_and_method():
     assert client_key(request(branch="z9hG4bKother")) != client_key(invite)
 
 
+@rfc("3261", "8.2.2.2")
 def test_copies_of_a_forked_request_have_one_merge_key():
     key = merge_key(request())
     assert key == merge_key(request(branch="z9hG4bKother", sent_by="proxy2", uri="sip:bob@y"))

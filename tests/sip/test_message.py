@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline.conformance.marks import rfc
 from pipeline.sip import Malformed, Request, Response, Uri, parse
 
 INVITE = (
@@ -40,6 +41,7 @@ def test_a_response_made_here_parses_to_itself():
     assert (again.status, again.reason, again.is_request) == (299, "OK", False)
 
 
+@rfc("3261", "8.2.6.2")
 def test_an_answer_echoes_what_was_received():
     answer = Response.to(parse(INVITE), 180, headers=[("contact", "<sip:us>")], to_tag="t1")
     assert answer.encode().decode().split("\r\n") == [
@@ -60,6 +62,7 @@ def test_an_answer_echoes_what_was_received():
     assert (answer.to.tag, answer.from_.tag, answer.cseq) == ("t1", "1", (9, "INVITE"))
 
 
+@rfc("3261", "8.2.6.1")
 def test_a_100_carries_the_timestamp_and_no_record_route():
     answer = Response.to(parse(INVITE), 100)
     assert answer.get("timestamp") == "54"
@@ -67,12 +70,14 @@ def test_a_100_carries_the_timestamp_and_no_record_route():
     assert answer.to.tag == ""
 
 
+@rfc("3261", "12.1.1")
 @pytest.mark.parametrize(("status", "method", "copied"), [(200, "INVITE", True), (404, "INVITE", False), (200, "OPTIONS", False)])
 def test_record_route_is_copied_where_a_dialog_begins(status, method, copied):
     request = parse(INVITE.replace(b"INVITE", method.encode()))
     assert ("record-route" in Response.to(request, status)) is copied
 
 
+@rfc("3261", "8.2.6.2")
 @pytest.mark.parametrize("to", ["<sip:b@example.com>;tag=old", "sip:b@example.com; TAG = old", '"x;tag=1" <sip:b>;a;tag=old'])
 def test_a_to_tag_that_is_there_stays(to):
     answer = Response.to(Request.new("BYE", "sip:b", [("to", to)]), 200, to_tag="new")

@@ -9,6 +9,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.conformance.marks import rfc
 from pipeline.sip import negotiation, sdp
 from pipeline.sip.grammar import Malformed
 from pipeline.sip.negotiation import Stream, agreed, answer, answering, held, known, offer, restrict
@@ -32,6 +33,7 @@ def answered(*media, streams=(US,), **more):
     return answer(described(*media, **more), streams, ORIGIN, "10.0.0.1")
 
 
+@rfc("3264", "6.1")
 def test_an_answer_takes_what_both_can_in_the_order_and_with_the_numbers_of_the_offer():
     assert answered(*AUDIO).encode().decode() == (
         "v=0\r\no=- 7 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\nm=audio 6000 RTP/AVP 8 0 97\r\n"
@@ -53,10 +55,12 @@ def test_nothing_in_common_is_no_answer(media):
     assert answered(*media) is None
 
 
+@rfc("3264", "8.2")
 def test_what_is_over_already_is_answered_as_over():
     assert [media.line for media in answered("m=audio 0 RTP/AVP 0").media] == ["audio 0 RTP/AVP 0"]
 
 
+@rfc("3264", "6")
 def test_every_line_keeps_its_place_and_what_is_unknown_is_refused():
     found = answered("m=video 5000 RTP/AVP 31", *AUDIO, "m=audio 4002 RTP/AVP 0", "m=image 4004 udptl t38", "m=x 1 A/B c d")
     assert [media.line for media in found.media] == [
@@ -68,6 +72,7 @@ def test_every_line_keeps_its_place_and_what_is_unknown_is_refused():
     ]
 
 
+@rfc("3264", "6.1")
 @pytest.mark.parametrize(
     ("offered", "wanted", "given"),
     [
@@ -98,6 +103,7 @@ def test_a_codec_of_which_we_say_nothing_is_confirmed_as_it_was_offered():
     assert found.media[0].attributes("fmtp") == ["99 bitrate=24000"]
 
 
+@rfc("3264", "8")
 def test_an_offer_keeps_the_places_of_the_session():
     before = described("m=video 5000 RTP/AVP 31", "m=audio 4000 RTP/AVP 0", "m=image 0 udptl t38")
     assert [media.line for media in offer([US], ORIGIN, "10.0.0.1", before).media] == [
@@ -129,6 +135,7 @@ def test_telephone_event_is_agreed_beside_the_codecs():
     assert [encoding.name for encoding, _ in found.encodings] == ["PCMA", "PCMU"]
 
 
+@rfc("3264", "8.4")
 @pytest.mark.parametrize(
     ("direction", "address", "sends", "receives", "on_hold"),
     [

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.conformance.marks import rfc
 from pipeline.sip.offer_answer import BUSY, EXCHANGE, OTHER, Exchange, Meaning, OutOfPlace
 
 NOTHING, OFFER, ANSWER, EARLY, IGNORED = Meaning.NOTHING, Meaning.OFFER, Meaning.ANSWER, Meaning.EARLY, Meaning.IGNORED
@@ -40,6 +41,7 @@ PATTERNS = {
 }
 
 
+@rfc("6337", "2.1")
 @pytest.mark.parametrize("established", [False, True], ids=["initial", "re-INVITE"])
 @pytest.mark.parametrize(("steps", "carried"), PATTERNS.values(), ids=PATTERNS.keys())
 def test_the_six_patterns_are_seen_alike_from_both_ends(steps, carried, established):
@@ -56,6 +58,8 @@ def test_the_six_patterns_are_seen_alike_from_both_ends(steps, carried, establis
     assert callee.may_offer("UPDATE")
 
 
+@rfc("3264", "4")
+@rfc("6337", "2.3")
 @pytest.mark.parametrize(
     ("steps", "who", "status", "method"),
     [
@@ -137,6 +141,7 @@ def test_an_answer_that_had_to_come_and_did_not_is_missed(steps, event):
     assert play(steps)[1].received(*event) is Meaning.MISSING
 
 
+@rfc("6337", "3.4")
 def test_refusals_leave_what_was_agreed():
     for steps, refusal in (("INVITE+", ("INVITE", 488)), ("UPDATE+", ("UPDATE", 488)), ("UPDATE+", ("UPDATE", 408))):
         caller, callee, _ = play("INVITE+ <200-INVITE+ ACK")

@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.conformance.marks import rfc
 from pipeline.sip import params
 from pipeline.sip.grammar import Malformed
 
 
+@rfc("3261", "7.3.1")
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

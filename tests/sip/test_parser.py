@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.conformance.marks import rfc
 from pipeline.sip import Malformed, Request, Response, check, parse
 from pipeline.sip.parser import MAX_FIELDS
 
@@ -18,12 +19,14 @@ def refused(data, stream=False):
     return caught.value
 
 
+@rfc("3261", "7.1")
 def test_a_request_is_split():
     message = parse(HEAD + b"Content-Length: 3\r\n\r\nabc")
     assert (message.method, message.uri_text, message.version, message.body) == ("OPTIONS", "sip:b@example.com", "SIP/2.0", b"abc")
     assert message.raw == message.encode() == HEAD + b"Content-Length: 3\r\n\r\nabc"
 
 
+@rfc("3261", "7.2")
 def test_a_response_is_split_even_with_an_empty_or_a_missing_reason():
     assert (parse(b"SIP/2.0 100 \r\n\r\n").status, parse(b"SIP/2.0 100 \r\n\r\n").reason) == (100, "")
     assert parse(b"SIP/2.0 486\r\n\r\n").reason == ""
@@ -31,10 +34,12 @@ def test_a_response_is_split_even_with_an_empty_or_a_missing_reason():
     assert parse(b"SIP/2.0 200 O\xffK\r\n\r\n").encode() == b"SIP/2.0 200 O\xffK\r\n\r\n"
 
 
+@rfc("3261", "7.5")
 def test_crlfs_before_the_start_line_are_skipped():
     assert parse(b"\r\n\r\n" + HEAD + b"\r\n").raw == HEAD + b"\r\n"
 
 
+@rfc("3261", "18.3")
 def test_without_a_length_the_body_of_a_datagram_is_its_rest_and_a_stream_is_refused():
     assert parse(HEAD + b"\r\nrest").body == b"rest"
     error = refused(HEAD + b"\r\n", stream=True)
@@ -43,6 +48,7 @@ def test_without_a_length_the_body_of_a_datagram_is_its_rest_and_a_stream_is_ref
     assert refused(b"SIP/2.0 200 OK\r\n\r\n", stream=True).message is None
 
 
+@rfc("3261", "18.3")
 def test_octets_behind_the_body_are_no_part_of_the_message():
     message = parse(HEAD + b"l: 3\r\n\r\nabcINVITE sip:other SIP/2.0")
     assert (message.body, message.raw) == (b"abc", HEAD + b"l: 3\r\n\r\nabc")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline.conformance.marks import rfc
 from pipeline.sip import Malformed, Request, Response
 from pipeline.sip.reliable import Rack, Received, Reliable, is_reliable, rack_of, rseq_of
 
@@ -18,6 +19,7 @@ def prack(text):
     return Request.new("PRACK", "sip:b@h", [("rack", text)] if text else [])
 
 
+@rfc("3262", "3")
 def test_which_responses_are_reliable():
     assert is_reliable(provisional(), 183)
     assert is_reliable(provisional(require="precondition, 100REL"), 183)
@@ -42,6 +44,7 @@ def test_a_bad_rack_is_malformed(text):
         rack_of(prack(text))
 
 
+@rfc("3262", "3")
 def test_numbers_rise_by_one_and_one_waits_for_its_prack():
     reliable = Reliable(41, 3, 0.5)
     assert reliable.send(described=True) == [("Require", "100rel"), ("RSeq", "42")]
@@ -61,6 +64,7 @@ def test_the_first_number_leaves_room():
     assert Reliable(2**31 - 1, 1, 0.5).send(described=False)[1] == ("RSeq", "1")
 
 
+@rfc("3262", "3")
 def test_repetitions_double_without_end_until_64_t1():
     reliable = Reliable(1, 1, 0.5)
     reliable.send(described=False)
@@ -74,6 +78,7 @@ def test_repetitions_double_without_end_until_64_t1():
     assert at == 32.0
 
 
+@rfc("3262", "4")
 def test_what_comes_is_taken_once_and_in_order():
     received = Received()
     assert not received.take(0)

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.conformance.marks import rfc
 from pipeline.sip.grammar import Malformed
 from pipeline.sip.message import Request
 from pipeline.sip.routing import Target, next_hop, received_via, reply_to, route_within, same_address, same_source, target_of, top_via
@@ -26,6 +27,8 @@ REPLIES = [
 ]
 
 
+@rfc("3261", "18.2.2")
+@rfc("3581", "4")
 @pytest.mark.parametrize(("via", "reliable", "where"), REPLIES)
 def test_a_response_goes_back_to_where_the_request_came_from(via, reliable, where):
     assert reply_to(Via.parse(UDP + via), SOURCE, reliable) == where
@@ -58,6 +61,8 @@ RECEIVED = [
 ]
 
 
+@rfc("3261", "18.2.1")
+@rfc("3581", "4")
 @pytest.mark.parametrize(("sent", "back"), RECEIVED)
 def test_the_top_via_goes_back_with_what_was_seen(sent, back):
     text = UDP + sent
@@ -100,16 +105,19 @@ def request(uri="sip:bob@biloxi.com", *routes):
     return Request.new("BYE", uri, [("Route", r) for r in routes])
 
 
+@rfc("3261", "8.1.2")
 def test_a_request_goes_to_its_first_route_else_to_its_request_uri():
     assert next_hop(request()).text == "sip:bob@biloxi.com"
     assert next_hop(request("sip:bob@biloxi.com", "<sip:p1;lr>,<sip:p2;lr>")).text == "sip:p1;lr"
 
 
+@rfc("3261", "12.2.1.1")
 def test_a_loose_route_keeps_the_target_in_the_request_uri():
     uri, routes, hop = route_within("sip:user@remoteua", ["<sip:p1;lr>", "<sip:p2>"])
     assert (uri, routes, hop.text) == ("sip:user@remoteua", ["<sip:p1;lr>", "<sip:p2>"], "sip:p1;lr")
 
 
+@rfc("3261", "12.2.1.1")
 def test_a_strict_route_gets_the_request_in_its_own_name():
     route_set = ["<sip:proxy1>", "<sip:proxy2>", "<sip:proxy3;lr>", "<sip:proxy4>"]  # the example of 12.2.1.1
     uri, routes, hop = route_within("sip:user@remoteua", route_set)
@@ -117,6 +125,7 @@ def test_a_strict_route_gets_the_request_in_its_own_name():
     assert ",".join(routes) == "<sip:proxy2>,<sip:proxy3;lr>,<sip:proxy4>,<sip:user@remoteua>"
 
 
+@rfc("3261", "19.1.1", "12.2.1.1")
 def test_what_is_not_allowed_in_a_request_uri_is_taken_off_a_strict_route():
     uri, _, hop = route_within("sip:u@r", ['"P" <sip:p1:5070;transport=tcp;method=BYE?Subject=x>;y=1'])
     assert uri == "sip:p1:5070;transport=tcp"

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.conformance.marks import rfc
 from pipeline.sip import sdp
 from pipeline.sip.grammar import Malformed
 
@@ -26,6 +27,7 @@ PHONE = (
 )
 
 
+@rfc("4566", "5")
 def test_a_description_is_split_into_session_and_media():
     found = sdp.parse(BODY.encode())
     assert str(found.origin) == "a 1 2 IN IP6 2001:db8::20"
@@ -69,6 +71,7 @@ def test_what_a_phone_says_of_its_audio_is_understood():
     assert not audio.held
 
 
+@rfc("3605", "2.1")
 @pytest.mark.parametrize(
     ("line", "rtcp"),
     [
@@ -90,6 +93,7 @@ def test_hold_is_seen_by_direction_or_by_no_address(change, held):
     assert sdp.parse(PHONE.replace(*change).encode()).media[0].held is held
 
 
+@rfc("3264", "8.4")
 def test_no_address_is_hold_in_the_old_way():
     assert sdp.parse(PHONE.replace("c=IN IP4 10.0.0.2", "c=IN IP4 0.0.0.0").encode()).media[0].held
 

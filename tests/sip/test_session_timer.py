@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline.conformance.marks import rfc
 from pipeline.sip import Malformed, Request, Response
 from pipeline.sip.session_timer import SessionTimer, min_se_of, session_expires_of
 
@@ -22,6 +23,7 @@ def response(status=200, expires="", min_se=""):
 # -- the field
 
 
+@rfc("4028", "4")
 @pytest.mark.parametrize(
     ("text", "value"),
     [("1800", (1800, "")), ("90;refresher=uas", (90, "uas")), ("90 ; refresher=UAC;x=y", (90, "uac")), ("0", (0, ""))],
@@ -40,6 +42,7 @@ def test_a_bad_session_expires_is_malformed(text):
         session_expires_of(request(text))
 
 
+@rfc("4028", "5")
 def test_min_se_is_read_and_may_be_absent():
     assert min_se_of(request(min_se="120;x=1")) == 120
     assert min_se_of(request()) is None
@@ -50,6 +53,7 @@ def test_min_se_is_read_and_may_be_absent():
 # -- the called side: table 2
 
 
+@rfc("4028", "9")
 @pytest.mark.parametrize(
     ("supported", "asked", "granted", "require", "we"),
     [
@@ -71,6 +75,7 @@ def test_the_refresher_is_chosen_by_the_table(supported, asked, granted, require
     assert timer.expire_at == 100 + seconds - 32
 
 
+@rfc("4028", "10")
 def test_a_short_session_ends_a_third_before():
     timer = SessionTimer()
     timer.answer(request("90"), 0.0)
@@ -98,6 +103,7 @@ def test_no_timer_is_none_whatever_is_asked():
     assert (timer.interval, timer.expire_at) == (0, None)
 
 
+@rfc("4028", "9")
 def test_a_too_short_interval_is_422_with_our_minimum():
     assert SessionTimer(minimum=120).check(request("90")) == (422, [("Min-SE", "120")])
     assert SessionTimer().check(request("89")) == (422, [("Min-SE", "90")])
@@ -128,6 +134,7 @@ def test_the_first_invite_asks_and_leaves_the_choice():
     assert SessionTimer("required").ask() == [("Session-Expires", "1800"), ("Require", "timer")]
 
 
+@rfc("4028", "7.3")
 def test_a_422_is_asked_again_with_its_minimum():
     timer = SessionTimer(wanted=100)
     timer.ask()
@@ -175,6 +182,7 @@ def test_the_answer_says_who_refreshes(refresher, we):
     assert timer.ask("UPDATE") == [("Session-Expires", f"600;refresher={'uac' if we else 'uas'}")]
 
 
+@rfc("4028", "7.2")
 def test_a_2xx_without_the_field_is_no_timer_and_turns_one_off():
     timer = SessionTimer()
     timer.ask()

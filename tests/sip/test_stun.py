@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.conformance.marks import rfc
 from pipeline.sip.stun import binding_answer, is_stun
 
 ID = b"\xb7\xe7\xa7\x01\xbc\x34\xd6\x86\xfa\x87\xdf\xae"
@@ -13,6 +14,8 @@ def request(attributes=b"", kind=1):
     return kind.to_bytes(2, "big") + len(attributes).to_bytes(2, "big") + COOKIE + ID + attributes
 
 
+@rfc("5769", "2.2")
+@rfc("8489", "14.2")
 def test_an_ipv4_source_is_told_as_rfc_5769_has_it():
     answer = binding_answer(request(), "192.0.2.1", 32853)
     assert answer == b"\x01\x01\x00\x0c" + COOKIE + ID + b"\x00\x20\x00\x08\x00\x01\xa1\x47\xe1\x12\xa6\x43"

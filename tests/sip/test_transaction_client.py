@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.conformance.marks import rfc
 from pipeline.sip.timers import End, Make, Send, Start, Stop, Tell, Timers
 from pipeline.sip.transaction_client import InviteClient, NonInviteClient
 
@@ -126,6 +127,8 @@ ROWS = [
 ]
 
 
+@rfc("3261", "17.1.1.2", "17.1.2.2")
+@rfc("6026", "7.2")
 @pytest.mark.parametrize(("kind", "reliable", "past", "event", "state", "actions"), ROWS)
 def test_an_event_in_a_state_leads_where_the_rfc_says(kind, reliable, past, event, state, actions):
     made = machine(kind, *past, reliable=reliable)
@@ -133,6 +136,7 @@ def test_an_event_in_a_state_leads_where_the_rfc_says(kind, reliable, past, even
     assert made.state == state
 
 
+@rfc("3261", "17.1.1.2")
 def test_an_unanswered_invite_is_sent_seven_times_in_64_t1():
     made, now, times = machine(InviteClient), 0.0, []
     for action in made.start(b"request"):
@@ -145,6 +149,7 @@ def test_an_unanswered_invite_is_sent_seven_times_in_64_t1():
     assert times == [0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5]
 
 
+@rfc("3261", "17.1.2.2")
 def test_an_unanswered_request_is_sent_eleven_times_in_64_t1():
     made, now, due, times = machine(NonInviteClient, "start"), 0.0, 0.5, []
     while now < 32:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.conformance.marks import rfc
 from pipeline.sip.timers import End, Make, Send, Start, Stop, Tell, Timers
 from pipeline.sip.transaction_server import InviteServer, NonInviteServer
 
@@ -133,6 +134,8 @@ ROWS = [
 ]
 
 
+@rfc("3261", "17.2.1", "17.2.2")
+@rfc("6026", "7.1")
 @pytest.mark.parametrize(("kind", "reliable", "past", "event", "state", "actions"), ROWS)
 def test_an_event_in_a_state_leads_where_the_rfc_says(kind, reliable, past, event, state, actions):
     made = machine(kind, *past, reliable=reliable)
@@ -140,6 +143,7 @@ def test_an_event_in_a_state_leads_where_the_rfc_says(kind, reliable, past, even
     assert made.state == state
 
 
+@rfc("3261", "17.2.1")
 def test_a_retransmitted_invite_gets_the_same_100():
     made = machine(InviteServer, "start")
     assert made.request() == (Stop("trying"), Make("100"))

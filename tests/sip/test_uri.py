@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.conformance.marks import rfc
 from pipeline.sip import uri as room
 from pipeline.sip.grammar import Malformed
 from pipeline.sip.uri import Uri, unescape
 
 
+@rfc("3261", "19.1.1")
 def test_the_parts_of_a_uri():
     uri = Uri.parse("sip:alice:secret@Example.com:5070;transport=TCP;LR?subject=a%20b&to=x")
     assert (uri.scheme, uri.user, uri.password, uri.host, uri.port) == ("sip", "alice", "secret", "Example.com", 5070)
@@ -28,11 +30,13 @@ def test_the_same_text_gives_the_same_value_and_long_texts_are_not_kept():
     assert repr(Uri.parse("sip:a@b.example")) == "<Uri sip:a@b.example>"
 
 
+@rfc("4475", "3.1.1.9")
 def test_a_user_part_may_hold_semicolons_and_an_escaped_at():
     uri = Uri.parse("sip:user;par=u%40example.net@example.com")
     assert (uri.user_unescaped, uri.host, uri.params) == ("user;par=u@example.net", "example.com", {})
 
 
+@rfc("3261", "19.1.2")
 def test_escapes_are_undone_once_and_never_twice():
     assert unescape("v%61lue%25%34%31") == "value%41"
     uri = Uri.parse("sip:example.com;n%61me=v%61lue%25%34%31")
@@ -41,6 +45,7 @@ def test_escapes_are_undone_once_and_never_twice():
     assert Uri.parse("sip:example.com;lr").param("lr") == ""
 
 
+@rfc("4475", "3.1.1.4")
 def test_escaped_nuls_are_kept_and_counted():
     one, two = Uri.parse("sip:%00@host.example"), Uri.parse("sip:%00%00@host.example")
     assert (one.user_unescaped, two.user_unescaped) == ("\0", "\0\0")
@@ -51,6 +56,7 @@ def test_escaped_octets_that_are_not_utf8_survive():
     assert Uri.parse("sip:%FF@h.example").user_unescaped.encode("utf-8", "surrogateescape") == b"\xff"
 
 
+@rfc("5118", "4.1")
 def test_ipv6_hosts_keep_brackets_and_give_their_address():
     uri = Uri.parse("sip:[2001:db8::10:5070]")
     assert (uri.host, uri.address, uri.port) == ("[2001:db8::10:5070]", "2001:db8::10:5070", None)
@@ -153,12 +159,14 @@ DIFFERENT = [  # the first eight: RFC 3261 19.1.4
 ]
 
 
+@rfc("3261", "19.1.4")
 @pytest.mark.parametrize(("a", "b"), SAME)
 def test_uris_that_are_the_same(a, b):
     assert Uri.same(Uri.parse(a), Uri.parse(b))
     assert Uri.same(Uri.parse(b), Uri.parse(a))
 
 
+@rfc("3261", "19.1.4")
 @pytest.mark.parametrize(("a", "b"), DIFFERENT)
 def test_uris_that_are_different(a, b):
     assert not Uri.same(Uri.parse(a), Uri.parse(b))

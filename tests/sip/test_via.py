@@ -6,11 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.conformance.marks import rfc
 from pipeline.sip import via as room
 from pipeline.sip.grammar import Malformed
 from pipeline.sip.via import Via
 
 
+@rfc("3261", "20.42")
 @pytest.mark.parametrize(
     ("text", "transport", "host", "port", "branch"),
     [
@@ -30,6 +32,7 @@ def test_the_forms_of_a_via(text, transport, host, port, branch):
     assert (via.transport, via.host, via.port, via.branch, str(via)) == (transport, host, port, branch, text)
 
 
+@rfc("3581", "3")
 def test_rport_is_absent_asked_for_or_a_port():
     assert Via.parse("SIP/2.0/UDP h").rport is None
     assert Via.parse("SIP/2.0/UDP h;rport").rport == ""
@@ -38,6 +41,7 @@ def test_rport_is_absent_asked_for_or_a_port():
         _ = Via.parse("SIP/2.0/UDP h;rport=70000").rport
 
 
+@rfc("5118", "4.5")
 def test_received_is_read_with_and_without_brackets():
     for form in ("2001:db8::9:255", "[2001:db8::9:255]"):
         assert Via.parse(f"SIP/2.0/UDP [2001:db8::9:1];received={form};branch=z9hG4bK1").received == "2001:db8::9:255"
@@ -74,6 +78,7 @@ def test_the_sender_of_a_malformed_via_can_still_be_told():
     assert Via.recover("") is None
 
 
+@rfc("3261", "18.2.1")
 @pytest.mark.parametrize(
     ("text", "source", "expected"),
     [

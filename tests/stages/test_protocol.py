@@ -1,5 +1,7 @@
 """Server transactions on the wire: retransmissions, CANCEL, ACK, merged requests (RFC 3261 17.2, 9.2, 8.2.2.2; RFC 3581)."""
 
+from pipeline.conformance.marks import rfc
+
 RINGER = """
 @plugin
 class Ringer:
@@ -35,6 +37,7 @@ def ack(invite, reply):
     )
 
 
+@rfc("3261", "17.2.2")
 def test_a_retransmitted_request_gets_the_very_same_bytes_and_is_not_served_again(sip, write, plugin_of):
     server = ringer(sip, write, 200)
     request = server.message("OPTIONS", "bob")
@@ -45,6 +48,7 @@ def test_a_retransmitted_request_gets_the_very_same_bytes_and_is_not_served_agai
     assert len(plugin_of(server, "ringer").passages) == 1
 
 
+@rfc("3261", "17.2.2")
 def test_an_answered_request_is_forgotten_after_timer_j(sip, write, plugin_of):
     server = ringer(sip, write, 200)
     request = server.message("OPTIONS", "bob")
@@ -59,6 +63,7 @@ def test_an_answered_request_is_forgotten_after_timer_j(sip, write, plugin_of):
     assert len(plugin_of(server, "ringer").passages) == 2
 
 
+@rfc("3261", "17.2.1")
 def test_an_invite_gets_a_100_after_200_ms_and_a_retransmission_gets_it_again(sip, write):
     server = ringer(sip, write)
     invite = server.message("INVITE", "bob")
@@ -72,6 +77,7 @@ def test_an_invite_gets_a_100_after_200_ms_and_a_retransmission_gets_it_again(si
     assert not server.replies()[0].to.tag
 
 
+@rfc("3261", "17.2.1")
 def test_a_refusal_is_repeated_until_its_ack_comes(sip, write):
     server = ringer(sip, write, 486)
     invite = server.message("INVITE", "bob")
@@ -85,6 +91,7 @@ def test_a_refusal_is_repeated_until_its_ack_comes(sip, write):
     assert len(server.engine.transactions) == 0
 
 
+@rfc("3261", "17.2.1")
 def test_a_refusal_without_ack_ends_after_64_t1(sip, write):
     server = ringer(sip, write, 486)
     server.send(server.message("INVITE", "bob"))
@@ -93,6 +100,7 @@ def test_a_refusal_without_ack_ends_after_64_t1(sip, write):
     assert server.engine.counts["transactions.timeout"] == 1
 
 
+@rfc("3261", "9.2")
 def test_a_cancel_is_answered_and_ends_the_invite_with_487_and_one_tag(sip, write):
     server = ringer(sip, write)
     invite = server.message("INVITE", "bob")
@@ -103,12 +111,14 @@ def test_a_cancel_is_answered_and_ends_the_invite_with_487_and_one_tag(sip, writ
     assert len({reply.to.tag for reply in server.replies()}) == 1
 
 
+@rfc("3261", "9.2")
 def test_a_cancel_of_nothing_is_481(sip, write):
     server = ringer(sip, write)
     server.send(server.message("CANCEL", "bob"))
     assert statuses(server) == [(481, "CANCEL")]
 
 
+@rfc("3261", "9.2")
 def test_a_cancel_after_the_final_answer_is_answered_and_changes_nothing(sip, write):
     server = ringer(sip, write, 486)
     invite = server.message("INVITE", "bob")
@@ -118,6 +128,7 @@ def test_a_cancel_after_the_final_answer_is_answered_and_changes_nothing(sip, wr
     assert statuses(server) == [(486, "INVITE"), (200, "CANCEL")]
 
 
+@rfc("3261", "8.2.2.2")
 def test_a_request_that_comes_by_two_ways_is_482_the_second_time(sip, write):
     server = ringer(sip, write, 200)
     request = server.message("OPTIONS", "bob")
@@ -132,11 +143,13 @@ def test_a_stray_ack_is_dropped(sip, write):
     assert statuses(server) == []
 
 
+@rfc("3261", "12.2.2")
 def test_a_request_in_an_unknown_dialog_is_481(sip, write):
     server = ringer(sip, write, 200)
     assert server.request("OPTIONS", "bob", headers=[("To", "<sip:bob@example.com>;tag=gone")]).status == 481
 
 
+@rfc("3261", "18.2.2")
 def test_without_rport_the_answer_goes_to_the_port_of_the_via(sip, write):
     server = ringer(sip, write, 200)
     server.send(server.message("OPTIONS", "bob", headers=[("Via", "SIP/2.0/UDP 10.0.0.9:6000;branch=z9hG4bKp")]), ("10.0.0.9", 5060))
@@ -149,6 +162,7 @@ def test_without_rport_the_answer_goes_to_the_port_of_the_via(sip, write):
     assert got[0].startswith(b"SIP/2.0 200")
 
 
+@rfc("3581", "4")
 def test_with_rport_it_goes_to_the_source_and_says_so(sip, write):
     server = ringer(sip, write, 200)
     server.send(server.message("OPTIONS", "bob", headers=[("Via", "SIP/2.0/UDP 192.168.1.5:6000;branch=z9hG4bKp;rport")]))
@@ -176,6 +190,7 @@ def test_an_rfc_2543_invite_without_a_branch_is_one_transaction_with_its_ack(sip
     assert len(server.replies()) == 2
 
 
+@rfc("4320", "4.2")
 def test_a_408_is_never_the_answer_to_another_request_than_invite(sip, write):
     server = ringer(sip, write, 408)
     request = server.message("OPTIONS", "bob")
@@ -228,6 +243,7 @@ def test_a_broken_request_is_answered_with_the_field_and_the_reason_and_no_state
     assert len(server.engine.transactions) == 0
 
 
+@rfc("3261", "21.5.6")
 def test_an_unknown_version_is_505(sip, write):
     server = ringer(sip, write)
     server.send(server.message("OPTIONS", "bob").replace(b" SIP/2.0\r\n", b" SIP/7.0\r\n", 1))
