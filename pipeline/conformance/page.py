@@ -20,6 +20,20 @@ if TYPE_CHECKING:
 
 CITED = re.compile(r"RFC (\d{4})((?:,? (?:and )?\d+(?:\.\d+)*(?:-\d+)?(?![\d.]*[A-Za-z]))*)")
 SECTION = re.compile(r"\d+(?:\.\d+)*(?:-\d+)?")
+TITLES = {
+    "2308": "negative caching of DNS answers", "2543": "SIP, the first edition", "2782": "DNS SRV", "2976": "INFO, the first edition", "3261": "SIP",
+    "3262": "reliable provisional answers (PRACK)", "3263": "locating SIP servers", "3264": "offer and answer", "3311": "UPDATE", "3323": "privacy",
+    "3325": "asserted identity", "3326": "Reason", "3327": "Path", "3362": "image/t38", "3403": "NAPTR", "3428": "MESSAGE", "3515": "REFER", "3550": "RTP",
+    "3581": "rport", "3605": "RTCP in SDP", "3665": "basic call flows", "3680": "event package reg", "3725": "third party call control",
+    "3842": "message-summary", "3856": "presence", "3857": "event package winfo", "3858": "watcher information", "3863": "PIDF", "3891": "Replaces",
+    "3903": "PUBLISH", "4028": "session timers", "4235": "event package dialog", "4320": "non-INVITE transactions", "4475": "torture tests", "4566": "SDP",
+    "4575": "event package conference", "4662": "resource lists", "4733": "telephone events", "4961": "symmetric RTP", "5057": "dialog usages",
+    "5118": "torture tests for IPv6", "5393": "loops and Max-Breadth", "5407": "race conditions", "5626": "Outbound", "5627": "GRUU", "5630": "sips",
+    "5761": "RTP and RTCP on one port", "5769": "test vectors of STUN", "5806": "Diversion", "5922": "domain certificates", "5923": "connection reuse",
+    "6026": "2xx to INVITE", "6066": "extensions of TLS (SNI)", "6086": "INFO", "6177": "IPv6 addresses of a site", "6314": "NAT traversal",
+    "6337": "offer and answer in SIP", "6455": "WebSocket", "6665": "SUBSCRIBE and NOTIFY", "7118": "SIP over WebSocket", "7339": "overload control",
+    "7616": "digest", "8446": "TLS 1.3", "8489": "STUN", "8599": "push", "8760": "digest algorithms of SIP", "8996": "the end of TLS 1.0 and 1.1",
+}  # fmt: skip
 Note = tuple[str, str, str]
 """RFC, section ("" = all of it), what holds us to it."""
 
@@ -73,6 +87,13 @@ def render(tests: Path) -> str:
         "A file that is named without a test speaks for itself as a whole. Do not edit.",
         "",
     ]
+    lines += ["| RFC | | sections | tests and checks | files |", "|---|---|---|---|---|"]
+    for number in sorted(by_rfc, key=int):
+        held_by = {what for section in by_rfc[number].values() for what in section}
+        single = sum(": " in what for what in held_by)
+        sections = len([section for section in by_rfc[number] if section])
+        lines.append(f"| [{number}](#rfc-{number}) | {TITLES.get(number, '')} | {sections} | {single} | {len(held_by) - single} |")
+    lines.append("")
     for number in sorted(by_rfc, key=int):
         lines += [f"## RFC {number}", "", "| section | held by |", "|---|---|"]
         for section in sorted(by_rfc[number], key=_order):
