@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from pipeline.conformance.marks import rfc
 from pipeline.sip import Malformed, Request, Response, check, parse
-from pipeline.sip.parser import MAX_FIELDS
+from pipeline.sip.parser import MAX_ELEMENTS, MAX_FIELDS
 
 HEAD = b"OPTIONS sip:b@example.com SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@h>;tag=1\r\nTo: <sip:b@h>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n"
 
@@ -142,3 +142,18 @@ def attempt(data, stream=False):
     else:
         assert message.encode() in data
         assert dict.fromkeys(key for key, *_ in message._list()) == dict.fromkeys(message.first)
+
+
+@rfc("3261", "26.1.5")
+@pytest.mark.parametrize("mark", [",", ";"])
+def test_a_message_of_too_many_values_or_parameters_is_513_and_can_be_answered(mark):
+    head = (
+        "OPTIONS sip:b SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.9;branch=z9hG4bKx\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:b>\r\nCall-ID: x\r\n"
+        f"CSeq: 1 OPTIONS\r\nX-List: {(mark + 'a') * (MAX_ELEMENTS + 9)}\r\n\r\n"
+    )
+    with pytest.raises(Malformed, match="too many values") as caught:
+        parse(head.encode())
+    assert caught.value.status == 513
+    assert caught.value.message is not None and caught.value.message.call_id == "x"
+    fine = head.replace(mark + "a", "", 200)
+    assert parse(fine.encode()).get("x-list") is not None
