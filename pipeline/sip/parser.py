@@ -20,7 +20,7 @@ MAX_HEAD = 65_535  # octets: what a UDP datagram can carry at all (RFC 768); 18.
 # (LimitRequestFields).
 MAX_FIELDS = 240
 # Values of lists and parameters of a whole message: each costs up to a microsecond for everybody who reads it, and 64 kB of "," or ";"
-# would be 60,000. Ten in each of MAX_FIELDS are more than any message needs; a message that is not LONG cannot hold so many that it matters.
+# would be 60,000. Ten in each of MAX_FIELDS are more than any message needs; one that is not LONG cannot hold so many that it matters.
 MAX_ELEMENTS = 2400
 LONG = 4800
 
