@@ -6,10 +6,13 @@ What a flow is: RFC 3261 9, 13, 14, 15; 3262; 3311; 3323; 3326; 4028; 6086. Time
 import importlib.util
 import pathlib
 import re
+import socket
 import subprocess
 import sys
 
 import pytest
+
+from pipeline.testing.names import Loopback, NameServer
 
 spec = importlib.util.spec_from_file_location("tests_calls_written", pathlib.Path(__file__).with_name("written.py"))
 w = sys.modules["tests_calls_written"] = importlib.util.module_from_spec(spec)
@@ -241,7 +244,7 @@ TIMED = {"a reliable 1xx is repeated until its PRACK", "a 200 is repeated for 64
 @pytest.fixture
 def server(serve, template, tools):
     def server(transport="udp", **more):
-        words = {"t1": "0.5", "redirect": "user", "bob": tools.free_port(), "carol": tools.free_port(), **more}
+        words = {"t1": "0.5", "dns": "", "redirect": "user", "bob": tools.free_port(), "carol": tools.free_port(), **more}
         made = serve(template("calls/sipp.toml"), steps=tools.here / "calls/steps.py", transport=transport, **words)
         made.bob, made.carol = words["bob"], words["carol"]
         return made
@@ -361,6 +364,40 @@ def test_a_3xx_is_followed_or_passed_on(server, sipp, tools, method):
     bob.ended()
     if follows:
         carol.ended()
+    nothing_left(here, tools)
+
+
+@pytest.fixture
+def pool(tools):
+    """A domain of two SIP servers, in this order: give their ports and the name server that knows them."""
+    zone = NameServer({"one.pool.test": ["127.0.0.1"], "two.pool.test": ["127.0.0.1"]})
+    dns = Loopback(zone)
+    first, second = tools.free_port(), tools.free_port()
+    for transport in ("udp", "tcp"):
+        zone.add(f"_sip._{transport}.pool.test", "SRV", f"10 0 {first} one.pool.test", f"20 0 {second} two.pool.test")
+    yield first, second, f'"127.0.0.1:{dns.address[1]}"'
+    dns.close()
+
+
+@pytest.mark.parametrize(("transport", "fails"), [("udp", "503"), ("tcp", "503"), ("udp", "silence"), ("tcp", "nobody listens")])
+def test_the_next_server_of_a_domain_is_called_when_one_fails(server, sipp, tools, pool, transport, fails):
+    """RFC 3263 4.3, RFC 3261 21.5.4: an INVITE of its own for each, and the caller is told nothing."""
+    first, second, dns = pool
+    here = server(transport, dns=dns, **FAST)
+    if fails == "503":
+        one = sipp(here, "one", [take("INVITE"), answer(503), take("ACK")], first, transport)
+    elif fails == "silence":
+        one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        one.bind(("127.0.0.1", first))
+    two = sipp(here, "two", [*taken(), take("BYE", keep=False), answer(200, last=True)], second, transport)
+    steps = [send("INVITE", "pool", body=SDP), trying(), recv(180), recv(200), ack("pool"), pause(300), *DOWN]
+    sipp(here, "caller", steps, tools.free_port(), transport).ended()
+    two.ended()
+    if fails == "503":
+        one.ended()
+    elif fails == "silence":
+        assert one.recv(4000).startswith(b"INVITE sip:pool@pool.test")
+        one.close()
     nothing_left(here, tools)
 
 
