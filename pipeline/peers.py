@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from pipeline.sip.dialog import Dialog
     from pipeline.sip.message import Request
 
+PLACES = 4
+"""Hosts from which somebody has proved to be the peer that are kept: a phone on the road changes them one after the other."""
+
 
 class Peered(Protocol):
     """Who owns a dialog, and judges himself who may act in it (`judges`, pipeline/dialogs.py). `invite`, if it has one, made the dialog."""
@@ -48,10 +51,12 @@ class Peered(Protocol):
 
 def is_peer(session: Peered, dialog: Dialog | None, passage: Passage) -> bool | Pending:
     """Tell whether a request of a dialog comes from its peer, or a Pending of that: names may have to be looked up."""
-    if session.endpoint is not None and (passage.identity or passage.sourced):
-        return True
     host = passage.flow.peer[0]
-    if by_its_own_way(session, passage) or host == session.source[1]:
+    if session.endpoint is not None and (passage.identity or passage.sourced):
+        if host not in session.proved:
+            session.proved = (*session.proved[1 - PLACES :], host)  # its ACK, which is never challenged (22.1), comes from there too
+        return True
+    if by_its_own_way(session, passage) or host == session.source[1] or host in session.proved:
         return True
     if dialog is None:
         return False

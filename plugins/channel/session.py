@@ -50,6 +50,8 @@ class Session(Usage):
     direction = ""
     keeps_apart = False
     judges = True
+    proved: tuple[str, ...] = ()
+    """Hosts from which the peer has proved to be himself, besides the one that he began from."""
 
     def __init__(self, driver: Driver, options: Endpoint) -> None:
         super().__init__(driver, options)

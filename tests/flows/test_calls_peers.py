@@ -169,5 +169,27 @@ def test_a_phone_with_a_password_proves_itself_from_wherever_it_is(house):
     assert other.until("ended")
 
 
+def test_where_it_has_proved_itself_its_ack_is_taken_too(house):
+    """A phone that has moved to another network says so by a re-INVITE; its Contact may still be what its router hides."""
+    h = house(stages={"intercept": ["identify", "auth"]})
+    call, other = h.up()
+    session = next(each for each in h.driver.sessions.values() if each.direction == "in")
+    headers = [*dialog_of(call), ("Contact", "<sip:alice@192.168.1.7>"), ("Content-Type", "application/sdp")]
+    moved = call.local.replace(b"10.0.0.2", OTHER.encode())
+    answer = h.server.request("INVITE", "bob", source=(OTHER, 5060), headers=headers, body=moved, cseq=91, password="alice's")
+    assert answer.status == 200
+    assert session.unacked is not None
+    h.server.send(
+        h.server.message("ACK", "bob", source=(STRANGER, 5060), headers=dialog_of(call), cseq=answer.cseq.number), (STRANGER, 5060)
+    )
+    h.advance(0.1)
+    assert session.unacked is not None
+    h.server.send(h.server.message("ACK", "bob", source=(OTHER, 5060), headers=dialog_of(call), cseq=answer.cseq.number), (OTHER, 5060))
+    h.advance(0.1)
+    assert session.unacked is None
+    assert h.server.request("BYE", "bob", source=(OTHER, 5060), headers=dialog_of(call), cseq=93, password="alice's").status == 200
+    assert other.until("ended")
+
+
 def dialog_of(call):
     return [("From", call.invite.get("from")), ("To", call.final.get("to")), ("Call-ID", call.invite.call_id)]
