@@ -188,8 +188,14 @@ def publish(port, note, etag):
     return field(data, b"SIP-ETag").decode()
 
 
-def measure(port, args):
-    """Subscribe, publish twice, and measure."""
+def resident(pid):
+    """Return the bytes that a process holds."""
+    return int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def measure(port, pid, args):
+    """Subscribe, publish, and measure."""
+    before = resident(pid)
     watchers, phones = multiprocessing.Pipe(), multiprocessing.Pipe()
     children = [
         multiprocessing.Process(target=watch, args=(port, args.watchers, watchers[1]), daemon=True),
@@ -202,7 +208,8 @@ def measure(port, args):
         sys.exit("the watchers could not subscribe")
     watchers[0].recv()
     subscribing = time.monotonic() - began
-    time.sleep(2)
+    time.sleep(args.settle)
+    held = resident(pid) - before
     phones[0].send("begin")
     phones[0].recv()
     time.sleep(5)
@@ -220,6 +227,7 @@ def measure(port, args):
     return {
         "watchers": args.watchers,
         "subscribed_in_s": round(subscribing, 1),
+        "bytes_each": round(held / args.watchers),
         "told_in_s": round(seconds, 2),
         "all_told": complete,
         "notifies_per_s": round(args.watchers / seconds),
@@ -233,6 +241,7 @@ def main():
     ask.add_argument("--watchers", type=int, default=10_000)
     ask.add_argument("--registers", type=float, default=100.0, help="REGISTERs a second")
     ask.add_argument("--limit", type=float, default=100.0, help="milliseconds that p99 may have")
+    ask.add_argument("--settle", type=float, default=2.0, help="seconds before it is measured; 40: what answered SUBSCRIBEs hold is gone")
     ask.add_argument("--json", action="store_true")
     args = ask.parse_args()
     sock, port = endpoint()
@@ -254,7 +263,7 @@ def main():
                     break
             else:
                 sys.exit(f"sipline did not start, exit status {process.wait()}")
-            found = measure(port, args)
+            found = measure(port, process.pid, args)
         finally:
             process.send_signal(signal.SIGTERM)
             try:

@@ -74,7 +74,7 @@ class Pubsub:
         validator=attrs.validators.ge(1),
         help="NOTIFYs of changes in one turn of the loop, at 0.2 ms each: between turns others are served",
     )
-    subscriptions: int = option(100_000, validator=attrs.validators.ge(0), help="subscriptions there may be (503), at about 3 kB each")
+    subscriptions: int = option(100_000, validator=attrs.validators.ge(0), help="subscriptions there may be (503), at about 5 kB each")
     per_resource: int = option(20_000, validator=attrs.validators.ge(0), help="subscriptions to one address of record (480)")
     per_endpoint: int = option(1_000, validator=attrs.validators.ge(0), help="subscriptions of one endpoint that proves itself (403)")
     per_source: int = option(5_000, validator=attrs.validators.ge(0), help="subscriptions of all others from one address (403)")

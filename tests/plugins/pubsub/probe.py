@@ -79,8 +79,8 @@ class Probe:
         return True
 
     @hookimpl
-    def event_watched(self, watcher):
-        verdict = self.verdicts.get(watcher.uri)
+    def event_watched(self, resource, watcher):
+        verdict = self.verdicts.get((watcher.uri, resource.aor), self.verdicts.get(watcher.uri))
         if isinstance(verdict, Exception):
             raise verdict
         return verdict

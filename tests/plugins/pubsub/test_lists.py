@@ -120,10 +120,13 @@ def test_a_member_that_may_not_be_watched_is_rejected(start, watch):
     assert watch(server.phone("alice"), "team", headers=TAKES).status == 403
 
 
-def test_a_plugin_may_reject_a_watcher_for_one_member(server, watch, probe):
-    probe(server).verdicts["sip:alice@example.com"] = None
+def test_each_member_is_watched_with_the_watchers_own_right(server, watch, probe):
+    probe(server).verdicts["sip:alice@example.com", "bob@example.com"] = "rejected"
+    probe(server).verdicts["sip:alice@example.com", "carol@example.com"] = "pending"
     team = watch(server.phone("alice"), "team", headers=TAKES, seconds=3)
-    assert read(team.notifies[-1])[1]["sip:bob@example.com"][0] == "active"
+    _, told = read(team.notifies[-1])
+    assert told["sip:bob@example.com"] == ("terminated", "rejected", None)
+    assert told["sip:carol@example.com"] == ("pending", None, None)
 
 
 def test_it_ends_and_leaves_nothing(server, watch, notifier):
