@@ -38,7 +38,9 @@ PLACES = 4
 
 
 class Peered(Protocol):
-    """Who owns a dialog, and judges himself who may act in it (`judges`, pipeline/dialogs.py). `invite`, if it has one, made the dialog."""
+    """Who owns a dialog, and judges himself who may act in it (`judges`, pipeline/dialogs.py). `invite`, if it has one, made the dialog;
+    in `proved`, if it has that, are kept the hosts from which the peer has proved to be himself.
+    """
 
     engine: Pipeline
     source: tuple[str, str]
@@ -52,11 +54,12 @@ class Peered(Protocol):
 def is_peer(session: Peered, dialog: Dialog | None, passage: Passage) -> bool | Pending:
     """Tell whether a request of a dialog comes from its peer, or a Pending of that: names may have to be looked up."""
     host = passage.flow.peer[0]
+    known: tuple[str, ...] | None = getattr(session, "proved", None)
     if session.endpoint is not None and (passage.identity or passage.sourced):
-        if host not in session.proved:
-            session.proved = (*session.proved[1 - PLACES :], host)  # its ACK, which is never challenged (22.1), comes from there too
+        if known is not None and host not in known:
+            session.proved = (*known[1 - PLACES :], host)  # type: ignore[attr-defined]  # its ACK, never challenged (22.1), comes from there
         return True
-    if by_its_own_way(session, passage) or host == session.source[1] or host in session.proved:
+    if by_its_own_way(session, passage) or host == session.source[1] or (known is not None and host in known):
         return True
     if dialog is None:
         return False
