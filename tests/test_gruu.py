@@ -1,9 +1,12 @@
 """pipeline.gruu: addresses of one phone, made and read. RFC 5627 3.1, 5.1, 5.4."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.dal import Contact
 from pipeline.gruu import Gruus, instance_of
+from pipeline.sip.grammar import Malformed
 from pipeline.sip.uri import Uri
 
 KEY = bytes(range(64))
@@ -82,3 +85,21 @@ def test_a_user_too_long_to_hide_gets_none():
 
 def test_without_a_key_nothing_temporary_is_read():
     assert Gruus().read(Uri.parse(temporary()), "example.com") is None
+
+
+@given(st.text(max_size=120), st.text(max_size=60))
+def test_whatever_is_called_nothing_raises(user, value):
+    for text in (f"sip:{user}@example.com;gr", f"sip:tgruu.{user}@example.com;gr", f"sip:alice@example.com;gr={value}"):
+        try:
+            uri = Uri.parse(text)
+        except Malformed:
+            continue
+        found = Gruus(KEY).read(uri, "example.com")
+        assert found is None or not found.fits(bound()) or found.user == "alice"
+
+
+@given(st.binary(min_size=91, max_size=91))
+def test_no_guessed_user_part_is_one(octets):
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+    text = "".join(alphabet[octet % 64] for octet in octets)
+    assert Gruus(KEY).read(Uri.parse(f"sip:tgruu.{text}@example.com;gr"), "example.com") is None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
-from pipeline import Drop, hookimpl, option, plugin
+from pipeline import Drop, Malformed, hookimpl, option, plugin
 
 from .downstream import Downstream
 
@@ -95,7 +95,10 @@ class OverloadControl:
         request = None if cause is None else cause.message
         if request is None or "oc" not in request.first.get("via", ""):
             return
-        via = message.via
+        try:
+            via = message.via
+        except Malformed:  # a 400 says so
+            return
         if "oc" not in via.params or "loss" not in (via.params.get("oc-algo") or '"loss"'):
             return
         loss = self._state.loss(self._engine.overloaded)

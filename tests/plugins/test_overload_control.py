@@ -71,6 +71,13 @@ def test_under_overload_it_asks_for_less_and_less_and_for_more_when_that_is_over
     assert after[-1] == 0
 
 
+@pytest.mark.parametrize(
+    "value", ["SIP/2.0/UDP 10.0.0.9:5060;;oc;branch=z9hG4bKx", 'SIP/2.0/UDP 10.0.0.9:5060;oc;oc-algo="lo;branch=z9hG4bKx']
+)
+def test_a_via_that_cannot_be_read_is_400_all_the_same(sip, value):
+    assert sip(**STAGE).request("OPTIONS", uri="sip:example.com", headers=[("Via", value)]).status == 400
+
+
 # -- as a client
 
 
