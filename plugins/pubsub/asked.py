@@ -24,6 +24,10 @@ SLOWEST = 3600.0
 OPTIONS = 8
 """Parameters of an Event field that are kept, and how long one may be: they are kept with each subscription."""
 OPTION_LENGTH = 64
+TYPES, TYPE_LENGTH = 32, 128
+"""Content types of Accept that are looked at, and how long one may be (RFC 6838 4.2 has two names of 127): they are kept, too."""
+DIALOG = 8192
+"""Octets of the fields that make a dialog, which is kept and stored for hours: a route over thirty proxies has half of that."""
 RATE = re.compile(r"[0-9]{1,5}(?:\.[0-9]{1,6})?")
 
 
@@ -79,6 +83,14 @@ def expires_of(message: Request, default: int, least: int, most: int) -> int | R
     return min(asked, most)
 
 
+def bulky(message: Request) -> Reply | None:
+    """Refuse a SUBSCRIBE that would have too much kept of it."""
+    size = sum(len(value) for name in ("from", "to", "call-id", "contact", "record-route") for value in message.all(name))
+    if size <= DIALOG:
+        return None
+    return Reply(513, because=f"{size} octets in From, To, Call-ID, Contact and Record-Route, of which {DIALOG} are kept")
+
+
 def accepted(message: Request) -> list[str] | None:
     """Return the content types of Accept, the most wanted first, in lower case and without parameters; None: there is no Accept."""
     if "accept" not in message.first:
@@ -92,9 +104,9 @@ def accepted(message: Request) -> list[str] | None:
             raise bad("Accept", "q is a number") from None
         except Malformed:
             q = 1.0
-        if q > 0:
+        if q > 0 and len(kind) <= TYPE_LENGTH:
             found.append((-q, place, kind.replace(" ", "").lower()))
-    return [kind for _, _, kind in sorted(found)]
+    return [kind for _, _, kind in sorted(found)[:TYPES]]
 
 
 def content_type_of(wanted: list[str] | None, package: Package, generators: tuple[str, ...]) -> str | None:

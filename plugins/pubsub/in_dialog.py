@@ -13,7 +13,7 @@ from pipeline.stages.application import SIP_METHODS
 from pipeline.way import is_pinned
 
 from . import subscribing
-from .asked import event_of
+from .asked import bulky, event_of
 
 if TYPE_CHECKING:
     from pipeline import Passage, Request
@@ -63,7 +63,7 @@ def _subscribe(notifier: Notifier, usage: EventDialog, message: Request, passage
     if message.body:
         passage.reply(415, headers=(("Accept", ""),), because="pubsub: no filters are taken")
         return None
-    wanted = subscribing.want(notifier, message, passage, subscription.topic.resource.aor, subscription.watcher)
+    wanted = bulky(message) or subscribing.want(notifier, message, passage, subscription.topic.resource.aor, subscription.watcher)
     if isinstance(wanted, Reply):
         passage.reply(wanted.status, wanted.reason, wanted.headers, because=wanted.because)
         return None

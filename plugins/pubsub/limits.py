@@ -30,12 +30,14 @@ class Limits:
         self.of_resource: Counter[str] = Counter()
         self.of_pair: dict[tuple[str, str, str, str], dict[str, Subscription]] = {}
         """Those alike, the oldest first, by (whom it counts for, event, resource, URI of the watcher)."""
+        self.ending = 0
+        """Subscriptions that have ended and whose last NOTIFY has not been answered: they count for their watchers still."""
 
     def refusal(self, engine: Pipeline, options: Pubsub, who: str, aor: str) -> Reply | None:
         """Return why there cannot be another."""
         later = (("Retry-After", str(30 + engine.identifiers.below(60))),)
-        if self.total >= options.subscriptions:
-            return Reply(503, headers=later, because=f"subscriptions: there are {self.total} already", stateless=True)
+        if self.total + self.ending >= options.subscriptions:
+            return Reply(503, headers=later, because=f"subscriptions: there are {self.total + self.ending} already", stateless=True)
         if self.of_resource[aor] >= options.per_resource:
             return Reply(480, headers=later, because=f"per_resource: {self.of_resource[aor]} watch {aor} already", stateless=True)
         stranger = who.startswith("source ")
@@ -47,15 +49,16 @@ class Limits:
 
     def enter(self, subscription: Subscription) -> None:
         """Count one."""
+        subscription.counted = True
         self.total += 1
         self.of_watcher[subscription.source] += 1
         self.of_resource[subscription.topic.resource.aor] += 1
         self.of_pair.setdefault(_pair(subscription), {})[subscription.id] = subscription
 
     def leave(self, subscription: Subscription) -> None:
-        """Count one no more."""
+        """Count one no more for what it watched; for its watcher it counts until it is `gone`, or he could end and begin as he likes."""
         self.total -= 1
-        _less(self.of_watcher, subscription.source)
+        self.ending += 1
         _less(self.of_resource, subscription.topic.resource.aor)
         pair = _pair(subscription)
         alike = self.of_pair.get(pair)
@@ -63,6 +66,13 @@ class Limits:
             alike.pop(subscription.id, None)
             if not alike:
                 del self.of_pair[pair]
+
+    def gone(self, subscription: Subscription) -> None:
+        """Its last NOTIFY has been answered, or will not be any more."""
+        if subscription.counted:
+            subscription.counted = False
+            self.ending -= 1
+            _less(self.of_watcher, subscription.source)
 
     def alike(self, subscription: Subscription) -> dict[str, Subscription]:
         """Return the subscriptions of its watcher to the same, the oldest first."""

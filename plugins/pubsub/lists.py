@@ -20,6 +20,7 @@ from .subscription import NOTHING
 
 if TYPE_CHECKING:
     from pipeline.dal import ResourceList
+    from pipeline.pubsub import Resource
     from pipeline.pubsub.service import Heard, Watch
 
     from .notifier import Notifier
@@ -89,16 +90,25 @@ class Lists:
         found = self.known.get(aor)
         return found is not None and (not event or not found.events or event in found.events)
 
-    def attach(self, subscription: Subscription) -> None:
-        """Have a subscription told the state of its list."""
+    def attach(self, subscription: Subscription, *, later: bool = False) -> None:
+        """Have a subscription told the state of its list; `later`: from when its view is opened."""
         subscription.view = ListView(self, subscription, self.known[subscription.topic.resource.aor])
-        subscription.view.open()
+        if not later:
+            subscription.view.open()
+
+    def judge(self, resource: Resource) -> None:
+        """Ask anew who may watch a resource that may be a member of lists."""
+        if self.known:
+            for subscription in tuple(self.notifier.subscriptions.values()):
+                if subscription.view is not None and subscription.topic.package.name == resource.event:
+                    subscription.view.judge(resource.aor)
 
 
 class Member:
     """One member of a list: hears its topic, for one subscription."""
 
     __slots__ = (
+        "aor",
         "body",
         "content_type",
         "id",
@@ -110,6 +120,7 @@ class Member:
         "told",
         "topic",
         "uri",
+        "verdict",
         "version",
         "view",
         "watch",
@@ -121,6 +132,10 @@ class Member:
         self.id = ident
         self.uri = uri
         self.name = name
+        self.aor = ""
+        """Its address of record, when it is one of ours."""
+        self.verdict = "active"
+        """Whether the watcher of the list may watch it."""
         self.topic: Topic | None = None
         self.watch: Watch | None = None
         """When it is watched elsewhere."""
@@ -198,11 +213,13 @@ class ListView:
         self.inner: list[ListView] = []
         self.version = subscription.document
         self.parent: ListView | None = None
+        self.opened = False
         self.whole = True
         """Whether the next body tells of all members."""
 
     def open(self) -> int:
         """Begin to hear of the members; returns how many there are with those of nested lists."""
+        self.opened = True
         notifier = self.lists.notifier
         left = notifier.options.list_members
         for text in self.stored.members:
@@ -249,9 +266,28 @@ class ListView:
                 member.state, member.reason = "terminated", "noresource"
             return
         resource = access.resource_of(package.name, aor)
-        member.uri = resource.uri
+        member.uri, member.aor = resource.uri, aor
+        self._begin(member, resource, self._verdict(resource))
+
+    def judge(self, aor: str = "") -> None:
+        """Ask anew whether the watcher may watch a member; empty: any of them. What is no list's own affair is that of `Rights`."""
+        for member in self.members:
+            if not member.aor or (aor and member.aor != aor):
+                continue
+            resource = access.resource_of(self.subscription.topic.package.name, member.aor)
+            verdict = self._verdict(resource)
+            if verdict != member.verdict:
+                member.leave()
+                member.told, member.body, member.news = NOTHING, b"", True
+                self._begin(member, resource, verdict)
+                self.changed()
+        for view in self.inner:
+            view.judge(aor)
+
+    def _verdict(self, resource: Resource) -> str:
+        notifier, subscription = self.lists.notifier, self.subscription
         endpoint = subscription.usage.endpoint
-        verdict = access.may_watch(
+        return access.may_watch(
             notifier.topics,
             resource,
             subscription.watcher,
@@ -259,10 +295,15 @@ class ListView:
             allowed=True,
             owned=endpoint.aors if endpoint is not None else (),
         )
+
+    def _begin(self, member: Member, resource: Resource, verdict: str) -> None:
+        notifier, package = self.lists.notifier, self.subscription.topic.package
+        member.verdict = verdict
         if verdict != "active":
             member.state = "pending" if verdict == "pending" else "active" if verdict == "waiting" else "terminated"
             member.reason = "rejected" if verdict == "rejected" else ""
             return
+        member.state, member.reason, aor = "pending", "", member.aor
         if package.bare:
             self._hear(member, resource, there=True)
             return
@@ -278,7 +319,7 @@ class ListView:
         except Exception as error:
             self.lists.notifier.failed(resource, error)
             there = False
-        if member in self.members:
+        if member in self.members and member.verdict == "active" and member.topic is None:
             self._hear(member, resource, there=there)
             self.changed()
 

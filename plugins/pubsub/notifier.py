@@ -17,7 +17,7 @@ from pipeline.pending import Pending
 from pipeline.pubsub import NoSuchResource, Package, Refused
 from pipeline.sip.grammar import Malformed
 
-from . import failures, restore
+from . import access, failures, restore
 from .limits import Limits
 from .lists import Lists
 from .pace import Pace
@@ -192,6 +192,7 @@ class Notifier:
     def _gone(self, subscription: Subscription) -> None:
         """Nothing is left of it."""
         subscription.ended = True
+        self.limits.gone(subscription)
         usage = subscription.usage
         if usage.subscriptions.get(subscription.key) is subscription:
             del usage.subscriptions[subscription.key]
@@ -481,7 +482,9 @@ class Notifier:
     def judge(self, event: Event) -> None:
         """Take `watchers.changed` from the bus: who may watch a resource is asked anew."""
         fields = event.fields
-        topic = self.topics.get(str(fields.get("event", "")), str(fields.get("resource", "")))
+        resource = access.resource_of(str(fields.get("event", "")), str(fields.get("resource", "")))
+        self.lists.judge(resource)
+        topic = self.topics.get(resource.event, resource.aor)
         if topic is None:
             return
         for each in [each for each in topic.hearers.values() if isinstance(each, Subscription)]:

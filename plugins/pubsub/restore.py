@@ -72,7 +72,7 @@ def _again(notifier: Notifier, stored: Stored, package: Package, usages: dict[An
     subscription.ceiling = (stored.local_cseq, stored.document)  # reached: the first NOTIFY writes new ones
     subscription.written = True
     if notifier.lists.knows(stored.aor, stored.event):
-        notifier.lists.attach(subscription)
+        notifier.lists.attach(subscription, later=True)  # who may watch its members is up to plugins that have not started yet
     notifier.enter(subscription)
 
 
@@ -81,6 +81,8 @@ def tell_all(notifier: Notifier) -> None:
     for topic in {id(each.topic): each.topic for each in notifier.subscriptions.values()}.values():
         notifier.read(topic)
     for subscription in tuple(notifier.subscriptions.values()):
+        if subscription.view is not None and not subscription.view.opened:
+            subscription.view.open()
         if subscription.usage.reach.startswith(STREAM):
             # Its connection is gone with the server that was: its phone has a while to come back by another.
             subscription.news = subscription.forced = True

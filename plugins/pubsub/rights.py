@@ -69,6 +69,8 @@ class Rights:
         for subscription in tuple(self._notifier.subscriptions.values()):
             if subscription.pushed is None:
                 self._notifier.permit(subscription, self.verdict(subscription))
+            if subscription.view is not None and not subscription.over:
+                subscription.view.judge()
 
     # -- what is heard -----------------------------------------------------------------------------------------------
 
@@ -104,6 +106,8 @@ class Rights:
             aor = subscription.watcher.aor
             lost = aor and aor not in endpoint.aors and not endpoint.trust_from  # he is somebody else now
             self._notifier.permit(subscription, "rejected" if lost else self.verdict(subscription))
+            if subscription.view is not None and not subscription.over:
+                subscription.view.judge()
 
     def _auth(self, verb: str, stored: Any) -> None:
         """A password is another, or gone."""

@@ -19,7 +19,7 @@ from pipeline.stages.application import unknown
 from pipeline.way import is_pinned
 
 from . import access
-from .asked import accepted, content_type_of, event_of, expires_of
+from .asked import accepted, bulky, content_type_of, event_of, expires_of
 from .limits import counted_as
 from .subscription import ACTIVE, PENDING, TERMINATED, WAITING, Subscription
 from .usage import SERVANT, EventDialog
@@ -67,11 +67,10 @@ def subscribe(notifier: Notifier, message: Request, passage: Passage) -> Verdict
         return wanted
     if not message.contacts:
         return Reply(400, "Missing Contact", because="a SUBSCRIBE makes a dialog (RFC 6665 4.1.2.1)", stateless=stateless)
-    if message.expires != 0:
-        refusal = notifier.limits.refusal(notifier.engine, notifier.options, wanted.who, wanted.resource.aor)
-        if refusal is not None:
-            refusal.stateless = stateless
-            return refusal
+    refusal = bulky(message) or notifier.limits.refusal(notifier.engine, notifier.options, wanted.who, wanted.resource.aor)
+    if refusal is not None:
+        refusal.stateless = stateless
+        return refusal
     go_on = partial(_known, notifier, wanted, message.call_id)
     if wanted.package.bare or notifier.lists.knows(wanted.resource.aor, wanted.event.name):
         return go_on(False)
@@ -270,7 +269,7 @@ def within(notifier: Notifier, usage: EventDialog, passage: Passage) -> Any:
     if isinstance(wanted, Reply):
         passage.reply(wanted.status, wanted.reason, wanted.headers, because=wanted.because)
         return None
-    refusal = notifier.limits.refusal(notifier.engine, notifier.options, wanted.who, wanted.resource.aor) if wanted.expires else None
+    refusal = bulky(message) or notifier.limits.refusal(notifier.engine, notifier.options, wanted.who, wanted.resource.aor)
     if refusal is not None:
         passage.reply(refusal.status, refusal.reason, refusal.headers, because=refusal.because)
         return None

@@ -26,7 +26,7 @@ class Subscription:
     """Somebody who watches something."""
 
     __slots__ = (
-        "accepts", "beat", "beating", "ceiling", "content_type", "created_at", "display", "document", "ended", "event_text", "expires_at",
+        "accepts", "beat", "beating", "ceiling", "content_type", "counted", "created_at", "display", "document", "ended", "event_text", "expires_at",
         "failures", "forced", "held_until", "id", "interval", "key", "lists", "news", "options", "planned", "pushed", "queued",
         "reason", "retry_after", "source", "state", "told", "told_at", "topic", "usage", "view", "wake_at", "watcher", "written",
     )  # fmt: skip
@@ -42,6 +42,8 @@ class Subscription:
         self.options: tuple[tuple[str, str], ...] = ()
         self.display = ""
         self.source = ""
+        self.counted = False
+        """Whether it counts for its watcher."""
         self.accepts: frozenset[str] = frozenset()
         self.content_type = ""
         self.lists = False

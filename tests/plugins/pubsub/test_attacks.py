@@ -119,3 +119,37 @@ def test_a_hook_that_fails_leaves_nothing_behind(start, watch, probe, notifier):
     assert len(server.engine.dialogs) == 0
     assert len(notifier(server).topics) == 0
     assert not notifier(server).subscriptions
+
+
+# -- too much ------------------------------------------------------------------------------------------------------------
+
+
+def test_fetches_to_where_nobody_answers_are_bounded_like_subscriptions(start, notifier):
+    server = start("[plugin.pubsub]\nper_endpoint = 5\n")
+    statuses = []
+    for number in range(8):
+        headers = [("Event", "probe"), ("Expires", "0"), ("Contact", "<sip:victim@192.0.2.99>"), ("Call-ID", f"fetch{number}")]
+        statuses.append(server.request("SUBSCRIBE", "bob", password="alice's", headers=headers).status)
+    assert statuses == [200] * 5 + [403] * 3
+    server.advance(33)  # nobody has answered the NOTIFYs
+    headers = [("Event", "probe"), ("Expires", "0"), ("Contact", "<sip:victim@192.0.2.99>"), ("Call-ID", "another")]
+    assert server.request("SUBSCRIBE", "bob", password="alice's", headers=headers).status == 200
+    server.advance(33)
+    assert not notifier(server).limits.of_watcher
+    assert notifier(server).limits.ending == 0
+
+
+def test_of_thousands_of_content_types_few_are_kept(server, notifier):
+    accept = ", ".join(f"a{number}/b" for number in range(1500)) + ", text/plain;q=0.1, text/upper"
+    assert server.request("SUBSCRIBE", "bob", password="alice's", headers=[("Event", "probe"), ("Accept", accept)]).status == 406
+    accept = "text/plain, " + accept
+    assert server.request("SUBSCRIBE", "bob", password="alice's", headers=[("Event", "probe"), ("Accept", accept)]).status == 200
+    [subscription] = notifier(server).subscriptions.values()
+    assert len(subscription.accepts) <= 32
+
+
+def test_a_dialog_of_ten_kilobytes_is_not_kept(server, notifier):
+    route = ", ".join(f"<sip:proxy{number}.example.com;lr>" for number in range(300))
+    headers = [("Event", "probe"), ("Record-Route", route)]
+    assert server.request("SUBSCRIBE", "bob", password="alice's", headers=headers).status == 513
+    assert not notifier(server).subscriptions

@@ -171,3 +171,71 @@ def test_members_elsewhere_are_watched_there_once_for_all_who_watch_the_list(sta
     server.advance(40)
     assert len(notifier(server).watches) == 0
     assert eve.asked[-1].expires == 0
+
+
+def test_who_may_not_watch_a_member_any_more_does_not_watch_him_in_lists(server, watch, probe, notifier):
+    everybody = watch(server.phone("alice"), "all", headers=TAKES, seconds=3)
+    told = read(everybody.notifies[-1])[1]["sip:team@example.com"][2]
+    assert parts_of(told)["sip:bob@example.com"][0] == "active"
+    topics = notifier(server).topics
+    watched, topics.watched = topics.watched, lambda resource, _: "rejected" if resource.aor == "bob@example.com" else None
+    server.engine.tell("watchers.changed", event="probe", resource="bob@example.com")
+    server.advance(3)
+    count = len(everybody.notifies)
+    told = parts_of(read(everybody.notifies[-1])[1]["sip:team@example.com"][2])
+    assert told["sip:bob@example.com"] == ("terminated", "rejected", None)
+    probe(server).set("bob", 8)
+    server.advance(3)
+    assert len(everybody.notifies) == count
+    topics.watched = watched
+    server.engine.tell("watchers.changed", event="probe", resource="bob@example.com")
+    server.advance(3)
+    told = parts_of(read(everybody.notifies[-1])[1]["sip:team@example.com"][2])
+    assert told["sip:bob@example.com"][0] == "active"
+    assert b" 8" in text(told["sip:bob@example.com"][2])
+
+
+def parts_of(nested):
+    """What a nested list tells."""
+    return parts(str(nested["content-type"]), nested.as_bytes(policy=policy.HTTP).partition(b"\r\n\r\n")[2])[1]
+
+
+LATE = """
+from pipeline.pubsub import Package
+
+@plugin
+class Late:
+    packages: ClassVar = (Package("late", bodies=("text/plain",), bare=True),)
+    begun: list = attrs.field(init=False, factory=list)
+
+    @hookimpl
+    def start(self, engine):
+        self.begun.append(engine)
+
+    @hookimpl
+    def event_watched(self, resource):
+        return "active" if resource.event == "late" and self.begun[0] else None
+
+    @hookimpl
+    def event_package(self, resource):
+        return f"{resource.aor} since {self.begun[0].clock.time()}" if resource.event == "late" else None
+
+    @hookimpl
+    def event_body(self, resource, state):
+        return state.encode() if resource.event == "late" else None
+"""
+
+
+def test_after_a_restart_members_are_asked_of_packages_that_start_later(start, watch, write):
+    server = start(
+        USERS + LISTS + '[dal]\nsubscription = ["sqlite"]\n' + write("late", LATE),
+        application=["registrar", "pubsub", "late", "options"],
+        integration=["memory", "toml", "sqlite"],
+    )
+    team = watch(server.phone("alice"), "team", event="late", headers=TAKES, seconds=3)
+    assert {state for state, _, _ in read(team.notifies[-1])[1].values()} == {"active"}
+    server.stop()
+    server.start()
+    server.advance(3)
+    assert len(team.notifies) == 2
+    assert {state for state, _, _ in read(team.notifies[-1])[1].values()} == {"active"}
