@@ -46,6 +46,7 @@ class Peered(Protocol):
     source: tuple[str, str]
     flow_id: str
     endpoint: Any
+    proved: tuple[str, ...]
 
     def request(self, message: Request, passage: Passage) -> None:
         """As pipeline.dialogs.Usage."""

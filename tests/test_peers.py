@@ -15,7 +15,7 @@ def passage(host, *, transport="UDP", identity="", sourced=False):
 
 
 def owner(endpoint=None):
-    return SimpleNamespace(flow_id="", source=("UDP", "10.0.0.60"), endpoint=endpoint)
+    return SimpleNamespace(flow_id="", source=("UDP", "10.0.0.60"), endpoint=endpoint, proved=())
 
 
 def dialog():

@@ -26,9 +26,9 @@ class Subscription:
     """Somebody who watches something."""
 
     __slots__ = (
-        "accepts", "beat", "beating", "ceiling", "content_type", "counted", "created_at", "display", "document", "ended", "event_text", "expires_at",
-        "failures", "forced", "held_until", "id", "interval", "key", "lists", "news", "options", "planned", "pushed", "queued",
-        "reason", "retry_after", "source", "state", "told", "told_at", "topic", "usage", "view", "wake_at", "watcher", "written",
+        "accepts", "beat", "beating", "ceiling", "content_type", "counted", "created_at", "display", "document", "ended", "event_text",
+        "expires_at", "failures", "forced", "held_until", "id", "interval", "key", "lists", "news", "options", "planned", "pushed",
+        "queued", "reason", "retry_after", "source", "state", "told", "told_at", "topic", "usage", "view", "wake_at", "watcher", "written",
     )  # fmt: skip
 
     def __init__(self, ident: str, topic: Topic, usage: EventDialog, watcher: Watcher, key: tuple[str, str]) -> None:

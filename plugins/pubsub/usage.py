@@ -41,7 +41,7 @@ class EventDialog:
     judges = True
     __slots__ = (
         "_held", "_name", "_waiting", "busy", "dialog", "endpoint", "engine", "flow", "flow_id", "listener", "notifier", "passage",
-        "pinned", "reach", "source", "subscriptions", "user",
+        "pinned", "proved", "reach", "source", "subscriptions", "user",
     )  # fmt: skip
 
     def __init__(self, notifier: Notifier, dialog: Dialog, endpoint: Endpoint | None, user: str) -> None:
@@ -54,6 +54,8 @@ class EventDialog:
         self.flow: Flow | None = None
         self.flow_id = ""
         self.source = ("", "")
+        self.proved: tuple[str, ...] = ()
+        """Hosts from which the peer has proved to be himself, besides the one that he began from."""
         self.pinned = False
         self.reach = ""
         """Where requests really go after a restart, when there is no flow yet."""
