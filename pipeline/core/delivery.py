@@ -86,14 +86,15 @@ class Delivery:
 class Lines:
     """What goes to devices now, and what waits behind it: one line for each device and author."""
 
-    __slots__ = ("_deep", "_later", "_lines", "waiting")
+    __slots__ = ("_deep", "_failed", "_later", "_lines", "waiting")
 
     DEEPEST = 5
     """Deliveries that may fail at once one within the other before the loop has its turn."""
 
-    def __init__(self, later: Callable[..., object]) -> None:
+    def __init__(self, later: Callable[..., object], failed: Callable[[BaseException], Receipt]) -> None:
         self._lines: dict[Key, deque[Waiting] | None] = {}
         self._later = later
+        self._failed = failed
         self._deep = 0
         self.waiting = 0
 
@@ -109,7 +110,7 @@ class Lines:
             key = (place.device, author)
             if key not in lines:
                 lines[key] = None
-                place.deliver(delivery.text, partial(self._heard, key, place, delivery))
+                self._deliver(key, place, delivery)
                 continue
             line = lines[key]
             if line is None:
@@ -144,6 +145,14 @@ class Lines:
         self.waiting -= 1
         self._deep += 1
         try:
-            place.deliver(delivery.text, partial(self._heard, key, place, delivery))
+            self._deliver(key, place, delivery)
         finally:
             self._deep -= 1
+
+    def _deliver(self, key: Key, place: Place, delivery: Delivery) -> None:
+        try:
+            place.deliver(delivery.text, partial(self._heard, key, place, delivery))
+        except Exception as error:
+            receipt = self._failed(error)
+            if key in self._lines:  # else it has been told
+                self._heard(key, place, delivery, receipt)

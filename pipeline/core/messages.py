@@ -48,6 +48,7 @@ class Policy:
     late_seconds: float = 0.0
     sender_rate: float = 0.0
     sender_burst: int = 1
+    stranger_rate: float = 0.0
     recipient_rate: float = 0.0
     recipient_burst: int = 1
 
@@ -60,13 +61,14 @@ class Messages:
         self.engine = core.engine
         self.tell = core.engine.tell
         self.policy = Policy()
-        self.lines = Lines(core.engine.loop.call_soon)
+        self.lines = Lines(core.engine.loop.call_soon, self._failure)
         self.keeping = Keeping(self)
         self.open: dict[int, Delivery] = {}
         """Deliveries under way, by number."""
         self._numbers = 0
         self._patience: Fifo[int] = Fifo(core.clock, self.policy.patience, self._late)
         self._senders = Rate(0, 1)
+        self._strangers = Rate(0, 1)
         self._recipients = Rate(0, 1)
 
     def configure(self, policy: Policy) -> None:
@@ -76,6 +78,8 @@ class Messages:
             self._patience = Fifo(self.core.clock, policy.patience, self._late)
         if (policy.sender_rate, policy.sender_burst) != (before.sender_rate, before.sender_burst):
             self._senders = Rate(policy.sender_rate, policy.sender_burst)
+        if (policy.stranger_rate, policy.sender_burst) != (before.stranger_rate, before.sender_burst):
+            self._strangers = Rate(policy.stranger_rate, policy.sender_burst)
         if (policy.recipient_rate, policy.recipient_burst) != (before.recipient_rate, before.recipient_burst):
             self._recipients = Rate(policy.recipient_rate, policy.recipient_burst)
 
@@ -114,7 +118,8 @@ class Messages:
     def send(self, text: Text, told: Told, *, plugins: bool = True) -> Pending | None:
         """Send a message; `told` hears once what became of it. Returns what is done when it is under way; None: it is already."""
         try:
-            if text.sender and (wait := self._senders.take(text.sender, self.core.clock.now())):
+            rate = self._strangers if text.stranger else self._senders
+            if text.sender and (wait := rate.take(text.sender, self.core.clock.now())):
                 told(Receipt(Fate.LIMITED, "its sender sends too many", seconds=int(wait) + 1))
                 return None
             for step in self.engine.generation.route_message.steps if plugins else ():

@@ -75,6 +75,8 @@ class Text:
     """The media type of the body, with its parameters."""
     sender: str = ""
     """Whose limits count: an endpoint, or where a stranger sends from; empty: ours."""
+    stranger: bool = False
+    """Whether nobody knows who the sender is: then `sender` is only where it came from, and `origin` only what he says."""
     origin: str = ""
     """Who is said to have written it, as others are shown; messages of one origin are delivered in order."""
     technology: str = ""

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
-from pipeline import Pending, hookimpl, option, plugin
+from pipeline import Address, Malformed, Pending, hookimpl, option, plugin
 from pipeline.core import Fate, Receipt
 
 if TYPE_CHECKING:
@@ -127,11 +127,19 @@ class MessagePython:
         if found is None or isinstance(found, Receipt):
             return found
         if isinstance(found, str):
+            if text.stranger and not self._is_ours(text.origin):
+                return TAKEN  # whoever says that he is somebody elsewhere shall not have us write to him
             self._engine.core.messages.post(text.origin, found, author=text.recipient, plugins=False)
             return TAKEN
         if found is True:
             return TAKEN
         raise TypeError(f"{self.call} returned {found!r}: it may be None, True, a text or a core.Receipt")
+
+    def _is_ours(self, author: str) -> bool:
+        try:
+            return self._engine.domain_of(Address.parse(author, "From").uri.host) is not None
+        except Malformed:
+            return False
 
     def _later(self, text: Text, coming: Any) -> Pending:
         import asyncio  # noqa: PLC0415

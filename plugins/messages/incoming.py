@@ -60,7 +60,8 @@ def take(options: Messages, passage: Passage) -> Pending | None:
         message.body,
         message.uri_text if who.secure or who.gruu is not None else "",
         first.get("content-type") or "",
-        endpoint.id if endpoint is not None else "",
+        endpoint.id if endpoint is not None else flow.peer[0],
+        endpoint is None,
         author.partition(";tag=")[0],
         TECHNOLOGY,
         joined(lines),
@@ -170,6 +171,6 @@ def copy(passage: Passage, text: Text) -> None:
     own = engine.aor_of(message.from_.uri, passage.flow)
     if own is None or own not in passage.endpoint.aors:  # type: ignore[union-attr]
         return
-    again = Text(own, text.body, "", text.kind, "", text.origin, TECHNOLOGY, text.details, text.created_at, text.expires_at)
+    again = Text(own, text.body, "", text.kind, "", False, text.origin, TECHNOLOGY, text.details, text.created_at, text.expires_at)
     again.cause = passage
     engine.core.messages.copy(again, lambda place: place.is_at(passage))

@@ -79,7 +79,12 @@ class Messages:
     sender_rate: float = option(
         10.0, validator=attrs.validators.ge(0), help="messages a second that an endpoint may send in the long run; 0 = no limit"
     )
-    sender_burst: int = option(60, validator=attrs.validators.ge(1), help="messages that it may send at once")
+    sender_burst: int = option(60, validator=attrs.validators.ge(1), help="messages that one of them may send at once")
+    stranger_rate: float = option(
+        0.0,
+        validator=attrs.validators.ge(0),
+        help="the same for one address from which senders come whom `identify` does not know; 0 = no limit but those of `shield`",
+    )
     recipient_rate: float = option(
         100.0, validator=attrs.validators.ge(0), help="messages a second for one address of record, from all together; 0 = no limit"
     )
@@ -112,6 +117,7 @@ class Messages:
                 self.late_seconds,
                 self.sender_rate,
                 self.sender_burst,
+                self.stranger_rate,
                 self.recipient_rate,
                 self.recipient_burst,
             )

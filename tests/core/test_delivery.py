@@ -32,8 +32,13 @@ class Post:
 
     def __init__(self):
         self.later = deque()
-        self.lines = Lines(lambda fn, *args: self.later.append((fn, args)))
+        self.lines = Lines(lambda fn, *args: self.later.append((fn, args)), self.failed)
+        self.failures = []
         self.won, self.ended = [], []
+
+    def failed(self, error):
+        self.failures.append(error)
+        return Receipt(Fate.FAILED, str(error))
 
     def begin(self, body, *devices, author="alice"):
         delivery = Delivery(Text("bob", body, origin=author), "bob", None, lambda each, receipt: self.won.append(each.text.body), self.over)
@@ -117,3 +122,16 @@ def test_what_may_yet_be_delivered_weighs_more_than_a_refusal():
     one.says(GONE)
     two.says(NO)
     assert post.ended == [(b"hello", (), GONE)]
+
+
+def test_a_device_whose_delivery_raises_has_failed_and_the_next_goes_on():
+    class Broken(Device):
+        def deliver(self, text, told):
+            raise ValueError("no way")
+
+    post, broken, device = Post(), Broken("one"), Device("two", DELIVERED)
+    post.begin(b"1", broken, device)
+    post.begin(b"2", device)
+    assert [str(error) for error in post.failures] == ["no way"]
+    assert post.won == [b"1", b"2"]
+    assert len(post.lines) == 0

@@ -1,0 +1,191 @@
+"""core.messages with a technology of its own that is no SIP: found, delivered, kept, brought, limited."""
+
+import pytest
+
+from pipeline.core import Fate, Policy, Reached, Receipt, Text
+
+PIGEONS = """
+    from pipeline.core import Fate, Reached, Receipt
+
+    class Loft:
+        def __init__(self, device, post):
+            self.device, self.post = device, post
+
+        def deliver(self, text, told):
+            self.post.sent.append((self.device, text.body, text.again))
+            answer = self.post.answers.get(self.device, Receipt(Fate.DELIVERED))
+            if answer is None:
+                self.post.waiting.append(told)
+            else:
+                told(answer)
+
+    @plugin
+    class Pigeons:
+        lofts = attrs.field(init=False, factory=dict)
+        answers = attrs.field(init=False, factory=dict)
+        sent = attrs.field(init=False, factory=list)
+        waiting = attrs.field(init=False, factory=list)
+
+        @hookimpl
+        def message_request(self, text):
+            if text.recipient not in self.lofts:
+                return None
+            return Reached(text.recipient, [Loft(device, self) for device in self.lofts[text.recipient]])
+"""
+
+
+class House:
+    def __init__(self, sip, write, plugin_of, toml):
+        self.server = sip(toml + write("pigeons", PIGEONS), application=["pigeons"], integration=["memory", "toml"])
+        self.post = plugin_of(self.server, "pigeons")
+        self.post.lofts.update(bob=["b1"], carol=["c1", "c2"], dora=[])
+        self.messages = self.server.engine.core.messages
+        self.advance = self.server.advance
+
+    def send(self, to, body=b"hello", author="alice", **more):
+        receipts = []
+        self.messages.send(Text(to, body, origin=author, **more), receipts.append)
+        self.advance(0)
+        return receipts
+
+    def sent(self):
+        return [(device, body) for device, body, _ in self.post.sent]
+
+
+@pytest.fixture
+def house(sip, write, plugin_of):
+    def house(toml='[dal]\nmessage = ["memory"]\n', **policy):
+        made = House(sip, write, plugin_of, toml)
+        made.messages.configure(Policy(**policy))
+        return made
+
+    return house
+
+
+def test_all_devices_get_a_message_and_its_sender_one_receipt(house):
+    h = house()
+    assert [receipt.fate for receipt in h.send("carol")] == [Fate.DELIVERED]
+    assert h.sent() == [("c1", b"hello"), ("c2", b"hello")]
+    assert not h.messages.open
+
+
+def test_nobody_of_that_name_is_unknown(house):
+    assert [receipt.fate for receipt in house().send("nobody")] == [Fate.UNKNOWN]
+
+
+def test_who_has_no_device_gets_it_when_he_has_one(house):
+    h = house()
+    for text in (b"1", b"2"):
+        assert [receipt.fate for receipt in h.send("dora", text)] == [Fate.ACCEPTED]
+    assert len(h.messages.keeping) == 2
+    h.post.lofts["dora"] = ["d1"]
+    h.messages.keeping.reachable("dora")
+    h.advance(0)
+    assert h.post.sent == [("d1", b"1", True), ("d1", b"2", True)]
+    assert len(h.messages.keeping) == 0
+    h.messages.keeping.reachable("dora")
+    assert len(h.post.sent) == 2
+
+
+def test_patience_ends_and_a_late_yes_undoes_the_keeping(house):
+    h = house(patience=5.0)
+    h.post.answers["b1"] = None
+    receipts = h.send("bob")
+    h.advance(4.9)
+    assert receipts == []
+    h.advance(0.2)
+    assert [receipt.fate for receipt in receipts] == [Fate.ACCEPTED]
+    assert len(h.messages.keeping) == 1
+    h.post.waiting.pop()(Receipt(Fate.DELIVERED))
+    h.advance(0)
+    assert len(h.messages.keeping) == 0
+    assert len(receipts) == 1
+
+
+def test_a_late_no_ends_the_keeping_and_is_told(house):
+    h = house(patience=5.0)
+    h.post.answers["b1"] = None
+    h.send("bob")
+    h.advance(6)
+    h.post.waiting.pop()(Receipt(Fate.REFUSED, "no", 603))
+    h.advance(0)
+    assert len(h.messages.keeping) == 0
+    assert [event.fields["receipt"].code for event in h.server.told("message.refused")] == [603]
+
+
+def test_a_device_that_is_gone_keeps_what_comes_in_order(house):
+    h = house()
+    h.post.answers["b1"] = Receipt(Fate.ABSENT, "silent")
+    for text in (b"1", b"2", b"3"):
+        assert [receipt.fate for receipt in h.send("bob", text)] == [Fate.ACCEPTED]
+    del h.post.answers["b1"]
+    h.post.sent.clear()
+    h.messages.keeping.reachable("bob")
+    h.advance(0)
+    assert h.sent() == [("b1", b"1"), ("b1", b"2"), ("b1", b"3")]
+
+
+def test_without_a_store_nothing_is_kept(house):
+    h = house("")
+    assert [receipt.fate for receipt in h.send("dora")] == [Fate.ABSENT]
+    assert [event.fields["recipient"] for event in h.server.told("message.lost")] == ["dora"]
+
+
+def test_what_has_expired_is_thrown_away(house):
+    h = house()
+    now = h.server.engine.clock.time()
+    assert h.send("dora", expires_at=now + 30)[0].fate is Fate.ACCEPTED
+    assert h.send("dora", expires_at=now - 1)[0].fate is Fate.ABSENT
+    h.advance(100)
+    assert len(h.messages.keeping) == 0
+    assert len(h.server.told("message.expired")) == 1
+
+
+def test_quotas_of_count_octets_and_sender(house):
+    h = house(keep_count=2, keep_octets=1000, keep_by_sender=3)
+    fates = [h.send("dora", b"x", sender="alice")[0].fate for _ in range(3)]
+    assert fates == [Fate.ACCEPTED, Fate.ACCEPTED, Fate.LIMITED]
+    h.post.lofts["erin"] = []
+    assert h.send("erin", b"x" * 900, sender="alice")[0].fate is Fate.LIMITED
+    assert h.send("erin", b"x", sender="alice")[0].fate is Fate.ACCEPTED
+    assert h.send("erin", b"x", sender="alice")[0].fate is Fate.LIMITED
+    assert h.send("erin", b"x", sender="bob")[0].fate is Fate.ACCEPTED
+
+
+def test_rates_of_a_sender_a_stranger_and_a_recipient(house):
+    h = house(sender_rate=1.0, sender_burst=2, recipient_rate=1.0, recipient_burst=3)
+    assert [h.send("bob", sender="alice")[0].fate for _ in range(3)] == [Fate.DELIVERED, Fate.DELIVERED, Fate.LIMITED]
+    assert h.send("bob", sender="10.0.0.9", stranger=True)[0].fate is Fate.DELIVERED
+    assert h.send("bob", sender="10.0.0.9", stranger=True)[0].fate is Fate.LIMITED
+    assert h.send("bob", sender="10.0.0.9", stranger=True)[0].seconds >= 1
+
+
+def test_a_technology_that_fails_is_told_by_its_name_and_the_sender_too(house, monkeypatch):
+    h = house()
+    h.post.lofts["bob"] = None  # what the plugin cannot iterate
+    assert h.send("bob")[0].fate is Fate.FAILED
+    assert len(h.server.told("step.failed")) == 1
+
+
+def test_copies_wait_for_devices_that_have_none_yet(house):
+    h = house(late_seconds=100.0)
+    h.send("bob", b"1")
+    h.advance(0)
+    assert len(h.messages.keeping) == 1
+    h.post.lofts["bob"] = ["b1", "b2"]
+    h.messages.keeping.reachable("bob")
+    h.advance(0)
+    assert h.sent() == [("b1", b"1"), ("b2", b"1")]
+    h.messages.keeping.reachable("bob")
+    h.advance(0)
+    assert len(h.post.sent) == 2
+    h.advance(200)
+    assert len(h.messages.keeping) == 0
+
+
+def test_the_house_writes_itself(house):
+    h = house()
+    found = []
+    h.messages.post("bob", "dinner", author="kitchen").then(lambda pending: found.append(pending.value()))
+    assert found == [Receipt(Fate.DELIVERED)]
+    assert isinstance(Reached("bob", ()).places, tuple)
