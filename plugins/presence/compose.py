@@ -6,7 +6,7 @@ The rules, of the documents in the order of their time:
 2. The newest document that has a person has it: its activities, notes, extensions. One that has none says nothing about the person.
 3. The newest document that has notes has them.
 4. Devices and unknown elements: as tuples, by name and id.
-5. The house's own tuple (registered or not) is there only when nobody published one: who publishes knows better.
+5. The house's own tuple (registered or not) is there only when nobody published one that is open or closed: who publishes knows better.
 6. While the house sees a call, "on-the-phone" is among the activities, whatever was published.
 """
 
@@ -45,7 +45,7 @@ def compose(entity: str, documents: Iterable[Document], *, registered: bool | No
             person = document.person
         if document.notes:
             notes = document.notes
-    if not tuples and registered is not None:
+    if registered is not None and all(each.open is None for each in tuples.values()):
         tuples[HOUSE] = Tuple(HOUSE, registered, entity)
     if talking:
         person = person or Person()

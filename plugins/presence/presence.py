@@ -80,7 +80,7 @@ class Presence:
         self._lookout.watch(resource.aor, meant.keys())
         documents = self._documents(published)
         talking = self.calls and self._talks(meant)
-        if not self.registrations or any(each.tuples for each in documents):
+        if not self.registrations or any(each.open is not None for read in documents for each in read.tuples):
             return compose(resource.uri, documents, registered=None, talking=talking)
         if meant.aor is None and meant.conferences:
             there = any(name in self._engine.core.conferences for name in meant.conferences)
