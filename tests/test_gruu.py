@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.conformance.marks import rfc
 from pipeline.dal import Contact
 from pipeline.gruu import Gruus, instance_of
 from pipeline.sip.grammar import Malformed
@@ -22,6 +23,7 @@ def temporary(uri=ALICE, instance=ONE, generation=7, nonce=b"0123456789"):
     return Gruus(KEY).temporary(uri, "example.com", instance, generation, nonce)
 
 
+@rfc("5627", "3.1.1", "5.4")
 def test_a_public_one_is_the_address_of_record_with_the_instance():
     gruu = Gruus(KEY).public(ALICE, "example.com", ONE)
     assert gruu == "sip:alice@example.com;gr=urn:uuid:f81d4fae-7dec-11d0-a765-00a0c91e6bf6"
@@ -63,6 +65,7 @@ def test_any_changed_letter_makes_it_none():
         assert Gruus(KEY).read(Uri.parse(changed), "example.com") is None
 
 
+@rfc("5627", "3.1.2", "5.1")
 def test_two_of_one_phone_have_nothing_in_common_and_the_length_of_any():
     one, other = temporary(), temporary(nonce=b"9876543210")
     longer = temporary(Uri.parse("sip:a-much-longer-user.name@example.com"), "<urn:x>")

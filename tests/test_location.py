@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.conformance.marks import rfc
 from pipeline.location import Called, Nowhere, called, is_secured, reached
 from pipeline.sip.uri import Uri
 
@@ -29,6 +30,8 @@ def test_others_and_what_is_no_gruu_are_nobody(sip, uri):
     assert called(sip().engine, Uri.parse(uri)) is None
 
 
+@rfc("3261", "26.2.2")
+@rfc("5630", "5.3")
 def test_a_sips_uri_means_those_behind_tls_only(sip):
     server = sip()
     bind(
@@ -41,6 +44,7 @@ def test_a_sips_uri_means_those_behind_tls_only(sip):
     assert of(server, "sips:bob@example.com") == ["sips:bob@phone.example.net", "sip:bob@tls.example.net;transport=tls"]
 
 
+@rfc("5630", "7")
 def test_who_is_reached_without_only_is_480_with_the_reason(sip):
     server = sip()
     bind(server, "<sip:bob@10.0.0.5>")

@@ -175,6 +175,8 @@ def test_a_silent_server_is_left_for_the_next_and_spared_for_a_while(server, two
     assert len(a.received) == 1
 
 
+@rfc("3261", "18.4")
+@rfc("3263", "4.3")
 def test_where_the_network_says_nobody_is_the_next_is_tried_at_once(server, two):
     a, b = two
     a.stop()

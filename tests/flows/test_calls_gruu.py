@@ -21,6 +21,7 @@ def two(house):
 
 @rfc("5627", "5.4")
 @pytest.mark.parametrize("place", [0, 1])
+@rfc("5627", "6.1")
 def test_only_the_phone_that_is_meant_rings(two, place):
     two.other.answers(after=1.0)
     call = two.alice.call(uri=two.other.gruus[place]).until("up")
@@ -39,6 +40,7 @@ def test_the_address_of_record_rings_both(two):
 
 
 @rfc("5627", "3.1")
+@rfc("5627", "3.1.2")
 def test_a_temporary_one_shows_the_caller_nothing_of_whose_it_is(two):
     call = two.alice.call(uri=two.other.gruus[1]).until("up")
     answers = [message for message in call.received if not message.is_request]
@@ -48,6 +50,7 @@ def test_a_temporary_one_shows_the_caller_nothing_of_whose_it_is(two):
 
 
 @rfc("5627", "5.4")
+@rfc("5627", "6.1")
 def test_who_is_not_registered_is_480_and_what_is_none_404(two):
     public, temporary = two.other.gruus
     two.server.wait(two.other.unregister())
@@ -67,6 +70,7 @@ def test_options_says_what_a_call_would_get(two, place):
     assert two.server.wait(two.alice.request("OPTIONS", gruu)).status == (480, 404)[place]
 
 
+@rfc("5627", "4.4")
 def test_a_caller_whose_contact_is_its_gruu_gets_the_bye(two):
     two.alice.instance = "urn:x:alice"
     two.alice.online()

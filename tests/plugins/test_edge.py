@@ -117,6 +117,8 @@ def path(world, user="alice"):
 @rfc("3327", "5.2")
 @rfc("5626", "5.1")
 @pytest.mark.parametrize("transport", ["UDP", "TCP"])
+@rfc("5626", "5.1")
+@rfc("3327", "5.2")
 def test_a_phone_registers_through_it_with_digest_and_a_path(world, transport):
     w = world()
     w.phone("alice", transport)
@@ -140,6 +142,7 @@ def test_a_flow_is_registered_as_one(world):
 
 
 @rfc("5626", "5.4")
+@rfc("5626", "5.4")
 def test_phones_are_told_how_often_to_send_keepalives(world):
     w = world("flow_timer = 120")
     phone = w.phone("alice", online=False)
@@ -149,6 +152,7 @@ def test_phones_are_told_how_often_to_send_keepalives(world):
     assert w.server.wait(phone.register()).response.get("flow-timer") is None
 
 
+@rfc("5626", "5.1")
 def test_only_the_first_hop_says_it_keeps_the_flow(world):
     w = world(intercept=[])
     vias = ("Via", "SIP/2.0/UDP 10.0.0.9:5060;branch=z9hG4bKb, SIP/2.0/UDP 192.168.1.7;branch=z9hG4bKphone")
@@ -178,6 +182,8 @@ class _Raw:
 
 
 @pytest.mark.parametrize(("one", "other"), [("UDP", "UDP"), ("TCP", "TCP"), ("UDP", "TCP")])
+@rfc("5626", "5.3")
+@rfc("3261", "16.6", "16.7")
 def test_phones_call_each_other_through_it(world, one, other):
     w = world()
     alice, bob = w.phone("alice", one), w.phone("bob", other)
@@ -204,6 +210,7 @@ def test_the_called_phone_hangs_up(world):
     bob.calls[0].until("ended")
 
 
+@rfc("3261", "16.10")
 def test_a_cancel_follows_its_invite(world):
     w = world()
     alice, bob = w.phone("alice"), w.phone("bob", "TCP")
@@ -255,6 +262,7 @@ def route(token, more=";ob"):
 
 
 @rfc("5626", "5.3")
+@rfc("5626", "5.3.1")
 def test_a_request_with_a_token_goes_to_its_flow_whatever_its_uri_says(world):
     w = world()
     phone, raw = _Raw(w, "203.0.113.9", 40000), _Raw(w, "10.0.0.200")
@@ -285,6 +293,7 @@ def test_a_request_with_a_token_goes_to_its_flow_whatever_its_uri_says(world):
         lambda text: "A" * 500,
     ],
 )
+@rfc("5626", "5.3.1")
 def test_a_token_that_was_changed_is_403(world, damage):
     w = world()
     phone, raw = _Raw(w, "10.0.0.50"), _Raw(w, "10.0.0.200")
@@ -317,6 +326,7 @@ def test_the_token_of_a_dialog_is_good_for_that_dialog_alone(world):
 
 
 @rfc("5626", "5.3")
+@rfc("5626", "5.3.1")
 def test_a_connection_that_closed_is_430_and_the_next_one_another(world):
     w = world()
     bob = w.phone("bob", "TCP")
@@ -348,6 +358,7 @@ def test_flows_of_datagrams_outlive_a_restart_and_connections_do_not(world):
         assert raw.answer().status == status
 
 
+@rfc("5626", "7")
 def test_a_call_goes_by_the_other_flow_of_a_phone_when_one_is_gone(world):
     w = world()
     alice = w.phone("alice")
@@ -397,6 +408,8 @@ def test_a_registered_connection_is_held_until_the_registration_ends(world):
     ("header", "status"),
     [(("Max-Forwards", "0"), 483), (("Max-Breadth", "0"), 440), (("Proxy-Require", "sec-agree, path"), 420), (("Max-Breadth", "x"), 400)],
 )
+@rfc("3261", "16.3")
+@rfc("5393", "5.3.3")
 def test_what_may_not_go_on_is_refused(world, header, status):
     w = world()
     raw = _Raw(w, "10.0.0.9")
@@ -406,6 +419,8 @@ def test_what_may_not_go_on_is_refused(world, header, status):
         assert raw.answer().get("unsupported") == "sec-agree"
 
 
+@rfc("3261", "16.3")
+@rfc("5393", "4.2")
 def test_a_request_that_comes_back_in_the_same_way_is_482(world):
     w = world()
     mirror = _Raw(w, "10.0.0.77")
@@ -462,6 +477,7 @@ def test_a_preloaded_route_is_taken_off_and_strangers_are_relayed_to_upstream_al
     assert elsewhere.got == []
 
 
+@rfc("3261", "16.4")
 def test_a_strict_router_before_us_is_understood(world):
     w = world()
     phone, raw = _Raw(w, "10.0.0.50"), _Raw(w, "10.0.0.200")
@@ -486,6 +502,7 @@ def test_a_dead_registrar_is_503_and_a_dead_phone_408(world):
     assert [each.status for each in raw.got[count:] if each.status >= 200] == []  # RFC 4320 4.2: nobody listens any more
 
 
+@rfc("3261", "16.7")
 def test_overload_of_a_phone_is_no_overload_of_ours(world):
     w = world()
     bob = w.phone("bob")
@@ -500,6 +517,8 @@ def test_overload_of_a_phone_is_no_overload_of_ours(world):
     assert (raw.answer().status, raw.answer().get("retry-after")) == (503, "7")
 
 
+@rfc("3261", "16.7")
+@rfc("6026", "7.1")
 def test_each_2xx_of_a_fork_and_each_repetition_goes_back(world):
     w = world()
     upstream, raw = _Raw(w, "10.0.0.77"), _Raw(w, "10.0.0.9")
@@ -512,6 +531,7 @@ def test_each_2xx_of_a_fork_and_each_repetition_goes_back(world):
     assert all(len(each.vias) == 1 and each.record_routes for each in raw.got if each.status == 200)
 
 
+@rfc("3261", "16.7")
 def test_an_answer_with_no_other_via_goes_nowhere(world):
     w = world()
     upstream, raw = _Raw(w, "10.0.0.77"), _Raw(w, "10.0.0.9")
@@ -553,6 +573,7 @@ def test_new_requests_above_the_limit_are_refused_and_what_has_begun_goes_on(wor
     assert (raw.answer().status, raw.answer().get("retry-after") is not None) == (503, True)
 
 
+@rfc("3261", "16.6")
 def test_within_a_dialog_a_strict_router_upstream_is_understood(world):
     w = world()
     strict, phone = _Raw(w, "10.0.0.77"), _Raw(w, "10.0.0.50")

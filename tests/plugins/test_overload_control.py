@@ -7,6 +7,7 @@ from pipeline.plugins.overload_control.downstream import Downstream
 from pipeline.plugins.overload_control.overload_control import FIRST, STEP
 
 from pipeline.client import Final, TransportError
+from pipeline.conformance.marks import rfc
 from pipeline.flow import Target
 from pipeline.sip.message import Request, Response
 from pipeline.sip.parser import parse
@@ -26,6 +27,7 @@ def told(reply):
 # -- as a server
 
 
+@rfc("7339", "5.1")
 def test_who_speaks_it_is_told_that_all_is_well(sip):
     server = sip(**STAGE)
     loss, scheme, validity, sequence = told(server.request("OPTIONS", uri="sip:example.com", headers=[via()]))
@@ -52,6 +54,7 @@ def test_the_rest_of_the_via_is_as_it_came_and_others_are_left_alone(sip):
     assert reply.vias[1].text == "SIP/2.0/TCP far.example.net;branch=z9hG4bKfar;oc=99"
 
 
+@rfc("7339", "5.2")
 def test_under_overload_it_asks_for_less_and_less_and_for_more_when_that_is_over(sip):
     server = sip(**STAGE)
     server.engine.overload.reasons.add("test")
@@ -116,12 +119,14 @@ def peer(sip):
     return Peer(sip(**STAGE))
 
 
+@rfc("7339", "4.1", "4.2")
 def test_requests_say_that_we_speak_it(peer):
     peer.ask(1)
     assert 'oc;oc-algo="loss"' in peer.got[0].get("via")
     assert peer.got[0].via.params["oc"] is None
 
 
+@rfc("7339", "5.5")
 def test_what_a_server_asks_for_is_left_out(peer):
     peer.extra = ';oc=40;oc-algo="loss";oc-validity=30000;oc-seq=5'
     peer.ask(1)
@@ -131,6 +136,7 @@ def test_what_a_server_asks_for_is_left_out(peer):
     assert isinstance(peer.ask(9), Final | TransportError)
 
 
+@rfc("7339", "5.10.1")
 def test_what_has_begun_goes_on_and_so_do_emergencies(peer):
     peer.extra = ';oc=70;oc-algo="loss";oc-validity=30000;oc-seq=5'
     peer.ask(1)
@@ -139,6 +145,7 @@ def test_what_has_begun_goes_on_and_so_do_emergencies(peer):
     assert peer.sent(50, more=[("Resource-Priority", "q735.1, esnet.0")]) == 50
 
 
+@rfc("7339", "5.7")
 def test_it_is_over_when_its_time_is_or_when_that_is_said(peer):
     peer.extra = ';oc=100;oc-algo="loss";oc-validity=1000;oc-seq=5'
     peer.ask(1)
@@ -184,6 +191,7 @@ def test_strangers_are_not_told_where_only_tls_is_trusted(sip):
 
 
 @pytest.mark.parametrize(("loss", "new", "inside"), [(10, 25, 0), (40, 100, 0), (70, 100, 50), (100, 100, 100)])
+@rfc("7339", "7.2")
 def test_of_a_mix_of_forty_to_sixty_the_right_share_is_left_out(loss, new, inside):
     time = [0.0]
     down = Downstream(lambda: time[0], random.Random(1).randrange)
@@ -197,6 +205,7 @@ def test_of_a_mix_of_forty_to_sixty_the_right_share_is_left_out(loss, new, insid
         assert abs(share - wanted) < 4, (loss, kind)
 
 
+@rfc("7339", "5.4")
 def test_an_older_answer_changes_nothing_and_memory_is_bounded(monkeypatch):
     down = Downstream(lambda: 0.0, lambda _: 0)
     down.told(("a", 1), 100, 7, 50)

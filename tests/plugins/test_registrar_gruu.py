@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 
+from pipeline.conformance.marks import rfc
 from pipeline.location import Nowhere, called, reached
 from pipeline.sip.grammar import unquote
 from pipeline.sip.uri import Uri
@@ -37,6 +38,7 @@ def of(server, gruu):
         return nowhere.reply.status
 
 
+@rfc("5627", "5.1", "5.2")
 def test_who_supports_them_is_told_both(sip):
     server = sip()
     reply = register(server)
@@ -57,11 +59,13 @@ def test_who_does_not_or_has_no_instance_is_not(sip, supported, instance):
     assert gruus(reply) == (None, None)
 
 
+@rfc("5627", "5.1")
 def test_it_may_be_required_and_switched_off(sip):
     assert register(sip(), headers=[("Require", "gruu")]).status == 200
     assert gruus(register(sip("[plugin.registrar]\ngruu = false"))) == (None, None)
 
 
+@rfc("5627", "5.1")
 def test_what_a_phone_says_its_own_are_is_ignored(sip):
     server = sip()
     reply = register(server, more=';pub-gruu="sip:evil@example.com;gr=x";temp-gruu="sip:evil@example.com;gr";x=1')
@@ -70,6 +74,7 @@ def test_what_a_phone_says_its_own_are_is_ignored(sip):
     assert server.contacts("alice")[0].params == f';+sip.instance="<{ONE}>";x=1'
 
 
+@rfc("5627", "5.2", "5.4")
 def test_every_refresh_gives_another_and_the_old_ones_hold(sip):
     server = sip()
     given = [gruus(register(server, call_id="same", cseq=number))[1] for number in range(1, 5)]
@@ -77,6 +82,7 @@ def test_every_refresh_gives_another_and_the_old_ones_hold(sip):
     assert [of(server, each) for each in given] == [["sip:alice@10.0.0.9"]] * 4
 
 
+@rfc("5627", "5.1")
 def test_another_call_id_makes_those_of_before_void(sip):
     server = sip()
     public, old = gruus(register(server))
@@ -93,6 +99,7 @@ def test_also_when_it_comes_without_supporting_them_any_more(sip):
     assert of(server, old) == 404
 
 
+@rfc("5627", "5.1", "6.1")
 def test_a_phone_that_was_restarted_at_another_port_is_one_phone(sip):
     server = sip()
     public, old = gruus(register(server, uri="sip:alice@10.0.0.9:5060"))
@@ -103,6 +110,7 @@ def test_a_phone_that_was_restarted_at_another_port_is_one_phone(sip):
     assert of(server, public) == of(server, gruus(reply)[1]) == of(server, gruus(reply, 1)[1]) == ["sip:alice@10.0.0.9:6000"]
 
 
+@rfc("5627", "5.1")
 def test_two_flows_are_one_phone_whose_temporary_ones_end_together(sip):
     server = sip()
     first = gruus(register(server, more=";reg-id=1", supported="gruu, outbound", call_id="flow1"))[1]
@@ -115,6 +123,7 @@ def test_two_flows_are_one_phone_whose_temporary_ones_end_together(sip):
     assert names == ["contact.added", "contact.added", "contact.refreshed"]  # the other binding was written, not refreshed
 
 
+@rfc("5627", "5.4")
 def test_phones_of_one_address_are_told_apart(sip):
     server = sip()
     one, two = gruus(register(server)), gruus(register(server, instance=TWO, uri="sip:alice@10.0.0.8"), 1)
@@ -124,6 +133,7 @@ def test_phones_of_one_address_are_told_apart(sip):
     assert of(server, one[1]) == ["sip:alice@10.0.0.9"]
 
 
+@rfc("5627", "5.3", "6.1")
 def test_who_is_gone_is_480_by_the_public_and_404_by_the_temporary_one(sip):
     server = sip()
     public, temporary = gruus(register(server, call_id="c", more=";expires=60"))
@@ -144,6 +154,7 @@ def test_they_outlive_a_restart(sip):
 
 
 @pytest.mark.parametrize("uri", ["sip:alice@example.com", f"sip:alice@example.com;gr={ONE}", "tel:+15551234", "mailto:a@example.com"])
+@rfc("5627", "5.1")
 def test_a_contact_that_loops_or_is_no_sip_uri_is_403(sip, uri):
     assert register(sip(), uri=uri).status == 403
 

@@ -1,5 +1,6 @@
 """pipeline.proxy.onward: the copy that goes on, and the answer that goes back. RFC 3261 16.6, 16.7; RFC 3327 5.2."""
 
+from pipeline.conformance.marks import rfc
 from pipeline.proxy import onward, stripped
 from pipeline.sip.message import Request, Response
 from pipeline.sip.parser import parse
@@ -15,6 +16,7 @@ def lines(message):
     return message.encode().decode().split("\r\n")
 
 
+@rfc("3261", "16.6")
 def test_the_copy_has_one_hop_less_and_our_values_on_top():
     made = onward(parse(CAME), routes=["<sip:next;lr>"], record=["<sip:us;lr>"], path=["<sip:p;lr>"])
     assert made.all("record-route") == ["<sip:us;lr>", "<sip:before;lr>"]
@@ -39,6 +41,7 @@ def test_without_max_forwards_there_are_seventy():
     assert onward(parse(CAME.replace(b"max-forwards: 7\r\n", b""))).max_forwards == 70
 
 
+@rfc("3261", "16.7")
 def test_an_answer_goes_back_without_our_via():
     request = Request.new(
         "INVITE",

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.conformance.marks import rfc
 from pipeline.proxy import mark_of, screen
 from pipeline.sip.message import Request
 
@@ -21,6 +22,7 @@ def test_the_usual_request_goes_on():
 @pytest.mark.parametrize(
     ("fields", "status"), [({"max_forwards": "0"}, 483), ({"max_breadth": "0"}, 440), ({"proxy_require": "foo, path"}, 420)]
 )
+@rfc("3261", "16.3")
 def test_what_may_go_no_further_is_refused(fields, status):
     reply = screen(request(**fields), "mark", ("path",))
     assert reply.status == status
@@ -31,6 +33,8 @@ def test_what_is_required_of_proxies_and_known_is_let_by():
     assert screen(request(proxy_require="Path"), "mark", ("path",)) is None
 
 
+@rfc("3261", "16.3")
+@rfc("5393", "4.2")
 def test_our_own_mark_in_any_via_is_a_loop():
     vias = ("SIP/2.0/UDP 10.0.0.1;branch=z9hG4bK1", "SIP/2.0/TCP 10.0.0.2;branch=z9hG4bKab.cafe, SIP/2.0/UDP 10.0.0.9;branch=z9hG4bK2")
     assert screen(request(vias=vias), "cafe").status == 482
