@@ -58,7 +58,7 @@ def is_peer(session: Peered, dialog: Dialog | None, passage: Passage) -> bool | 
     known: tuple[str, ...] | None = getattr(session, "proved", None)
     if session.endpoint is not None and (passage.identity or passage.sourced):
         if known is not None and host not in known:
-            session.proved = (*known[1 - PLACES :], host)  # type: ignore[attr-defined]  # its ACK, never challenged (22.1), comes from there
+            session.proved = (*known[1 - PLACES :], host)  # its ACK, never challenged (22.1), comes from there
         return True
     if by_its_own_way(session, passage) or host == session.source[1] or (known is not None and host in known):
         return True
