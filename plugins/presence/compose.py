@@ -8,6 +8,8 @@ The rules, of the documents in the order of their time:
 4. Devices and unknown elements: as tuples, by name and id.
 5. The house's own tuple (registered or not) is there only when nobody published one that is open or closed: who publishes knows better.
 6. While the house sees a call, "on-the-phone" is among the activities, whatever was published.
+7. What somebody has published fifty times is not sent to all who watch him in one body of megabytes: of what is more than `LARGEST`
+   octets, extensions and notes are left out, the oldest first; whether a way is open is told in any case.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from pipeline.pubsub.states import Person, Presence, Tuple
+from pipeline.pubsub.xml import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,6 +31,8 @@ __all__ = ["HOUSE", "compose"]
 HOUSE = "registered"
 """Id of the house's own tuple."""
 ON_THE_PHONE = "on-the-phone"
+URI = 1024
+"""Letters of a Contact that are told when there is too much of everything."""
 TUPLES = 64
 """Ways to communicate of one person that are told at most; of more the first are left out."""
 
@@ -51,4 +56,24 @@ def compose(entity: str, documents: Iterable[Document], *, registered: bool | No
         person = person or Person()
         if ON_THE_PHONE not in person.activities:
             person = attrs.evolve(person, activities=(*person.activities, ON_THE_PHONE))
-    return Presence(entity, tuple(tuples.values())[-TUPLES:], person, notes, b"".join(others.values()))  # type: ignore[arg-type]
+    left = LARGEST - _size(person)
+    if person is not None and left < 0:
+        person, left = attrs.evolve(person, extra=b"", notes=()), LARGEST
+    told: list[Tuple] = []
+    for each in reversed(list(tuples.values())[-TUPLES:]):
+        left -= _size(each)
+        told.append(each if left >= 0 else attrs.evolve(each, notes=(), extra=b"", status_extra=b"", contact=each.contact[:URI]))
+    devices: list[bytes] = []
+    for data in reversed(others.values()):
+        left -= len(data)
+        if left >= 0:
+            devices.append(data)
+    return Presence(entity, tuple(reversed(told)), person, notes, b"".join(reversed(devices)))  # type: ignore[arg-type]
+
+
+def _size(part: Person | Tuple | None) -> int:
+    """Return the octets of what may be left out of a part."""
+    if part is None:
+        return 0
+    size = len(part.extra) + sum(len(note.text) for note in part.notes)
+    return size + len(part.status_extra) + len(part.contact) if isinstance(part, Tuple) else size

@@ -152,6 +152,8 @@ class Registrar:
                 puts: tuple[Contact, ...] = (renewed(passage, stored[0], now + seconds),)
                 change = Change(puts)
                 change.refreshed = puts
+            elif "contact" in message.repeated():  # another field may have a reg-id
+                return walk(self._register(aor, passage))
             else:
                 decided = decide(message, aor, stored, now, Record(passage, aor, (), now).make, raises=self.short == "raise")
                 if isinstance(decided, Reply):

@@ -358,3 +358,16 @@ def test_the_newest_word_about_each_tuple_is_told(documents):
         last.update(each)
     found = compose("sip:a@b", [document(pub("".join(tuple_(*each) for each in one))) for one in documents], registered=None, talking=False)
     assert {each.id: "open" if each.open else "closed" for each in found.tuples} == last
+
+
+def test_what_was_published_fifty_times_is_no_body_of_megabytes():
+    big = f'<x:big xmlns:x="urn:x">{"a" * 15_000}</x:big>'
+    documents = [document(pub(tuple_(f"t{number}", "closed", big) + big.replace("big", f"big{number}"))) for number in range(50)]
+    state = compose("sip:alice@example.com", documents, registered=None, talking=False)
+    assert len(state.tuples) == 50
+    assert len(pidf(state)) < 100_000
+    assert state.tuples[-1].extra
+    assert not state.tuples[0].extra
+    assert compose("sip:alice@example.com", documents[:1], registered=None, talking=False).extra
+    one = document(pub(f'<dm:person id="p">{big}</dm:person>'))
+    assert compose("sip:alice@example.com", [one], registered=None, talking=False).person.extra

@@ -114,3 +114,12 @@ def test_push_parameters_are_kept_and_come_back(sip, params):
     reply = register(server, f"<{uri}>;{ONE}")
     assert uri in reply.get("contact")
     assert server.contacts("alice")[0].uri == uri
+
+
+def test_a_flow_in_a_second_contact_field_is_one_too(sip):
+    server = sip()
+    second = ("m", f"<sip:alice@192.168.1.7;ob>;reg-id=1;{ONE}")
+    assert register(server, "<sip:alice@192.168.1.8>;expires=0", headers=[second]).status == 200
+    [contact] = server.contacts("alice")
+    assert (contact.reg_id, contact.reach) == (1, "udp:10.0.0.9:5060")
+    assert register(server, "<sip:alice@192.168.1.8>", headers=[second]).status == 400
