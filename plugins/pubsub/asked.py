@@ -91,6 +91,11 @@ def bulky(message: Request) -> Reply | None:
     return Reply(513, because=f"{size} octets in From, To, Call-ID, Contact and Record-Route, of which {DIALOG} are kept")
 
 
+def suppressed(message: Request) -> str:
+    """Return the entity tag of Suppress-If-Match (RFC 5839 7.2), "*" for any; empty: there is none."""
+    return (message.get("suppress-if-match") or "").strip()
+
+
 def accepted(message: Request) -> list[str] | None:
     """Return the content types of Accept, the most wanted first, in lower case and without parameters; None: there is no Accept."""
     if "accept" not in message.first:

@@ -14,6 +14,7 @@ from pipeline.way import is_pinned
 
 from . import subscribing
 from .asked import bulky, event_of
+from .subscription import NOTHING
 
 if TYPE_CHECKING:
     from pipeline import Passage, Request
@@ -68,12 +69,18 @@ def _subscribe(notifier: Notifier, usage: EventDialog, message: Request, passage
         passage.reply(wanted.status, wanted.reason, wanted.headers, because=wanted.because)
         return None
     _come(notifier, usage, message, passage)
+    same = subscription.content_type == wanted.content_type and subscription.told is not NOTHING and wanted.expires > 0
     subscribing.renew(subscription, wanted)
     notifier.permit(subscription, wanted.verdict)
     if subscription.view is None:
         notifier.read(subscription.topic)
     if subscription.over:  # there is nothing to watch any more: that is being told
         passage.reply(481, because="pubsub: what was watched is no more")
+        return None
+    if same and subscribing.matches(subscription, wanted):
+        _go_on(notifier, subscription, wanted.expires)
+        headers = (("Contact", usage.dialog.contact), ("Expires", str(wanted.expires)))
+        passage.reply(204, headers=headers, because="Suppress-If-Match: the watcher has the state (RFC 5839 6.3)")
         return None
     return _renewed(notifier, subscription, wanted.expires, passage)
 
@@ -91,16 +98,22 @@ def _come(notifier: Notifier, usage: EventDialog, message: Request, passage: Pas
     usage.come_by(notifier.engine.transactions.back(passage), pinned=is_pinned(message, passage))
 
 
+def _go_on(notifier: Notifier, subscription: Subscription, expires: int) -> None:
+    """Let it last for so long."""
+    subscription.expires_at = notifier.engine.clock.time() + expires
+    notifier.plan(subscription)
+    if subscription.written:
+        notifier.write(subscription)
+    notifier.counts["refreshed"] += 1
+
+
 def _renewed(notifier: Notifier, subscription: Subscription, expires: int, passage: Passage) -> None:
     subscription.expires_at = notifier.engine.clock.time() + expires
     subscribing.usage_answer(passage, subscription, expires)
     if not expires:
         notifier.end(subscription, "timeout", at_once=True)
         return
-    notifier.plan(subscription)
-    if subscription.written:
-        notifier.write(subscription)
-    notifier.counts["refreshed"] += 1
+    _go_on(notifier, subscription, expires)
     subscription.news = subscription.forced = True
     subscription.held_until = float("-inf")  # he is there
     notifier.send(subscription)

@@ -388,6 +388,10 @@ class Notifier:
         try:
             if subscription.state == ACTIVE or (subscription.over and subscription.last_words):
                 state, kind, body = self._body(subscription, forced=forced)
+                if subscription.view is None and subscription.pushed is None:
+                    headers.append(("SIP-ETag", subscription.topic.etag))
+                    if subscription.empty or (subscription.quenched and not subscription.over):
+                        body = b""
                 if body:
                     headers.append(("Content-Type", kind))
                 if subscription.view is not None:
@@ -400,6 +404,7 @@ class Notifier:
         if state is not NOTHING:
             subscription.told = state
             subscription.document += 1
+        subscription.empty = False
         subscription.told_at = now
         if subscription.beat != subscription.beating:
             subscription.beating = subscription.beat

@@ -19,7 +19,7 @@ from pipeline.stages.application import unknown
 from pipeline.way import is_pinned
 
 from . import access
-from .asked import accepted, bulky, content_type_of, event_of, expires_of
+from .asked import accepted, bulky, content_type_of, event_of, expires_of, suppressed
 from .limits import counted_as
 from .subscription import ACTIVE, PENDING, TERMINATED, WAITING, Subscription
 from .usage import SERVANT, EventDialog
@@ -51,6 +51,8 @@ class Wanted:
     accepts: frozenset[str]
     who: str
     """Whom it counts for."""
+    suppress: str = ""
+    """The entity tag of the state that the watcher has (RFC 5839); "*": he wants to hear nothing."""
     listed: bool = False
     """Whether the watcher takes lists (RFC 4662)."""
 
@@ -113,7 +115,7 @@ def want(notifier: Notifier, message: Request, passage: Passage, aor: str | None
         return Reply(406, headers=(("Accept", can),), because=f"Accept: {event.name} cannot be written so")
     listed = "supported" in message.first and any(tag.lower() == "eventlist" for tag in message.supported)
     who = counted_as(passage)
-    return Wanted(event, package, resource, watcher, verdict, expires, kind, frozenset(kinds or ()), who, listed)
+    return Wanted(event, package, resource, watcher, verdict, expires, kind, frozenset(kinds or ()), who, suppressed(message), listed)
 
 
 def _known(notifier: Notifier, wanted: Wanted, call_id: str, missing: bool) -> Verdict:
@@ -203,7 +205,15 @@ def _accept(notifier: Notifier, wanted: Wanted, passage: Passage, usage: EventDi
     notifier.write(subscription)
     notifier.note_watcher(subscription, "subscribe")
     subscription.news = subscription.forced = True
+    subscription.empty = matches(subscription, wanted)
     notifier.send(subscription)
+
+
+def matches(subscription: Subscription, wanted: Wanted) -> bool:
+    """Tell whether the watcher has the state already, or wants none (RFC 5839 6.2)."""
+    if not wanted.suppress or subscription.state != ACTIVE or subscription.view is not None:
+        return False
+    return wanted.suppress in ("*", subscription.topic.etag)
 
 
 def opened(notifier: Notifier, message: Request, passage: Passage) -> EventDialog:
@@ -240,6 +250,7 @@ def renew(subscription: Subscription, wanted: Wanted) -> None:
     subscription.content_type = wanted.content_type
     subscription.accepts = wanted.accepts
     subscription.lists = wanted.listed
+    subscription.quenched = wanted.suppress == "*"
     subscription.interval = event.interval
     subscription.beat = max(event.beat, SHORTEST_BEAT, event.interval) if event.beat else 0.0
 

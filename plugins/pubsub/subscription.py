@@ -26,9 +26,10 @@ class Subscription:
     """Somebody who watches something."""
 
     __slots__ = (
-        "accepts", "beat", "beating", "ceiling", "content_type", "counted", "created_at", "display", "document", "ended", "event_text",
-        "expires_at", "failures", "forced", "held_until", "id", "interval", "key", "lists", "news", "options", "planned", "pushed",
-        "queued", "reason", "retry_after", "source", "state", "told", "told_at", "topic", "usage", "view", "wake_at", "watcher", "written",
+        "accepts", "beat", "beating", "ceiling", "content_type", "counted", "created_at", "display", "document", "empty",
+        "ended", "event_text", "expires_at", "failures", "forced", "held_until", "id", "interval", "key", "lists", "news",
+        "options", "planned", "pushed", "quenched", "queued", "reason", "retry_after", "source", "state", "told", "told_at",
+        "topic", "usage", "view", "wake_at", "watcher", "written",
     )  # fmt: skip
 
     def __init__(self, ident: str, topic: Topic, usage: EventDialog, watcher: Watcher, key: tuple[str, str]) -> None:
@@ -62,6 +63,10 @@ class Subscription:
         """The beat for which a look is planned; 0: none is."""
         self.document = 0
         """Number of the next document."""
+        self.quenched = False
+        """Whether the watcher wants to hear nothing for now but the end (RFC 5839 5.2)."""
+        self.empty = False
+        """Whether the next NOTIFY has no body: the watcher has the state already (RFC 5839 6.2)."""
         self.told: Any = NOTHING
         """The state that was told last."""
         self.told_at = float("-inf")
@@ -93,7 +98,7 @@ class Subscription:
 
     def changed(self) -> None:
         """The state is another; who waits for approval, or is politely blocked, is not told."""
-        if self.state == ACTIVE:
+        if self.state == ACTIVE and not self.quenched:
             self.usage.notifier.due(self)
 
     def gone(self, reason: str, retry_after: int | None) -> None:

@@ -54,9 +54,14 @@ READ = frozenset({"version", "watcher", "recipient", "before", "options"})
 class Topic:
     """One resource in one event package."""
 
-    __slots__ = ("bodies", "dirty", "hearers", "known", "lately", "package", "read_at", "resource", "shapes", "state")
+    __slots__ = (
+        "_mark", "_serial", "bodies", "dirty", "hearers", "known", "lately", "package", "read_at", "resource", "shapes", "state",
+    )  # fmt: skip
 
-    def __init__(self, resource: Resource, package: Package) -> None:
+    def __init__(self, resource: Resource, package: Package, mark: str = "") -> None:
+        self._mark = mark
+        """What its entity tags begin with: no other start has used it."""
+        self._serial = 0
         self.resource = resource
         self.package = package
         self.state: Any = None
@@ -80,10 +85,16 @@ class Topic:
             changed = False
         else:
             changed = True
+            self._serial += 1
         self.state, self.read_at, self.known = state, now, True
         self.bodies.clear()
         self.shapes.clear()
         return changed
+
+    @property
+    def etag(self) -> str:
+        """The entity tag of the state (RFC 5839 6.1)."""
+        return f"{self._mark}.{self._serial}"
 
     def body(self, write: Callable[[Resource, Any, Form], bytes | None], form: Form) -> bytes | None:
         """Return the state written in a form; None: nobody can."""
@@ -134,7 +145,7 @@ class Topics:
         key = resource.event, resource.aor
         found = self._topics.get(key)
         if found is None:
-            found = self._topics[key] = Topic(resource, package)
+            found = self._topics[key] = Topic(resource, package, self._engine.token(4))
         return found
 
     def all(self) -> list[Topic]:
