@@ -11,6 +11,7 @@ from pipeline import Reply
 from pipeline.core import State
 
 from .progress import Teller, status_of
+from .transfer import UNDER_WAY
 
 if TYPE_CHECKING:
     from pipeline import Pending
@@ -42,14 +43,16 @@ def attended(plugin: Refer, stay: Channel, old: Channel, leg: Channel, teller: T
     teller.tell(100)
     bridge = leg.bridge
     if bridge is None or stay.state is State.ENDED:
+        stay.variables.pop(UNDER_WAY, None)
         teller.tell(487)
         return
     stay.caller = stay.party
-    bridge.swap(leg, stay).then(lambda done: _swapped(plugin, old, leg, teller, done))
+    bridge.swap(leg, stay).then(lambda done: _swapped(plugin, stay, old, leg, teller, done))
 
 
-def _swapped(plugin: Refer, old: Channel, leg: Channel, teller: Teller, done: Pending) -> None:
+def _swapped(plugin: Refer, stay: Channel, old: Channel, leg: Channel, teller: Teller, done: Pending) -> None:
     core = old.core
+    stay.variables.pop(UNDER_WAY, None)
     try:
         done.value()
     except Exception as error:

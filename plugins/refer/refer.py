@@ -91,15 +91,16 @@ class Refer:
         if asked.replaces is None:
             dialed = self._dialed(asked, endpoint, stay.party)
             work = Transfer(self, stay, old, dialed, Teller(None), referrer(message, endpoint, self.engine))
-            return self._accepted(asked, message, passage, session, partial(_begin, work))
+            return self._accepted(asked, message, passage, session, stay, partial(_begin, work))
         leg = other_leg(self, session, asked.replaces)
         if isinstance(leg, Reply):
             return leg
-        return self._accepted(asked, message, passage, session, lambda teller: attended(self, stay, old, leg, teller))
+        return self._accepted(asked, message, passage, session, stay, lambda teller: attended(self, stay, old, leg, teller))
 
-    def _accepted(self, asked: Referral, message: Request, passage: Passage, session: Session, begin: Any) -> Reply:
+    def _accepted(self, asked: Referral, message: Request, passage: Passage, session: Session, stay: Channel, begin: Any) -> Reply:
         """Accept; when the 202 has gone it begins."""
         headers = self._subscribe(asked, message, passage, session, begin)
+        stay.variables[UNDER_WAY] = "yes"
         return Reply(202, headers=headers, because=f"refer: to {asked.uri}")
 
     def _subscribe(self, asked: Referral, message: Request, passage: Passage, carrier: Any, begin: Any) -> tuple[tuple[str, str], ...]:

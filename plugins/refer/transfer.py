@@ -71,7 +71,6 @@ class Transfer:
                 self.bridge.keep = True  # he may leave before anybody has answered
             self._stops.append(old.on(self._old_heard))
         stay.call.variables[REFERRED_BY] = self.referred_by
-        stay.variables[UNDER_WAY] = "yes"
         stay.caller = stay.party  # whom he calls now is to see him, not who once called him
         if old is not None:
             self.core.run(stay, self.script)

@@ -397,6 +397,17 @@ def test_one_transfer_at_a_time(plain):
     assert plain.refer(bobs, "carol").status == 491
 
 
+def test_both_refer_the_other_at_once(plain):
+    plain.carol.answers(ring=0.1, after=30.0)
+    alices, bobs = plain.talk(plain.alice, plain.bob)
+    both = [
+        call.request("REFER", [("Refer-To", "<sip:carol@example.com>"), ("Contact", f"<{call.phone.contact}>")]) for call in (alices, bobs)
+    ]
+    plain.server.advance(1)
+    assert sorted(attempt.responses[-1].status for attempt in both) == [202, 491]
+    plain.nothing_left()
+
+
 def test_who_does_not_want_to_be_told_is_not(plain):
     alices, bobs = plain.talk(plain.alice, plain.bob)
     reply = plain.refer(bobs, "carol", headers=[("Refer-Sub", "false"), ("Require", "norefersub")])
