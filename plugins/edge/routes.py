@@ -1,7 +1,7 @@
 """What of a request's Route is ours, and the values by which we want to be met again. RFC 3261 16.4, 16.6; RFC 5626 5.1, 5.3; RFC 5658.
 
-Rule: a Route is ours when its host and port are an address of a listener of ours. Where the two sides are met at different addresses or
-transports there is a value for each (RFC 5658), so each side sees one that it can send to.
+Rule: a Route is ours when it holds a token of ours, whatever address a translator gives us, or when its host and port are a listener's.
+Where the two sides are met at different addresses or transports there is a value for each (RFC 5658), so each sees one that it can send to.
 """
 
 from __future__ import annotations
@@ -53,12 +53,11 @@ def way(request: Request, engine: Pipeline, flow: Flow, tokens: Tokens) -> Way:
     token: Token | None = None
     forged, count = False, 0
     for uri in uris:
-        if not is_ours(uri, engine, flow):
+        found = tokens.read(uri.user, request.call_id) if uri.user else None
+        if found is None and not is_ours(uri, engine, flow):
             break
         count += 1
-        if uri.user:
-            found = tokens.read(uri.user, request.call_id)
-            token, forged = found or token, forged or found is None
+        token, forged = found or token, forged or (found is None and bool(uri.user))
     return Way(count > 0, token, forged, left[count:], target)
 
 

@@ -1,8 +1,8 @@
 """The plugin `nat`: senders behind address translators, and ourselves behind one.
 
 Rules: what was received is never rewritten: `passage.reach` says where requests to the sender really go, which the registrar and dialogs
-keep beside the verbatim Contact. On the way out only our own Via, Contact, Record-Route and media addresses are written anew, for peers
-outside of `local_net`. It belongs behind `identify` (an endpoint has a say) and before `auth`.
+keep beside the verbatim Contact. On the way out only our own Via, Contact, Record-Route, Path and media addresses are written anew, for
+peers outside of `local_net`. It belongs behind `identify` (an endpoint has a say) and before `auth`.
 """
 
 from __future__ import annotations

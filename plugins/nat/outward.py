@@ -28,7 +28,7 @@ def signalling(message: Message, ours: Address, outside: Address, *, request: bo
         changed = via.replace(f" {inner};", f" {outer};", 1)
         if changed != via:
             message.set("via", changed, by="nat")
-    for name in ROUTES:
+    for name in (*ROUTES, "path") if request else ROUTES:  # what an answer says of a Path is what came
         if name not in message.first:
             continue
         values = message.all(name)

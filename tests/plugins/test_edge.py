@@ -608,3 +608,22 @@ def test_the_example_is_a_file_that_starts(name, tmp_path):
     text = (Path(__file__).parents[2] / f"examples/edge/{name}.toml").read_text()
     plan = build(Document(tmp_path / "pipeline.toml", text))
     assert plan.name == f"{name}-1"
+
+
+def test_behind_a_translator_of_its_own_it_is_met_at_the_outside_address(sip, tmp_path):
+    more = '[plugin.nat]\nexternal_signaling_address = "203.0.113.7:5070"\n'
+    w = World(sip, tmp_path, more, intercept=[])
+    plan = (w.folder / "edge.toml", (PLAN + more).replace('plugins = ["edge"]', 'plugins = ["nat", "edge"]'))
+    running = build(Document(*plan))
+    running.state = w.folder / "edge"
+    w.server.run(w.edge.reload(running))
+    plugin(w).upstream = "sip:198.51.100.77"
+    upstream, phone = _Raw(w, "198.51.100.77"), _Raw(w, "10.0.0.9")
+    phone.send(w.server.message("REGISTER", headers=[("Supported", "path")]))
+    value = upstream.got[0].get("path")
+    assert value.endswith("@203.0.113.7:5070;lr;ob>")
+    assert upstream.got[0].via.host == "203.0.113.7"
+    upstream.send(w.server.message("INVITE", uri="sip:alice@10.0.0.9", headers=[("Route", value)], source=("198.51.100.77", 5060)))
+    invite = next(message for message in phone.got if message.is_request)
+    assert [record.uri.address for record in invite.record_routes] == [EDGE]
+    w.stop()
