@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.cli.client import Client
 from pipeline.cli.files import state_of
+from pipeline.cli.table import cell
+from pipeline.trace.plain import plain
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -24,10 +26,15 @@ def run(args: Namespace) -> int:
             if args.json:
                 print(json.dumps(row), flush=True)
             else:
-                why = f" ({row['reason']})" if row["reason"] else ""
-                print(f"{row['uri']} {row['event']}: {row['state']}{why}", flush=True)
-                if row["body"]:
-                    print(row["body"].rstrip(), flush=True)
+                print(shown(row), flush=True)
             if args.once:
                 break
     return 0
+
+
+def shown(row: dict[str, Any]) -> str:
+    """Write what was told: it comes from somebody else, and controls no terminal."""
+    uri, event, state, reason = (cell(row[name]) for name in ("uri", "event", "state", "reason"))
+    text = f"{uri} {event}: {state}" + (f" ({reason})" if reason else "")
+    body = plain(row["body"].replace("\r\n", "\n")).rstrip()
+    return f"{text}\n{body}" if body else text

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from pipeline.cli.arguments import parser
+from pipeline.cli.subscribe import shown
 
 
 @pytest.fixture
@@ -43,3 +44,12 @@ def test_a_notify_to_nobody_fails_with_a_sentence(watched):
 def test_check_sync_is_what_notify_sends_when_nothing_else_is_said():
     args = parser().parse_args(["notify", "alice"])
     assert (args.event, args.body, args.state) == ("check-sync", "", "terminated")
+
+
+def test_what_is_told_does_not_control_the_terminal():
+    row = {"uri": "sip:eve@example.com", "event": "presence", "state": "active\udcff\x1b[2J", "reason": "x\ny"}
+    row["body"] = "<a/>\r\n\x1b]0;mine\x07\n"
+    text = shown(row)
+    assert text == "sip:eve@example.com presence: active\\udcff\\x1b[2J (x\\ny)\n<a/>\n\\x1b]0;mine\\x07"
+    assert text.encode()
+    assert shown({**row, "state": "active", "reason": "", "body": ""}) == "sip:eve@example.com presence: active"
