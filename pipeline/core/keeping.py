@@ -61,11 +61,14 @@ class Keeping:
         """Kept messages that are being delivered, by their names."""
         self.gone: set[str] = set()
         """Names of messages that are done with while the store still has them."""
+        self.fresh: dict[str, Message] = {}
+        """Messages that the store has in an older state yet: who has them."""
         self.writes = 0
         """Writes under way."""
         self.when_waiting: Callable[[bool], None] | None = None
         """Told when the first message is kept, and when none is any more."""
         self._sweeping: Any = None
+        self._opened = False
 
     def __len__(self) -> int:
         return sum(queue.waiting + queue.copies for queue in self.queues.values())
@@ -78,8 +81,9 @@ class Keeping:
 
     async def open(self) -> None:
         """Count what the stores have kept over a restart."""
-        if not self.engine.dal.stores("message"):
+        if self._opened or not self.engine.dal.stores("message"):
             return
+        self._opened = True
         for stored in await finished(self.engine.dal.find("message")):
             self._count(stored, 1)
 
@@ -284,6 +288,7 @@ class Keeping:
                     flight.over = Pending()
                 yield flight.over
             stored: Message | None = yield dal.get("message", ident)
+            stored = self.fresh.get(ident, stored)
             if stored is None or ident in self.gone:
                 continue
             if stored.expires_at <= self.engine.clock.time():
@@ -334,7 +339,13 @@ class Keeping:
         copy = attrs.evolve(stored, devices=(*stored.devices, *delivery.devices), copy=True, expires_at=ends)
         self._count(copy, 1)
         self._count(stored, -1)
-        self._write(stored.recipient, (copy,), (), _nothing)
+        self.fresh[copy.id] = copy
+
+        def written(_: BaseException | None) -> None:
+            if self.fresh.get(copy.id) is copy:
+                del self.fresh[copy.id]
+
+        self._write(stored.recipient, (copy,), (), written)
 
     @staticmethod
     def _text(stored: Message) -> Text:

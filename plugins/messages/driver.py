@@ -48,7 +48,13 @@ class Driver:
         keeping.when_waiting = self._waiting
         await keeping.open()
         if keeping.queues:
+            self._waiting(anything=True)
             self._begun = self.engine.bus.listen("pipeline.started", self._started)
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._waiting(anything=False)
+        self.engine.core.messages.keeping.when_waiting = None
 
     def _started(self, _: Event) -> None:
         if self._begun is not None:
@@ -60,6 +66,7 @@ class Driver:
     # -- who has come ------------------------------------------------------------------------------------------------
 
     def _waiting(self, anything: bool) -> None:
+        """Listen to registrations, or no more."""
         if anything and self._stop is None:
             self._stop = self.engine.bus.listen("contact", self._contact)
         elif not anything and self._stop is not None:

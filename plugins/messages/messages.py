@@ -126,6 +126,12 @@ class Messages:
             await self.driver.open()
 
     @hookimpl
+    def stop(self) -> None:
+        """Take no part any more: the server ends, or the file names this plugin no longer."""
+        if self.driver is not None:
+            self.driver.close()
+
+    @hookimpl
     def application(self, message: Request, passage: Passage) -> Verdict | None:
         """Take a MESSAGE."""
         if message.method != "MESSAGE":

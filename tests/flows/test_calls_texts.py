@@ -68,3 +68,16 @@ def test_too_much_for_a_datagram_is_refused_and_goes_by_a_stream(house):
     assert h.server.wait(attempt).status == 513  # bob is called by UDP
     assert h.server.wait(say(call, b"x" * 500)).status == 200
     h.over()
+
+
+def test_in_a_conference_everybody_reads_it(house):
+    room = 'context = "room"'
+    plan = '[context.room.extensions]\n800 = ["answer", { conference = "room" }]\n'
+    h = house(plan, phones=("alice", "bob", "carol"), alice=room, bob=room, carol=room)
+    calls = {name: h.phones[name].call("800").until("up") for name in ("alice", "bob", "carol")}
+    h.advance(2)
+    assert h.server.wait(say(calls["alice"], b"hello all")).status == 202
+    h.advance(1)
+    got = {name: [message.body for message in call.requests("MESSAGE")] for name, call in calls.items()}
+    assert got == {"alice": [], "bob": [b"hello all"], "carol": [b"hello all"]}
+    h.over()

@@ -367,3 +367,53 @@ def test_an_anonymous_author_is_nobody(house):
     assert message.from_.uri.host == "anonymous.invalid"
     assert "alice" not in message.encode().decode().lower()
     house.clean()
+
+
+def test_a_message_to_a_gruu_goes_to_that_phone_also_when_it_comes_later(sip):
+    house = House(sip, intercept=[])
+    server = house.server
+    places = {}
+    for number, source in enumerate((("10.0.0.21", 5060), ("10.0.0.22", 5060)), 1):
+        instance = f'+sip.instance="<urn:uuid:00000000-0000-1000-8000-00000000000{number}>"'
+
+        def register(source=source, instance=instance, expires="3600"):
+            contact = f"<sip:bob@{source[0]}:5060>;{instance}"
+            fields = [("Contact", contact), ("Supported", "gruu"), ("Expires", expires)]
+            return server.request("REGISTER", "bob", from_="bob", source=source, headers=fields)
+
+        answer = register()
+        gruu = next(each.params["pub-gruu"].strip('"') for each in answer.contacts if each.uri.host == source[0])
+        places[number] = (source, gruu, register)
+
+    def came(source):
+        return len({each.call_id for each in server.replies(source) if each.is_request and each.method == "MESSAGE"})
+
+    def answers(source):
+        last = [each for each in server.replies(source) if each.is_request and each.method == "MESSAGE"][-1]
+        lines = [f"{name}: {last.get(name)}" for name in ("via", "from", "to", "call-id", "cseq")]
+        server.send("\r\n".join(["SIP/2.0 200 OK", *lines, "Content-Length: 0", "", ""]), source)
+        server.advance(1)
+
+    (one, gruu, register), (two, _, _) = places[1], places[2]
+    message = {"body": b"hi", "headers": [("Contact", ""), ("Content-Type", "text/plain")]}
+    server.send(server.message("MESSAGE", uri=gruu, **message))
+    server.advance(1)
+    assert (came(one), came(two)) == (1, 0)
+    answers(one)
+    assert len(house.messages.keeping) == 0
+    server.advance(40)
+    register(expires="0")
+    assert server.request("MESSAGE", uri=gruu, **message).status == 202
+    assert (came(one), came(two)) == (1, 0)
+    register()
+    server.advance(1)
+    assert (came(one), came(two)) == (2, 0)
+    answers(one)
+    assert len(house.messages.keeping) == 0
+
+
+def test_message_to_a_sips_uri_needs_tls(house):
+    answer = house.server.request(
+        "MESSAGE", uri="sips:bob@example.com", body=b"x", headers=[("Contact", ""), ("Content-Type", "text/plain")]
+    )
+    assert answer.status in (401, 403)

@@ -80,6 +80,18 @@ def test_message_passthrough_to_a_phone_that_comes_later(server, sipp, tools):
     tools.until("nothing to wait", lambda: waiting(server) == [])
 
 
+def test_what_waits_outlives_a_crash(server, sipp, tools):
+    sipp(server, "message-send.xml", calls=3, expected=202)
+    server.kill()
+    server.start()
+    assert [row["recipient"] for row in waiting(server)] == ["bob@example.com"] * 3
+    port = tools.free_port()
+    sipp(server, "register.xml", port=port)
+    process, file = sipp(server, "message-read.xml", port=port, calls=3, wait=False)
+    assert process.wait(25) == 0
+    assert bodies(file) == [f"message {number}" for number in range(1, 4)]
+
+
 def test_message_origination_by_the_command(server, sipp, tools):
     port = tools.free_port()
     sipp(server, "register.xml", port=port)
