@@ -13,8 +13,9 @@ import socket
 import struct
 import sys
 from collections import deque
-from functools import lru_cache
 from typing import TYPE_CHECKING
+
+from pipeline.sip.remembered import remembered
 
 if TYPE_CHECKING:
     import asyncio
@@ -295,7 +296,7 @@ def bind(loop: asyncio.AbstractEventLoop, sock: socket.socket, on_datagram: OnDa
     return Datagrams(loop, sock, on_datagram)
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def literal(host: str) -> bool:
     """Tell whether `host` is an address. Anything else Python would resolve inside sendto, and the server would wait for the DNS."""
     address, percent, interface = host.partition("%")

@@ -7,6 +7,14 @@ from __future__ import annotations
 
 import sys
 
+from pipeline.sip.remembered import forget
+
+
+def after_a_flood() -> None:
+    """Forget what is remembered of strangers, and give the memory back."""
+    forget()
+    give_back()
+
 
 def give_back() -> None:
     """Ask glibc to return every page that is wholly free (malloc_trim); elsewhere nothing happens."""

@@ -34,7 +34,7 @@ def source_of(host: str) -> str:
     return _source6(host) if ":" in host else host
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2048)
 def _source6(host: str) -> str:
     try:
         address = ip_address(host.partition("%")[0])

@@ -7,10 +7,10 @@ RFC 3261 section 25.1 (hostport), RFC 5118 (IPv6), RFC 5954 (corrected grammar a
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from ipaddress import IPv6Address
 
 from .grammar import PORT, Malformed, bad
+from .remembered import remembered
 
 # A domain name may hold "_" here: RFC 3261 forbids it, container networks are full of it, and it makes nothing ambiguous.
 HOSTPORT = re.compile(r"([A-Za-z0-9_](?:[A-Za-z0-9._\-]*+))(?>(?::([0-9]++))?)|(\[[^\]]*+\])(?>(?::([0-9]++))?)")
@@ -19,7 +19,7 @@ LONGEST = 270
 BLANKS = re.compile(r"[ \t]*+:[ \t]*+(?=[0-9]+$)")
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def hostport(text: str) -> tuple[str, int | None]:
     """Split "host", "host:port", "[v6]" or "[v6]:port"; raises Malformed with the header left to the caller."""
     found = HOSTPORT.fullmatch(text)
@@ -67,7 +67,7 @@ def _fault(text: str) -> str:
     return "character not allowed in a host"
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def host_key(host: str) -> str:
     """The form to compare hosts by: lower case, no final dot, IPv6 shortened and without brackets. IPv4-mapped IPv6 stays IPv6."""
     if host[:1] == "[" or ":" in host:

@@ -7,7 +7,6 @@ RFC 3261 section 20.
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import NamedTuple
 
 from .address import Address
@@ -15,6 +14,7 @@ from .fields import Fields
 from .grammar import CSEQ, HOPS, SECONDS, TOKEN_CHARS, bad, missing, number, split_commas
 from .headers import spelled
 from .once import once
+from .remembered import remembered
 from .via import Via
 
 __all__ = ["STAR", "Cseq", "Message"]
@@ -29,7 +29,7 @@ class Cseq(NamedTuple):
     method: str
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def cseq_of(value: str) -> Cseq:
     """Read a CSeq. Remembered: phones count from 1, so the same few values come all the time."""
     digits, _, method = value.partition(" ")

@@ -7,12 +7,12 @@ RFC 3261 section 19.1 (syntax, comparison), RFC 5954 (comparison of IPv6), RFC 3
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from .grammar import Malformed, bad
 from .host import host_key, hostport
+from .remembered import remembered
 from .value import value_class
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _parse(text: str) -> Uri:
     return Uri(scheme, user, None, host, port, params, None, text)
 
 
-_remembered = lru_cache(maxsize=4096)(_parse)
+_remembered = remembered(4096)(_parse)
 
 
 def _careful(text: str) -> Uri:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import Drop, settle
 from pipeline.dal.bans import source_of
+from pipeline.heap import after_a_flood
 from pipeline.pending import gather
 from pipeline.prefixes import Prefixes, network
 
@@ -36,6 +37,8 @@ CROWD = 5.0
 """Known peers of one source for which it gets the budget of one stranger once more."""
 TOLD = 1024
 """Sources of which it is remembered when they were told to be limited."""
+FLOOD, LOOK = 5000, 5.0
+"""Packets dropped within so many seconds that are a flood: when it is over the memory that it took is given back."""
 PAUSE = 60.0
 """Seconds for which the same source and reason are not told again; also between two looks at what has expired."""
 
@@ -79,6 +82,9 @@ class State:
         if engine.dal.stores("identify"):
             engine.dal.watch("identify", lambda *_: self._identify())
         self._look()
+        self._flooded = False
+        self._before = 0
+        self._flood: Any = engine.clock.call_later(LOOK, self._ebb)
 
     def serve(self, owner: Shield) -> None:
         """Take the options of this reading of the file."""
@@ -248,6 +254,15 @@ class State:
         self.jail.sweep()
         self._timer = self.engine.clock.call_later(PAUSE, self._look)
 
+    def _ebb(self) -> None:
+        """See whether a flood has begun or ended."""
+        dropped = sum(self.counts.values())
+        flooded = dropped - self._before > FLOOD
+        if self._flooded and not flooded:
+            after_a_flood()
+        self._flooded, self._before = flooded, dropped
+        self._flood = self.engine.clock.call_later(LOOK, self._ebb)
+
     def stats(self) -> dict[str, Any]:
         """Return the counters."""
         return {"known_peers": len(self.known.peers), "banned": len(self.jail), **dict(self.counts)}
@@ -258,3 +273,4 @@ class State:
             stop()
         if self._timer is not None:
             self._timer.cancel()
+        self._flood.cancel()
