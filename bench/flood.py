@@ -62,7 +62,7 @@ def free_port():
         return udp.getsockname()[1]
 
 
-def configuration(port, tls_port, folder):
+def configuration(port, tls_port, folder, phones=PHONES):
     """The pipeline.toml of this repository, on ports of our own, with a certificate and the phones."""
     subprocess.run(
         [*["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=example.com"],
@@ -77,16 +77,16 @@ def configuration(port, tls_port, folder):
     )
     text = re.sub(r'^plugins = \[([^\]]*"udp", "tcp")', r'plugins = [\1, "tls"', text, count=1, flags=re.MULTILINE)
     text += f'\n[plugin.tls]\nbind = ["127.0.0.1:{tls_port}"]\ncertificates = [{{ cert = "certificate.pem", key = "key.pem" }}]\n'
-    return text + "".join(f'[user.p{number}]\npassword = "secret{number}"\n' for number in range(PHONES + 1))
+    return text + "".join(f'[user.p{number}]\npassword = "secret{number}"\n' for number in range(phones + 1))
 
 
 class Server:
     """A real server of its own process, on core 0."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, written=None, phones=PHONES):
         self.port, tls_port = free_port(), free_port()
         self.tls_port = tls_port
-        (folder / "pipeline.toml").write_text(configuration(self.port, tls_port, folder))
+        (folder / "pipeline.toml").write_text((written or configuration)(self.port, tls_port, folder, phones))
         command = ["taskset", "-c", "0", sys.executable, "-m", "pipeline", "run"]
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=folder, start_new_session=True)
         said = []

@@ -119,7 +119,7 @@ class Phone(asyncio.DatagramProtocol):
         finally:
             del self.waiting[branch]
 
-    async def ask(self, method, uri, to, *, more="", body=""):
+    async def ask(self, method, uri, to, *, more="", body="", good=(200,)):
         """Send a request, answer the challenge, expect 200; give the answer and what the dialog is made of."""
         self.serial += 1
         call, tag = f"{os.urandom(6).hex()}@{self.number}", os.urandom(4).hex()
@@ -128,7 +128,7 @@ class Phone(asyncio.DatagramProtocol):
             challenge = digest.choose(answer.all("www-authenticate"), self.password)
             value = digest.answer(challenge, method, uri, username=self.user, password=self.password, cnonce=os.urandom(4).hex())
             answer = await self.once(method, uri, to, call=call, tag=tag, cseq=2, more=f"Authorization: {value}\r\n{more}", body=body)
-        if answer.status != 200:
+        if answer.status not in good:
             raise Unanswered(f"{self.transport} {method}: {answer.status} {answer.reason}")
         return answer, call, tag
 

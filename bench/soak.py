@@ -3,6 +3,7 @@
     python bench/soak.py                                     ten minutes of REGISTER with digest, 1,000 users, 1,500 rounds (of two) a second
     python bench/soak.py --seconds 60 --rate 500             shorter, slower
     python bench/soak.py --scenario register_noauth --store sqlite
+    python bench/soak.py --mixed --seconds 3600              an hour of everything (mixed.py): calls with media, messages, presence
 
 What is measured, from outside and by the control socket every few seconds (which `sipline show stats` also reads):
     failed      calls that SIPp counts as failed, and what was retransmitted
@@ -12,7 +13,9 @@ What is measured, from outside and by the control socket every few seconds (whic
 """
 
 import argparse
+import contextlib
 import json
+import os
 import pathlib
 import shutil
 import signal
@@ -23,6 +26,7 @@ import tempfile
 import threading
 import time
 
+import mixed
 from run import LOAD, configuration
 
 from pipeline.cli.client import Client
@@ -163,6 +167,20 @@ def verdict(samples, figures, seconds, status):
     return fine
 
 
+def run_mixed(args):
+    """Mixed traffic; does not return."""
+
+    def tell(at, size):
+        if sys.stderr.isatty():
+            print(f"\r{at:6.0f} s  {size / 2**20:7.1f} MiB", end="", file=sys.stderr, flush=True)
+
+    with contextlib.suppress(AttributeError, OSError):
+        os.sched_setaffinity(0, {1})
+    fine = mixed.run(args.seconds, args.every or min(5.0, max(1.0, args.seconds / 100)), tell)
+    print("stays up" if fine else "does not hold")
+    sys.exit(0 if fine else 1)
+
+
 def main():
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ask.add_argument("--seconds", type=float, default=600)
@@ -172,7 +190,12 @@ def main():
     ask.add_argument("--store", choices=["memory", "sqlite"], default="memory")
     ask.add_argument("--every", type=float, default=0, help="seconds between two looks (default: a hundredth of the run, 1 to 5)")
     ask.add_argument("--jsonl", help="write the samples there too")
+    ask.add_argument(
+        "--mixed", action="store_true", help="everything that phones do, with media; memory at the end against that after 5 min"
+    )
     args = ask.parse_args()
+    if args.mixed:
+        run_mixed(args)
     if not LOAD.is_dir():
         sys.exit(f"nothing measured: the load generator is not there ({LOAD})")
     if not shutil.which("sipp"):
