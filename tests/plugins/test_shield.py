@@ -8,6 +8,7 @@ from pipeline.config import Problems
 from pipeline.conformance.marks import rfc
 from pipeline.dal import Ban
 from pipeline.flow import Flow
+from pipeline.testing.server import CALLS
 
 STRANGER, OTHER = ("198.51.100.9", 5062), ("198.51.100.10", 5060)
 TRANSPORT = ["shield", "udp", "tcp"]
@@ -319,3 +320,34 @@ def test_datagrams_of_ten_thousand_strangers_leave_the_budgets_of_streams_alone(
     state = shield_of(server).state
     now = server.engine.clock.now()
     assert not state.all_requests[False].has(now) and state.all_requests[True].has(now)
+
+
+def test_an_address_with_a_call_is_never_banned_and_afterwards_it_may_be(sip):
+    toml = (
+        '[plugin.shield]\n[context.default.extensions]\n600 = ["answer", { wait = 60 }]\n'
+        '[user.alice]\npassword = "alice\'s"\n[user.open]\nauth = []\n'
+    )
+    server = sip(toml, **{**CALLS, "transport": TRANSPORT, "intercept": ["identify", "auth"]})
+    phone = server.phone("open", address=STRANGER)
+    call = phone.call("600").until("up")
+    for port in range(20):
+        guess(server, (STRANGER[0], 6000 + port))
+        server.advance(1)
+    assert not server.told("shield.banned")
+    assert shield_of(server).stats()["spared"] > 0
+    call.hangup()
+    server.advance(40)
+    for port in range(20):
+        guess(server, (STRANGER[0], 7000 + port))
+        server.advance(1)
+    assert [event.fields["source"] for event in server.told("shield.banned")] == [STRANGER[0]]
+
+
+def test_a_ban_of_an_ipv6_address_is_of_its_64(shielded):
+    server = shielded('[plugin.udp]\nbind = ["10.0.0.1:5060", "[fd00::1]:5060"]\n')
+    for port in range(20):
+        guess(server, ("2001:db8::9", 6000 + port))
+        server.advance(1)
+    assert [event.fields["source"] for event in server.told("shield.banned")] == ["2001:db8::/64"]
+    assert register(server, ("2001:db8::ffff", 5060)) == []
+    assert register(server, ("2001:db8:0:1::9", 5060)) == [401]
