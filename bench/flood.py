@@ -52,6 +52,8 @@ FLOODS = {
 P99_MS, MEMORY = 250.0, 0.10
 QUIET = 40.0
 """Seconds until the last connection of a flood has been closed and the last answer forgotten."""
+WARM = 35.0
+"""Seconds that the phones work before: what is kept for 64*T1 is there when memory is looked at the first time."""
 PHONES = 20
 
 
@@ -197,7 +199,7 @@ async def beside(server, name, seconds, share):
         await phone.open()
     tasks = [asyncio.create_task(phone.work()) for phone in phones]
     tasks.append(asyncio.create_task(newcomer.come_and_go()))
-    await asyncio.sleep(5)
+    await asyncio.sleep(WARM)
     everybody = [*phones, newcomer]
     for phone in everybody:
         phone.forget()
