@@ -39,7 +39,7 @@ STATUSES: dict[Cause, int] = {
 }  # fmt: skip
 
 # About the called party, and so of use to the caller's phone too.
-PASSED = frozenset((403, 404, 408, 410, 433, 480, 482, 483, 484, 485, 486, 488, 500, 501, 502, 504, 600, 603, 604, 606, 607, 608))
+PASSED = frozenset((403, 404, 408, 410, 433, 440, 480, 482, 483, 484, 485, 486, 488, 500, 501, 502, 504, 600, 603, 604, 606, 607, 608))
 CHALLENGES = {401: "www-authenticate", 407: "proxy-authenticate"}
 AGAIN = frozenset((404, 413, 480, 486, 500, 503, 600, 603))  # which may say Retry-After: RFC 3261 20.33
 VALUES = frozenset(int(cause) for cause in Cause)

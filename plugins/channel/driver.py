@@ -51,6 +51,7 @@ STRUCTURAL = frozenset(
         "call-id",
         "cseq",
         "contact",
+        "max-breadth",
         "max-forwards",
         "content-length",
         "content-type",
@@ -146,6 +147,9 @@ class Driver:
         for endpoint, call in session.forwarders:
             self.limits.leave(endpoint, call)
         session.forwarders = ()
+        if isinstance(session, Outgoing) and session.trip.breadth is not None:
+            session.trip.breadth.give_back(session.breadth)
+            session.breadth = 0
 
     # -- new ones ----------------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.core.causes import Cause, Hangup
 from pipeline.destinations import TECHNOLOGY
+from pipeline.sip.grammar import number
 from pipeline.sip.uri import host_key
 
 if TYPE_CHECKING:
@@ -26,8 +27,30 @@ HOPS = 70  # RFC 3261 8.1.1.6
 MARKS = HOPS
 """Marks that are read: a call cannot have passed more often."""
 OCTETS = 6
+WIDEST = 255
+"""Max-Breadth is read up to here; RFC 5393 5.3.3 has servers begin with 60."""
 LOOP = Hangup(Cause.INTERWORKING, "Loop Detected", TECHNOLOGY, 482)
 TOO_MANY = Hangup(Cause.INTERWORKING, "Too Many Hops", TECHNOLOGY, 483)
+TOO_BROAD = Hangup(Cause.INTERWORKING, "Max-Breadth Exceeded", TECHNOLOGY, 440)
+
+
+class Breadth:
+    """In how many branches a call may be under way at once, as its Max-Breadth says (RFC 5393 5.3.3); each branch gets a share of it."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+
+    def take(self) -> int:
+        """Return the share of one more branch: half of what is left, so that those behind it have some, too; 0: there is none."""
+        share = (self._left + 1) // 2
+        self._left -= share
+        return share
+
+    def give_back(self, share: int) -> None:
+        """A branch has ended."""
+        self._left += share
 
 
 class Trip(NamedTuple):
@@ -37,6 +60,8 @@ class Trip(NamedTuple):
     """Max-Forwards as it came; a call that begins here has all before it."""
     marks: tuple[str, ...] = ()
     """The marks that it came with, and ours."""
+    breadth: Breadth | None = None
+    """What its Max-Breadth allows; None: it had none."""
 
     def onward(self) -> list[tuple[str, str]] | None:
         """Return the fields of the INVITE that carries the call on; None: it may go no further (483)."""
@@ -70,7 +95,10 @@ class Loops:
             before = tuple(item for item in items if len(item) == 2 * OCTETS and item.isalnum())[:MARKS]  # anything else is no mark
             if mark in before:
                 return LOOP
-        return Trip(HOPS if hops is None else min(hops, HOPS), (*before, mark))
+        breadth = None
+        if "max-breadth" in request.first:
+            breadth = Breadth(number(request.first["max-breadth"], WIDEST, "Max-Breadth"))
+        return Trip(HOPS if hops is None else min(hops, HOPS), (*before, mark), breadth)
 
     def mark(self, uri: Uri, endpoint: str) -> str:
         """Return the mark of a call to this URI by this endpoint."""

@@ -17,7 +17,7 @@ from .answered import accepted, acknowledge_anyway
 from .causes import TIMED_OUT, UNREACHABLE, reason_of
 from .early import provisional
 from .exchange import hangup_of_failure, ledger_for, obtain
-from .loops import TOO_MANY
+from .loops import TOO_BROAD, TOO_MANY
 from .refusals import refused, unreached
 from .session import Session
 from .usage import ANSWERED, EARLY, ENDING, OVER, SDP, UP
@@ -43,6 +43,8 @@ class Outgoing(Session):
         super().__init__(driver, destination.endpoint)
         self.destination = destination
         self.trip = trip
+        self.breadth = 0
+        """Its share of the call's Max-Breadth."""
         self.timer = driver.timer_of(self.options)
         self.asking: Asking | None = None
         self._call_id = driver.engine.token(16)
@@ -102,6 +104,11 @@ class Outgoing(Session):
         if self.trip.onward() is None:
             self.come_to_nothing(TOO_MANY)
             return
+        if self.trip.breadth is not None:
+            self.breadth = self.trip.breadth.take()
+            if not self.breadth:
+                self.come_to_nothing(TOO_BROAD)
+                return
         media = self.channel.media
         if media is None:
             self._invite(None)
@@ -145,6 +152,8 @@ class Outgoing(Session):
                     raise
         self.contact = contact(flow, driver.user_of(channel.caller), secure=destination.uri[:5].lower() == "sips:")
         fields = self.trip.onward() or []
+        if self.breadth:
+            fields.append(("Max-Breadth", str(self.breadth)))
         fields += [("Route", route) for route in destination.route]
         fields += (
             ("From", f"{from_};tag={self._tag}"),

@@ -1,9 +1,11 @@
 """plugins.channel.loops: Max-Forwards and the loop mark."""
 
 import pytest
-from pipeline.plugins.channel.loops import BEGINNING, LOOP, Loops, Trip
+from pipeline.plugins.channel.loops import BEGINNING, LOOP, Breadth, Loops, Trip
 
 from pipeline import Malformed, Request
+from pipeline.conformance.marks import rfc
+from pipeline.testing.server import CALLS
 
 
 def invite(uri="sip:bob@example.com", **fields):
@@ -70,3 +72,40 @@ def test_what_is_no_mark_is_not_carried_on():
 def test_a_bad_number_of_hops_is_malformed():
     with pytest.raises(Malformed, match="Max-Forwards"):
         Loops(b"key").arrived(invite(Max_Forwards="many"), "alice")
+
+
+@rfc("5393", "5.3.3")
+def test_the_branches_of_a_call_share_its_breadth_and_give_it_back():
+    breadth = Breadth(10)
+    shares = [breadth.take() for _ in range(6)]
+    assert shares == [5, 3, 1, 1, 0, 0]
+    assert sum(shares) == 10
+    breadth.give_back(5)
+    assert breadth.take() == 3
+
+
+@rfc("5393", "5.3.3")
+def test_a_breadth_is_read_and_none_is_none():
+    loops = Loops(b"key")
+    assert loops.arrived(invite(), "alice").breadth is None
+    assert loops.arrived(invite(Max_Breadth="1"), "alice").breadth.take() == 1
+    with pytest.raises(Malformed):
+        loops.arrived(invite(Max_Breadth="wide"), "alice")
+
+
+@rfc("5393", "5.3.3")
+def test_a_call_rings_no_more_phones_than_its_breadth_allows(sip):
+    server = sip("[context.default]\nusers = true\n", **CALLS)
+    bobs = [server.phone("bob", password="bob's", address=(f"10.0.1.{number}", 5060)).online() for number in (1, 2, 3)]
+    for bob in bobs:
+        bob.answers(after=30.0)
+    alice = server.phone("alice")
+    call = alice.call("bob", headers=[("Max-Breadth", "2")])
+    server.advance(3)
+    ringing = [bob.calls[-1].invite for bob in bobs if bob.calls]
+    assert [invite.get("max-breadth") for invite in ringing] == ["1", "1"]
+    call.cancel()
+    server.advance(5)
+    nowhere = alice.call("bob", headers=[("Max-Breadth", "0")])
+    server.advance(3)
+    assert nowhere.status == 440
