@@ -1,4 +1,4 @@
-"""The corpora of others (/work/shared/fuzz, or SIPLINE_FUZZ_SEEDS), each file by UDP and by TCP, against a running server: it goes on answering."""
+"""The corpora of others (/work/shared/fuzz, or SIPLINE_FUZZ_SEEDS), each file by UDP, TCP and WebSocket: the server goes on answering."""
 
 import asyncio
 import os
@@ -11,6 +11,7 @@ from pipeline.clock import Clock
 from pipeline.config import Document, build
 from pipeline.engine import Pipeline
 from pipeline.testing.server import STAGES, toml_of
+from tests.fuzz.test_malformed import Tcp, Timed, Udp, Ws, configuration, feed
 
 FOLDERS = [Path(folder) for folder in os.environ.get("SIPLINE_FUZZ_SEEDS", "/work/shared/fuzz:/work/shared/torture").split(":")]
 FILES = sorted(path for folder in FOLDERS if folder.is_dir() for path in folder.rglob("*") if path.is_file())
@@ -59,6 +60,30 @@ def test_every_file_leaves_the_server_answering(tmp_path, intercept):
             writer.close()
         finally:
             udp.close()
+            await engine.stop(0)
+
+    asyncio.run(main())
+
+
+@pytest.mark.skipif(not FILES, reason=f"none of {', '.join(map(str, FOLDERS))} is there")
+@pytest.mark.parametrize("way", [Udp, Tcp, Ws], ids=lambda way: way.transport)
+def test_every_file_leaves_a_server_of_every_usual_plugin_answering(tmp_path, way):
+    """What the default pipeline.toml lists, and `websocket`; no file costs more than 10 ms."""
+
+    def files(*_):
+        return ((str(path), path.read_bytes()[:60000]) for path in FILES)
+
+    async def main():
+        loop = asyncio.get_running_loop()
+        engine = Timed(build(Document(tmp_path / "pipeline.toml", configuration())), loop, clock=Clock(loop))
+        failures = []
+        engine.bus.listen("step.failed", failures.append)
+        await engine.start()
+        port = next(local[1] for _, transport, local in engine.listeners if transport == way.transport)
+        try:
+            count, slow = await feed(engine, way, port, 1, failures, files)
+            assert count == len(FILES) and not slow
+        finally:
             await engine.stop(0)
 
     asyncio.run(main())

@@ -121,12 +121,12 @@ class Ws(Tcp):
         self.writer.write(b"".join(self.protocol.data_to_send()))
 
 
-async def feed(engine, way, port, step, failures):
-    """Send every `step`th case, and after each an OPTIONS; give how many there were, and which took long each time."""
+async def feed(engine, way, port, step, failures, made=cases):
+    """Send every `step`th case that is made, and after each an OPTIONS; give how many there were, and which took long each time."""
     slow, count = [], 0
     client = way()
     await client.open(port)
-    for number, (name, data) in enumerate(cases(way.transport, client.port, f"{id(client):x}")):
+    for number, (name, data) in enumerate(made(way.transport, client.port, f"{id(client):x}")):
         if number % step:
             continue
         count += 1
