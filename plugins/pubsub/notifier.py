@@ -184,7 +184,7 @@ class Notifier:
         self.topics.leave(topic, subscription.id)
         if subscription.written:
             subscription.written = False
-            self.write(subscription, delete=True)
+            self.forget(subscription.id)
         self.engine.tell(
             "subscription.ended", event=subscription.key[0], resource=topic.resource.aor, watcher=subscription.watcher.uri, reason=reason
         )
@@ -506,17 +506,19 @@ class Notifier:
 
     # -- the store ---------------------------------------------------------------------------------------------------
 
-    def write(self, subscription: Subscription, *, delete: bool = False) -> None:
+    def write(self, subscription: Subscription) -> None:
         """Write a subscription behind: nothing waits for it."""
-        dal = self.engine.dal
-        if not dal.stores("subscription"):
-            return
+        if self.engine.dal.stores("subscription"):
+            subscription.written = True
+            self._change(subscription.id, (subscription.store(self.engine.plan.name),), ())
+
+    def forget(self, ident: str) -> None:
+        """Delete a subscription from the store, behind too: after an outage many have expired."""
+        self._change(ident, (), (ident,))
+
+    def _change(self, ident: str, puts: tuple[Any, ...], deletes: tuple[str, ...]) -> None:
         try:
-            if delete:
-                written = dal.change("subscription", subscription.id, (), (subscription.id,))
-            else:
-                subscription.written = True
-                written = dal.change("subscription", subscription.id, (subscription.store(self.engine.plan.name),))
+            written = self.engine.dal.change("subscription", ident, puts, deletes)
         except Exception as error:
             self._unwritten(error)
             return

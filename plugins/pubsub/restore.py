@@ -43,7 +43,7 @@ async def restore(notifier: Notifier) -> None:
             endpoints[stored.endpoint] = await finished(dal.get("endpoint", stored.endpoint)) if stored.endpoint else None
         gone = stored.endpoint and endpoints[stored.endpoint] is None  # a user who was removed meanwhile
         if package is None or stored.expires_at <= now or gone:
-            await finished(dal.change("subscription", stored.id, (), (stored.id,)))
+            notifier.forget(stored.id)
             continue
         _again(notifier, stored, package, usages, endpoints[stored.endpoint])
 

@@ -1,5 +1,8 @@
 """plugins.pubsub.restore: subscriptions and publications outlive a restart."""
 
+import time
+
+import attrs
 import pytest
 
 from .test_publishing import publish
@@ -98,3 +101,17 @@ async def _all(server, kind):
     from pipeline.pending import finished
 
     return await finished(server.engine.dal.find(kind))
+
+
+def test_many_that_have_expired_do_not_hold_up_the_start(kept, watch, notifier):
+    watch(kept.phone("alice"), "bob", expires=60)
+    [stored] = kept.run(_all(kept, "subscription"))
+    for number in range(3000):
+        kept.engine.dal.change("subscription", f"old{number}", (attrs.evolve(stored, id=f"old{number}", expires_at=1.0),))
+    kept.advance(1)
+    kept.stop()
+    began = time.perf_counter()
+    kept.start()
+    assert time.perf_counter() - began < 10  # half a second; a commit for each would take a minute
+    kept.advance(2)
+    assert len(kept.run(_all(kept, "subscription"))) == 1
