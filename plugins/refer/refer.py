@@ -99,7 +99,10 @@ class Refer:
 
     def _accepted(self, asked: Referral, message: Request, passage: Passage, session: Session, stay: Channel, begin: Any) -> Reply:
         """Accept; when the 202 has gone it begins."""
-        headers = self._subscribe(asked, message, passage, session, begin)
+        try:
+            headers = self._subscribe(asked, message, passage, session, begin)
+        except Refused as error:
+            return Reply(error.status, because=f"refer: {error}")
         stay.variables[UNDER_WAY] = "yes"
         return Reply(202, headers=headers, because=f"refer: to {asked.uri}")
 
@@ -164,7 +167,11 @@ class Refer:
         def begin(teller: Teller) -> None:
             self._place(asked, who, endpoint, caller, referred_by, teller)
 
-        headers = self._subscribe(asked, message, passage, None, begin)
+        try:
+            headers = self._subscribe(asked, message, passage, None, begin)
+        except Refused as error:
+            passage.reply(error.status, because=f"refer: {error}")
+            return
         passage.reply(202, headers=headers, because=f"refer: {who} is called, then {asked.uri}")
 
     def _place(self, asked: Referral, who: str, endpoint: Endpoint, caller: Party, referred_by: str, teller: Teller) -> None:

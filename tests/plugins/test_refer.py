@@ -133,3 +133,14 @@ def test_a_stranger_has_nobody_connected(sip):
     assert server.request("REFER", "alice", password="alice's", headers=[("Refer-To", "<sip:bob@example.com>")]).status == 202
     assert server.request("REFER", "bob", password="alice's", headers=[("Refer-To", "<sip:bob@example.com>")]).status == 403
     assert server.request("REFER", "alice", password="alice's").status == 400
+
+
+def test_where_no_more_subscriptions_may_be_nobody_is_referred(sip):
+    server = sip("[plugin.pubsub]\nper_endpoint = 0\n", intercept=["identify", "auth"], **STAGES)
+    server.phone("bob").online()
+    headers = [("Refer-To", "<sip:bob@example.com>"), ("Contact", "<sip:alice@10.0.0.9:5060>")]
+    answer = server.request("REFER", "alice", password="alice's", headers=headers)
+    assert answer.status == 403
+    server.advance(1)
+    assert not server.engine.core.channels
+    assert len(server.engine.dialogs) == 0
