@@ -76,6 +76,17 @@ def free_port(host="127.0.0.1"):
     raise OSError("no port is free for UDP and TCP")
 
 
+def spaced_port():
+    """A port that is free with the next one, which baresip takes for TLS."""
+    for _ in range(50):
+        port = free_port()
+        with contextlib.suppress(OSError, OverflowError), socket.socket() as one, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as two:
+            one.bind(("127.0.0.1", port + 1))
+            two.bind(("127.0.0.1", port + 1))
+            return port
+    raise OSError("no two ports are free beside each other")
+
+
 def end(process, seconds=10.0):
     """End a process that we started: SIGTERM, then SIGKILL. Return its exit status."""
     if process.poll() is None:
@@ -257,7 +268,7 @@ def tools():
     class Tools:
         here, root, command = HERE, ROOT, SIPLINE
 
-    for function in (until, end, free_port, missing, udp, ask, request_of):
+    for function in (until, end, free_port, spaced_port, missing, udp, ask, request_of):
         setattr(Tools, function.__name__, staticmethod(function))
     return Tools
 

@@ -21,7 +21,7 @@ class Phone:
             tools.missing(f"baresip's modules are in none of {', '.join(MODULES)}")
         (folder / "config").write_text(
             f"module_path {modules}\nmodule g711.so\nmodule_app account.so\nmodule_app menu.so\n"
-            f"sip_listen 127.0.0.1:{tools.free_port()}\nnet_interface 127.0.0.1\ncall_max_calls 1\naudio_alert off\n"
+            f"sip_listen 127.0.0.1:{tools.spaced_port()}\nnet_interface 127.0.0.1\ncall_max_calls 1\naudio_alert off\n"
         )
         (folder / "accounts").write_text(account + "\n")
         (folder / "contacts").write_text("")

@@ -66,7 +66,7 @@ class Softphone:
         self.events = []
         self._control, self._read = None, b""
         self._forgotten = {}
-        self.port, control = spaced_port(tools), tools.free_port()
+        self.port, control = tools.spaced_port(), tools.free_port()
         (folder / "config").write_text(
             f"module_path {modules}\nmodule g711.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\n{module}\n"
             f"module_app account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\nctrl_tcp_listen 127.0.0.1:{control}\n"
@@ -256,17 +256,6 @@ def wire(port, tools):
     with sniffer:
         sniffer.bind(("lo", 0))
         yield listen
-
-
-def spaced_port(tools):
-    """A port that is free with the next one, which baresip takes for TLS."""
-    for _ in range(50):
-        port = tools.free_port()
-        with contextlib.suppress(OSError, OverflowError), socket.socket() as one, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as two:
-            one.bind(("127.0.0.1", port + 1))
-            two.bind(("127.0.0.1", port + 1))
-            return port
-    raise OSError("no two ports are free beside each other")
 
 
 @pytest.fixture
