@@ -543,12 +543,13 @@ class Notifier:
 
         return in_dialog.serve(self, usage, passage)
 
-    async def farewell(self, seconds: float) -> None:
-        """End all subscriptions, because the server stops and does not keep them (reason deactivated: come again at once)."""
-        if not self.subscriptions:
+    async def farewell(self, seconds: float, *, kept: bool) -> None:
+        """End the subscriptions that are not kept, for the server stops (deactivated: come again at once). `kept`: the stored ones are."""
+        ending = [each for each in self.subscriptions.values() if not (kept and each.written)]
+        if not ending:
             return
         self.pace.rate = max(self.pace.rate, 5000.0)
-        for subscription in tuple(self.subscriptions.values()):
+        for subscription in ending:
             self.end(subscription, "deactivated")
         deadline = self.engine.clock.now() + seconds
         while (len(self.pace) or self.under_way) and self.engine.clock.now() < deadline:  # noqa: ASYNC110  counted, not signalled

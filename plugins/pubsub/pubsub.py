@@ -131,8 +131,7 @@ class Pubsub:
         if notifier is None or notifier.options is not self:
             return
         notifier.watches.stop()
-        if not _kept(engine):
-            await notifier.farewell(FAREWELL)
+        await notifier.farewell(FAREWELL, kept=_kept(engine))
         notifier.stop()
         engine.pubsub = None
 

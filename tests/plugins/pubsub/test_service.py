@@ -103,3 +103,22 @@ def test_as_many_as_may_be_and_no_more(start, write, plugin_of, notifier):
     assert answer.status == 500  # this transfer of the tests does not say it better
     assert len(transfer.pushed) == 1
     assert len(server.engine.dialogs) == 1
+
+
+def test_what_is_not_kept_is_ended_when_the_server_stops(start, write, plugin_of, watch):
+    toml = write("transfer", REFER) + '[dal]\nsubscription = ["sqlite"]\n'
+    applications = ["registrar", "pubsub", "probe", "transfer", "options"]
+    server = start(toml, application=applications, integration=["memory", "toml", "sqlite"])
+    bob = watch(server.phone("alice"), "bob")
+    headers = [("Refer-To", "<sip:carol@example.com>"), ("Contact", "<sip:alice@10.0.0.9:5060>")]
+    assert server.request("REFER", "bob", password="alice's", headers=headers).status == 202
+    [pushed] = plugin_of(server, "transfer").pushed
+    for notify in [message for message in server.replies() if message.is_request]:
+        server.send(f"SIP/2.0 200 OK\r\nVia: {notify.get('via')}\r\nFrom: {notify.get('from')}\r\nTo: {notify.get('to')}\r\n"
+                    f"Call-ID: {notify.call_id}\r\nCSeq: {notify.get('cseq')}\r\nContent-Length: 0\r\n\r\n".encode())  # fmt: skip
+    server.advance(0.1)
+    server.stop()
+    said = [message.get("subscription-state") for message in server.replies() if message.is_request]
+    assert said[-1] == "terminated;reason=deactivated"
+    assert pushed.over
+    assert bob.state == "active"
