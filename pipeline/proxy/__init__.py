@@ -5,7 +5,7 @@ Who decides where a request goes is a plugin (`edge`); what every proxy has to d
 """
 
 from .forwarding import Forwarding, Passing
-from .onward import onward, stripped
+from .onward import onward, stripped, withheld
 from .screen import mark_of, screen
 
-__all__ = ["Forwarding", "Passing", "mark_of", "onward", "screen", "stripped"]
+__all__ = ["Forwarding", "Passing", "mark_of", "onward", "screen", "stripped", "withheld"]

@@ -17,7 +17,7 @@ from pipeline.passage import Passage
 from .onward import stripped
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from pipeline.client import Outcome
     from pipeline.client.branch import Branch
@@ -43,6 +43,7 @@ class Forwarding(Asking):
         busy: int = 500,
         answered: Callable[[Response], Response] | None = None,
         ended: Callable[[], object] | None = None,
+        without: Callable[[Response], Collection[str]] | None = None,
     ) -> None:
         super().__init__(engine.clients, make, targets, self._came, passage)
         self._engine = engine
@@ -54,6 +55,8 @@ class Forwarding(Asking):
         """Sees a final answer before it is relayed, and may give another in its place."""
         self._end = ended
         """Told once, when it has been answered."""
+        self._without = without
+        """Names the fields of an answer that stay here."""
 
     def start(self) -> None:
         """Pass it on, and have a CANCEL follow it (16.10)."""
@@ -95,7 +98,7 @@ class Forwarding(Asking):
                     return
                 if self._answered is not None:
                     response = self._answered(response)
-            back = stripped(response)
+            back = stripped(response, self._without(response) if self._without is not None else ())
             if back is not None:
                 self._engine.relay(passage, back)
         elif isinstance(outcome, Timeout):

@@ -8,22 +8,47 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.sip.headers import canonical
+from pipeline.sip.identity import privacy_of
 from pipeline.sip.message import Request, Response
 
 from .screen import HOPS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
-__all__ = ["onward", "stripped"]
+    from pipeline.sip.message import Message
+
+__all__ = ["onward", "stripped", "withheld"]
+
+
+IDENTITIES = frozenset(("p-asserted-identity", "remote-party-id"))
+"""Fields by which those who trust each other say who somebody is."""
+
+
+def withheld(message: Message, *, trusted: bool, trusting: bool) -> Collection[str]:
+    """Return the keys of fields that do not cross the border of those who trust each other (RFC 3325 5 and 7).
+
+    `trusted`: whether who sends is one of them; nobody else says for sure who he is. `trusting`: whether who gets it is; nobody else learns
+    of one who wants to be private (Privacy: id).
+    """
+    if not trusted or (not trusting and "id" in privacy_of(message)):
+        return IDENTITIES
+    return ()
 
 
 def onward(
-    request: Request, *, uri: str = "", routes: Sequence[str] | None = None, record: Sequence[str] = (), path: Sequence[str] = ()
+    request: Request,
+    *,
+    uri: str = "",
+    routes: Sequence[str] | None = None,
+    record: Sequence[str] = (),
+    path: Sequence[str] = (),
+    without: Collection[str] = (),
 ) -> Request:
     """Return the copy of a request that is passed on, without Via of ours: one hop less, with these Record-Route and Path values on top.
 
-    `uri`: another Request-URI; `routes`: the Route values that are left, None: those that it came with.
+    `uri`: another Request-URI; `routes`: the Route values that are left, None: those that it came with; `without`: keys of fields that stay
+    here.
     """
     hops = request.max_forwards
     fields = [("Max-Forwards", str(HOPS if hops is None else hops - 1))]
@@ -33,17 +58,17 @@ def onward(
         fields += [("Route", value) for value in routes]
     for name, value in request.items():
         key = canonical(name)
-        if key == "max-forwards" or (key == "route" and routes is not None):
+        if key == "max-forwards" or (key == "route" and routes is not None) or key in without:
             continue
         fields.append((name, value))
     return Request.new(request.method, uri or request.uri_text, fields, request.body)
 
 
-def stripped(response: Response) -> Response | None:
-    """Return a response without its first Via, which is ours; None when no other is left, for then it is nobody else's."""
+def stripped(response: Response, without: Collection[str] = ()) -> Response | None:
+    """Return a response without its first Via, which is ours, and without some fields; None when no other Via is left: it is nobody's."""
     vias = response.values("via")[1:]
     if not vias:
         return None
     fields = [("Via", value) for value in vias]
-    fields += [(name, value) for name, value in response.items() if canonical(name) != "via"]
+    fields += [(name, value) for name, value in response.items() if (key := canonical(name)) != "via" and key not in without]
     return Response.new(response.status, response.reason, fields, response.body)

@@ -2,7 +2,8 @@
 
 Rules: what is for a domain of ours is not its affair. Everything else from phones goes to `upstream`, who alone decides whom they may call,
 so nobody is given a relay to anywhere; within a dialog it goes where the dialog's routes say. Towards phones goes what carries a token of
-ours and nothing else. It belongs before `identify` and `auth`: the registrar is who asks for passwords.
+ours and nothing else. What phones assert of themselves stays here (RFC 3325). It belongs before `identify` and `auth`: the registrar is
+who asks for passwords.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import attrs
 
 from pipeline import Claim, Drop, Malformed, Reply, Uri, hookimpl, option, plugin
-from pipeline.proxy import Forwarding, Passing, mark_of, onward, screen
+from pipeline.proxy import Forwarding, Passing, mark_of, onward, screen, withheld
 from pipeline.reach import way_by
 from pipeline.sip.message import STAR
 from pipeline.sip.routing import route_within
@@ -126,7 +127,10 @@ class Edge:
         outward = phone is not None
         answered = partial(self._registered, request, passage.flow) if outward and request.method == "REGISTER" else None
         lost, busy = (503, 503) if outward else (430, 500)
-        forwarding = Forwarding(engine, passage, make, targets, mark, lost=lost, busy=busy, answered=answered, ended=self._held.answered)
+        back = partial(withheld, trusted=outward, trusting=not outward)
+        forwarding = Forwarding(
+            engine, passage, make, targets, mark, lost=lost, busy=busy, answered=answered, ended=self._held.answered, without=back
+        )
         because = "edge: to upstream" if outward else "edge: to the phone"
         return Claim("edge", request.call_id, partial(self._start, forwarding), because=because)
 
@@ -143,7 +147,12 @@ class Edge:
             path = (value(goes, self._tokens.make(came, PATH), *flags, secure=secure),)
         token = self._tokens.make(phone or goes, DIALOG, request.call_id)
         return onward(
-            request, uri=there.uri, routes=there.left if there.ours else None, record=record(request, came, goes, token), path=path
+            request,
+            uri=there.uri,
+            routes=there.left if there.ours else None,
+            record=record(request, came, goes, token),
+            path=path,
+            without=withheld(request, trusted=phone is None, trusting=phone is not None),
         )
 
     # -- registrations -----------------------------------------------------------------------------------------------

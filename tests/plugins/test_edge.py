@@ -627,3 +627,38 @@ def test_behind_a_translator_of_its_own_it_is_met_at_the_outside_address(sip, tm
     invite = next(message for message in phone.got if message.is_request)
     assert [record.uri.address for record in invite.record_routes] == [EDGE]
     w.stop()
+
+
+# -- who somebody is said to be
+
+CEO = [("P-Asserted-Identity", "<sip:ceo@example.com>"), ("Remote-Party-ID", "<sip:ceo@example.com>;party=calling")]
+
+
+@rfc("3325", "5")
+def test_what_a_phone_asserts_of_itself_does_not_reach_who_trusts_us(world):
+    w = world()
+    upstream, raw = _Raw(w, "10.0.0.77"), _Raw(w, "10.0.0.9")
+    plugin(w).upstream = "sip:10.0.0.77"
+    raw.send(w.server.message("INVITE", uri="sip:bob@example.com", headers=[*CEO, ("P-Preferred-Identity", "<sip:alice@example.com>")]))
+    invite = upstream.got[0]
+    assert (invite.get("p-asserted-identity"), invite.get("remote-party-id")) == (None, None)
+    assert invite.get("p-preferred-identity") == "<sip:alice@example.com>"  # a wish, which upstream may judge
+    phone = _Raw(w, "10.0.0.50")
+    upstream.send(w.server.message("INVITE", uri="sip:bob@192.168.1.5", headers=[route(token(w)), *CEO], source=("10.0.0.77", 5060)))
+    assert phone.got[0].get("p-asserted-identity") == CEO[0][1]
+    phone.send(Response.to(phone.got[0], 180, headers=CEO, to_tag="t").encode())
+    assert [each.get("p-asserted-identity") for each in upstream.got if not each.is_request and each.status == 180] == [None]
+
+
+@rfc("3325", "7")
+def test_a_phone_is_not_told_who_wants_to_be_private(world):
+    w = world()
+    upstream, raw, phone = _Raw(w, "10.0.0.77"), _Raw(w, "10.0.0.9"), _Raw(w, "10.0.0.50")
+    plugin(w).upstream = "sip:10.0.0.77"
+    private = ("Privacy", "id;critical")
+    upstream.send(w.server.message("INVITE", uri="sip:b@192.168.1.5", headers=[route(token(w)), *CEO, private], source=("10.0.0.77", 5060)))
+    assert (phone.got[0].get("p-asserted-identity"), phone.got[0].get("privacy")) == (None, "id;critical")
+    raw.send(w.server.message("INVITE", uri="sip:bob@example.com"))
+    upstream.send(Response.to(upstream.got[-1], 180, headers=[*CEO, private], to_tag="t").encode())
+    upstream.send(Response.to(upstream.got[-1], 183, headers=CEO, to_tag="t").encode())
+    assert [each.get("p-asserted-identity") for each in raw.got if each.status in (180, 183)] == [None, CEO[0][1]]

@@ -1,7 +1,7 @@
 """pipeline.proxy.onward: the copy that goes on, and the answer that goes back. RFC 3261 16.6, 16.7; RFC 3327 5.2."""
 
 from pipeline.conformance.marks import rfc
-from pipeline.proxy import onward, stripped
+from pipeline.proxy import onward, stripped, withheld
 from pipeline.sip.message import Request, Response
 from pipeline.sip.parser import parse
 
@@ -76,3 +76,15 @@ def test_an_answer_with_no_other_via_is_nobodys():
         ],
     )
     assert stripped(Response.to(request, 200)) is None
+
+
+@rfc("3325", "5")
+def test_whose_word_counts_and_who_may_hear_it():
+    request = parse(CAME.replace(b"To:", b"P-Asserted-Identity: <sip:a@x>\r\nRemote-Party-ID: <sip:a@x>\r\nTo:"))
+    private = parse(CAME.replace(b"To:", b"Privacy: header;id\r\nTo:"))
+    assert not withheld(request, trusted=True, trusting=False)
+    assert withheld(request, trusted=False, trusting=True)
+    assert withheld(private, trusted=True, trusting=False)
+    assert not withheld(private, trusted=True, trusting=True)
+    made = onward(request, without=withheld(request, trusted=False, trusting=True))
+    assert (made.get("p-asserted-identity"), made.get("remote-party-id"), made.get("x-odd")) == (None, None, "what ,ever")
