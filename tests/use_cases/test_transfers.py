@@ -139,6 +139,27 @@ def test_local_blind_transfer_success(house, who_called):
     house.nothing_left()
 
 
+def test_a_phone_that_holds_before_it_transfers(house):
+    """Most phones do; who was on hold is not when C answers, and B can take A back when C does not."""
+    alices, bobs = house.talk(house.alice, house.bob)
+    bobs.hold()
+    house.server.advance(1)
+    house.refer(bobs, "nobody")
+    house.server.advance(1)
+    bobs.resume()
+    house.server.advance(1)
+    hear(alices, bobs, A, B)
+    bobs.quiet()
+    bobs.hold()
+    house.server.advance(1)
+    house.refer(bobs, "carol")
+    house.until(lambda: house.carol.calls and house.carol.calls[0].state == "up")
+    house.server.advance(1)
+    hear(alices, house.carol.calls[0], A, C)
+    assert not alices.held
+    house.nothing_left()
+
+
 def test_who_has_transferred_and_stays_is_released(plain):
     alices, bobs = plain.talk(plain.alice, plain.bob)
     plain.refer(bobs, "carol")
