@@ -33,6 +33,8 @@ WRITING = 2.0
 """Seconds that messages under way have to be written when the server stops."""
 OTHERS = 120.0
 """Seconds that a message which some devices have is kept over a restart for those that were about to get it."""
+UNDER_WAY = 64_000_000
+"""Octets of bodies that are under way at once: a thousand of the longest, and what a small server can spare."""
 FAILED = Receipt(Fate.FAILED, "a fault here", seconds=5)
 
 
@@ -65,6 +67,8 @@ class Messages:
         self.keeping = Keeping(self)
         self.open: dict[int, Delivery] = {}
         """Deliveries under way, by number."""
+        self.octets = 0
+        """Octets of their bodies."""
         self._numbers = 0
         self._patience: Fifo[int] = Fifo(core.clock, self.policy.patience, self._late)
         self._senders = Rate(0, 1)
@@ -193,6 +197,9 @@ class Messages:
         if not places:
             self.keeping.keep(text, name, told)
             return
+        if self.octets > UNDER_WAY:
+            told(Receipt(Fate.LIMITED, "too much is under way", seconds=10))
+            return
         delivery = Delivery(text, name, told, self._won, self._ended)
         self._patience.add(self._number(delivery))
         self.lines.begin(delivery, places)
@@ -200,6 +207,7 @@ class Messages:
     def _number(self, delivery: Delivery) -> int:
         self._numbers = number = delivery.number = self._numbers + 1
         self.open[number] = delivery
+        self.octets += len(delivery.text.body)
         return number
 
     def copy(self, text: Text, leave_out: Callable[[Place], bool]) -> None:
@@ -245,7 +253,8 @@ class Messages:
 
     def _ended(self, delivery: Delivery) -> None:
         """Hear that all devices have answered, or will not any more."""
-        self.open.pop(delivery.number, None)
+        del self.open[delivery.number]
+        self.octets -= len(delivery.text.body)
         refusals = delivery.refusals
         best = ABSENT if refusals is None or refusals.best is None else refusals.best
         if delivery.stored is not None:

@@ -183,6 +183,19 @@ def test_copies_wait_for_devices_that_have_none_yet(house):
     assert len(h.messages.keeping) == 0
 
 
+def test_what_is_under_way_is_bounded(house, monkeypatch):
+    monkeypatch.setattr("pipeline.core.messages.UNDER_WAY", 2000)
+    h = house()
+    h.post.answers["b1"] = None
+    assert h.send("bob", b"x" * 1500, author="a") == h.send("bob", b"x" * 1500, author="b") == []
+    assert h.send("bob", b"x", author="c")[0].fate is Fate.LIMITED
+    while h.post.waiting:
+        h.post.waiting.pop()(Receipt(Fate.DELIVERED))
+    assert h.messages.octets == 0
+    h.post.answers.clear()
+    assert h.send("bob", b"x", author="c")[0].fate is Fate.DELIVERED
+
+
 def test_the_house_writes_itself(house):
     h = house()
     found = []
