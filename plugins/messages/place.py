@@ -6,17 +6,18 @@ nobody heard its first answer, knows it again (RFC 3261 8.2.2.2) and shows it on
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
-from pipeline import Flow, Request
+from pipeline import Flow, Malformed, Pending, Request
 from pipeline.client import TOO_LARGE, Final, Provisional, TransportError
-from pipeline.core import Fate, Receipt
+from pipeline.core import Fate, Hangup, Receipt
 from pipeline.sip.uri import host_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipeline import Passage
+    from pipeline import Passage, Response
     from pipeline.client import Outcome
     from pipeline.core import Text
     from pipeline.destinations import Destination
@@ -28,13 +29,16 @@ LATER = frozenset((408, 430, 480, 487, 500, 502, 503, 504))
 TAKEN = Receipt(Fate.DELIVERED, code=200)
 MERGED = Receipt(Fate.DELIVERED, "it has this message already", 482)
 SILENT = Receipt(Fate.ABSENT, "it did not answer", 480)
+NOWHERE = Receipt(Fate.REFUSED, "it sends us on to nobody", 480)
+FOLLOWED = 5
+"""Places that redirections may lead to: as many as the answers to one message may make us ask."""
 TOO_LONG = Receipt(Fate.TOO_LARGE, TOO_LARGE, 513)
 
 
 class Place:
     """A device, for one message."""
 
-    __slots__ = ("_again", "_destination", "_driver", "_told", "device")
+    __slots__ = ("_destination", "_driver", "_text", "_told", "_visited", "_ways", "device")
 
     def __init__(self, driver: Driver, destination: Destination) -> None:
         self._driver = driver
@@ -43,8 +47,13 @@ class Place:
 
     def deliver(self, text: Text, told: Callable[[Receipt], None]) -> None:
         """Send it."""
-        destination, driver = self._destination, self._driver
-        self._told, self._again = told, text.again
+        self._text, self._told = text, told
+        self._ways: deque[Destination] | None = None
+        """Where a 3xx has sent us and we have not been; None: nowhere."""
+        self._send(self._destination)
+
+    def _send(self, destination: Destination) -> None:
+        text, driver = self._text, self._driver
         uri = destination.uri
         start = f"MESSAGE {uri} SIP/2.0\r\n"
         if destination.route:
@@ -73,15 +82,56 @@ class Place:
     def _heard(self, outcome: Outcome) -> None:
         if isinstance(outcome, Provisional):
             return
+        if isinstance(outcome, Final):
+            response = outcome.response
+            status = response.status
+            if 300 <= status < 400 and self._redirected(response):
+                return
+            receipt = TAKEN if status == 200 else receipt_of(status, response.reason, again=self._text.again)
+        elif isinstance(outcome, TransportError):
+            receipt = TOO_LONG if outcome.reason == TOO_LARGE else Receipt(Fate.ABSENT, outcome.reason, 480)
+        else:
+            receipt = SILENT
+        if self._ways and not receipt.taken:
+            self._send(self._ways.popleft())
+            return
         told = self._told
         del self._told  # it holds this place
-        if isinstance(outcome, Final):
-            status = outcome.response.status
-            told(TAKEN if status == 200 else receipt_of(status, outcome.response.reason, again=self._again))
-        elif isinstance(outcome, TransportError):
-            told(TOO_LONG if outcome.reason == TOO_LARGE else Receipt(Fate.ABSENT, outcome.reason, 480))
-        else:
-            told(SILENT)
+        told(receipt)
+
+    def _redirected(self, response: Response) -> bool:
+        """Go where a 3xx says, to each place once, one after the other (RFC 3261 8.1.3.4); False: nobody is followed.
+
+        Who is not trusted with more (`redirect_method` "uri") may name users of ours alone: these he could write to himself.
+        """
+        endpoint, engine = self._destination.endpoint, self._driver.engine
+        if not endpoint.id or endpoint.redirect_method == "no":
+            return False
+        try:
+            found = [each.uri for each in response.contacts]
+        except Malformed:
+            return False
+        targets = tuple(uri.text for uri in found if endpoint.redirect_method == "uri" or engine.domain_of(uri.host) is not None)
+        if self._ways is None:
+            self._ways, self._visited = deque(), {self._destination.uri}
+        secure = self._destination.uri[:5].lower() == "sips:"
+        ways = self._driver.targets.redirected(Hangup(targets=targets), endpoint, secure=secure)
+        (ways if isinstance(ways, Pending) else Pending.of(ways)).then(self._found)
+        return True
+
+    def _found(self, pending: Pending) -> None:
+        ways = self._ways
+        assert ways is not None
+        for destination in pending.value():
+            if destination.uri not in self._visited and len(self._visited) <= FOLLOWED:
+                self._visited.add(destination.uri)
+                ways.append(destination)
+        if ways:
+            self._send(ways.popleft())
+            return
+        told = self._told
+        del self._told
+        told(NOWHERE)
 
 
 def receipt_of(status: int, reason: str, *, again: bool) -> Receipt:
@@ -94,6 +144,6 @@ def receipt_of(status: int, reason: str, *, again: bool) -> Receipt:
         return Receipt(Fate.ABSENT, reason, status)
     if status in (413, 513):
         return Receipt(Fate.TOO_LARGE, reason, status)
-    if status in (401, 407) or status < 400:  # its challenge is ours to answer, not the author's; where it sends us, nobody follows
+    if status in (401, 407) or status < 400:  # its challenge is ours to answer, not the author's, as are its redirections
         return Receipt(Fate.REFUSED, f"it answered {status} {reason}", 403 if status >= 400 else 480)
     return Receipt(Fate.REFUSED, reason, status)

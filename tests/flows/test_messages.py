@@ -417,3 +417,14 @@ def test_message_to_a_sips_uri_needs_tls(house):
         "MESSAGE", uri="sips:bob@example.com", body=b"x", headers=[("Contact", ""), ("Content-Type", "text/plain")]
     )
     assert answer.status in (401, 403)
+
+
+def test_a_message_goes_where_a_3xx_says_to_each_place_once(house):
+    alice, bob, carol = house.phone("alice"), house.phone("bob"), house.phone("carol")
+    bob.phone.script["MESSAGE"] = [(302, "", [("Contact", "<sip:carol@example.com>"), ("Contact", f"<{bob.contact}>")])]
+    assert house.wait(say(alice, "bob")).status == 200
+    assert (heard(bob), heard(carol)) == (["hello"], ["hello"])
+    carol.phone.script["MESSAGE"] = [(302, "", [("Contact", "<sip:bob@example.com>")])]
+    assert house.wait(say(alice, "bob", "round")).status == 480
+    assert (heard(bob), heard(carol)) == (["hello", "round"], ["hello", "round"])
+    house.clean()
