@@ -6,6 +6,7 @@ would watch for ever; whose password is another has to prove that he knows it, a
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from pipeline.pending import Pending
 from . import access
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pipeline.dal import Endpoint
 
     from .notifier import Notifier
@@ -27,6 +30,8 @@ class Rights:
     def __init__(self, notifier: Notifier) -> None:
         self._notifier = notifier
         self._of: dict[str, dict[str, Subscription]] = {}
+        self._secrets: dict[str, Any] = {}
+        """What was stored of the passwords of those who watch, by the names of `auth` objects: whether one is another is told by that."""
 
     def open(self) -> None:
         """Hear of endpoints and passwords."""
@@ -39,6 +44,11 @@ class Rights:
         """A subscription begins."""
         if subscription.watcher.endpoint:
             self._of.setdefault(subscription.watcher.endpoint, {})[subscription.id] = subscription
+            endpoint = subscription.usage.endpoint
+            for ident in endpoint.auth if endpoint is not None else ():
+                if ident not in self._secrets:
+                    self._secrets[ident] = None
+                    self._look(ident, self._know)
 
     def leave(self, subscription: Subscription) -> None:
         """It has ended."""
@@ -110,11 +120,42 @@ class Rights:
                 subscription.view.judge()
 
     def _auth(self, verb: str, stored: Any) -> None:
-        """A password is another, or gone."""
-        if stored is None:
+        """A password is another, or gone; or may be."""
+        if stored is not None:
+            self._compare(stored.id, stored if verb == "put" else None)
             return
-        for ident in tuple(self._of):
-            for subscription in self.of(ident):
-                endpoint = subscription.usage.endpoint
-                if endpoint is not None and stored.id in endpoint.auth and subscription.pushed is None:
+        for ident in tuple(self._secrets):
+            self._look(ident, self._compare)
+
+    def _look(self, ident: str, fn: Callable[[str, Any], object]) -> None:
+        """Read an `auth` object; a store that cannot answer says nothing."""
+        dal = self._notifier.engine.dal
+        if not dal.stores("auth"):
+            return
+
+        def found(pending: Pending) -> None:
+            with suppress(StorageError):
+                fn(ident, pending.value())
+
+        try:
+            value = dal.get("auth", ident)
+        except StorageError:
+            return
+        (value if isinstance(value, Pending) else Pending.of(value)).then(found)
+
+    def _know(self, ident: str, stored: Any) -> None:
+        self._secrets[ident] = _secret(stored)
+
+    def _compare(self, ident: str, stored: Any) -> None:
+        if ident not in self._secrets or self._secrets[ident] == _secret(stored):
+            return
+        del self._secrets[ident]
+        for endpoint in tuple(self._of):
+            for subscription in self.of(endpoint):
+                known = subscription.usage.endpoint
+                if known is not None and ident in known.auth and subscription.pushed is None:
                     self._notifier.end(subscription, "deactivated")
+
+
+def _secret(stored: Any) -> Any:
+    return None if stored is None else (stored.username, stored.password, stored.password_digest)

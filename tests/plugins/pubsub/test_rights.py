@@ -3,6 +3,7 @@
 import attrs
 import pytest
 
+from pipeline.config import Document, build
 from pipeline.dal import Aor, Auth, Endpoint
 
 DAL = "".join(f'{kind} = ["toml", "sqlite"]\n' for kind in ("endpoint", "auth", "aor")) + 'subscription = ["sqlite"]\n'
@@ -110,3 +111,13 @@ def test_after_a_restart_it_is_asked_anew_who_may_watch(kept, watch, probe):
     server.start()
     server.advance(1)
     assert (bob.state, bob.reason) == ("terminated", "rejected")
+
+
+def test_another_password_in_the_file_counts_after_a_reload(start, watch):
+    server = start('[user.alice]\npassword = "alice\'s"\n[user.bob]\npassword = "bob\'s"\n')
+    alice, bob = watch(server.phone("alice"), "bob"), watch(server.phone("bob"), "alice")
+    text = server.text.replace("alice's", "another")
+    server.run(server.engine.reload(build(Document(server.folder / "pipeline.toml", text))))
+    server.advance(1)
+    assert (alice.state, alice.reason) == ("terminated", "deactivated")
+    assert bob.state == "active"
