@@ -3,7 +3,7 @@
 from .acls import Acl
 from .backend import Backend, Conflict, ReadOnly, StorageError, Unavailable, Unstored
 from .bans import Ban
-from .events import Publication, ResourceList, Subscription
+from .events import Publication, ResourceList, Subscribe, Subscription
 from .hints import Hint
 from .layer import DURABILITIES, Layer, Mapping
 from .mailbox import Mailbox
@@ -37,6 +37,7 @@ __all__ = [
     "ResourceList",
     "StorageError",
     "Stored",
+    "Subscribe",
     "Subscription",
     "Table",
     "Unavailable",

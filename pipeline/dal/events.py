@@ -99,6 +99,26 @@ class ResourceList(Stored):
     version: int = version_field()
 
 
+@attrs.frozen(eq=False, weakref_slot=False)
+class Subscribe(Stored):
+    """Something elsewhere that the server watches as long as it runs (RFC 6665 4.1); what it is told is told as `notify.received`."""
+
+    in_file: ClassVar[bool] = True
+
+    id: str = option(help="name of it")
+    uri: str = option(help='what is watched, as "sip:sales@example.net"')
+    event: str = option(default="presence", help="event package, with its parameters")
+    accept: tuple[str, ...] = option(default=(), converter=strings, help="media types that are wanted, the best first; [] = the usual ones")
+    expires: int = option(default=3600, unit="s", validator=attrs.validators.ge(60), help="for how long it is asked at a time")
+    endpoint: str = option(
+        default="", refers="endpoint", help='the endpoint whose outbound_auth and outbound_proxy are used; "" = none, where the URI says'
+    )
+    aor: str = option(default="", help='address of record that our From has; "" = the server itself')
+    origin: str = origin_field()
+    version: int = version_field()
+
+
 register("subscription", Subscription)
 register("publication", Publication)
 register("resource_list", ResourceList)
+register("subscribe", Subscribe)

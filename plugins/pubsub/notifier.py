@@ -24,6 +24,7 @@ from .pace import Pace
 from .publications import Publications
 from .rights import Rights
 from .schedule import Schedule
+from .standing import Standing
 from .subscription import ACTIVE, NOTHING, PENDING, TERMINATED, WAITING, Subscription
 from .topics import LATELY, Topic, Topics
 from .watches import Watches
@@ -61,6 +62,7 @@ class Notifier:
         self.lists = Lists(self)
         self.watches = Watches(engine)
         """What we watch elsewhere."""
+        self.standing = Standing(self)
         self.pace = Pace(engine.clock, self._paced)
         self.ends = Schedule(engine.clock, self._look, _over)
         """When subscriptions expire."""
@@ -235,6 +237,7 @@ class Notifier:
         if all(listing.plugin is not self.options for listing in self.engine.generation.listings()):
             return  # about to be stopped
         self.rights.judge()
+        self.standing.begin()
         if self.restored:
             self.restored = False
             restore.tell_all(self)

@@ -63,6 +63,7 @@ class Watching:
         self.engine = engine
         self.uri = uri
         self.event = event
+        self._name = event.partition(";")[0].strip()
         self.state = INIT
         self.endpoint = None
         """No endpoint of ours is at the other end; its NOTIFYs are known by where they come from."""
@@ -251,8 +252,8 @@ class Watching:
         dialog = self._dialog
         event = event_of(message)
         said = message.get("subscription-state")
-        if event is None or event.name != self.event:
-            passage.reply(489, headers=(("Allow-Events", self.event),), because="pubsub: another event was asked for")
+        if event is None or event.name != self._name:
+            passage.reply(489, headers=(("Allow-Events", self._name),), because="pubsub: another event was asked for")
             return
         if said is None:
             passage.reply(400, "Missing Subscription-State", because="a NOTIFY has one (RFC 6665 4.1.3)")
