@@ -16,6 +16,7 @@ from pipeline import state
 from pipeline.client import Clients
 from pipeline.clock import Clock
 from pipeline.core import Core
+from pipeline.dal import Unavailable
 from pipeline.dialogs import Dialogs
 from pipeline.dns import Locator
 from pipeline.domains import Domains
@@ -403,8 +404,10 @@ class Pipeline:
         if policy == "skip" or (message is not None and not is_request):
             self.walk(passage, chain, i + 1, generation)
         elif is_request and message.method not in ("ACK", "CANCEL"):
-            status = int(policy.partition(":")[2]) if policy.startswith("reject:") else 500
-            self.respond(passage, Reply(status, because=f"{name} failed: {error!r}"))
+            reply = self._failure(name, error)
+            if policy.startswith("reject:"):
+                reply = Reply(int(policy.partition(":")[2]), because=reply.because)
+            self.respond(passage, reply)
 
     def _job_failed(self, passage: Passage, servant: str, error: BaseException) -> None:
         if isinstance(error, Malformed):
@@ -412,7 +415,14 @@ class Pipeline:
             return
         self.counts["failed." + servant] += 1
         self.tell("step.failed", plugin=servant, stage="application", error=repr(error), exception=error, passage=passage)
-        self.respond(passage, Reply(500, because=f"{servant} failed: {error!r}"))
+        self.respond(passage, self._failure(servant, error))
+
+    def _failure(self, name: str, error: BaseException) -> Reply:
+        """Return the answer to what could not be done: a store that fails is no fault of the request, which may come again (503)."""
+        if isinstance(error, Unavailable):
+            later = (("Retry-After", str(5 + self.identifiers.below(10))),)  # jittered: what fails together comes back one by one
+            return Reply(503, headers=later, because=f"{name}: storage: {error}")
+        return Reply(500, because=f"{name} failed: {error!r}")
 
     # -- the way out -------------------------------------------------------------------------------------------------
 
