@@ -54,7 +54,18 @@ class Author:
         return len(self.taken) + len(self.unknown) == MESSAGES
 
 
-def run(seed, folder):
+def crash(server):
+    """End it as a power cut does: nobody is told anything, nothing is kept that was not."""
+
+    async def nothing():
+        pass
+
+    server.engine.core.messages.stop = nothing
+    server.host.close()
+    server.run(server.engine.stop(0))
+
+
+def run(seed, folder, *, crashes=False):
     loop = VirtualLoop()
     network = Network(seed, loss=0.1, duplicate=0.1, reorder=0.1, delay=(0.001, 0.4), loop=loop)
     server = Server(
@@ -64,7 +75,8 @@ def run(seed, folder):
     try:
         choose = random.Random(seed)
         phones = {name: [server.phone(name)] for name in NAMES}
-        phones["bob"].append(server.phone("bob"))
+        if not crashes:  # what one device has and another is about to get is not written down
+            phones["bob"].append(server.phone("bob"))
         moving = [phones["carol"][0], phones["dora"][0]]  # alice and bob are there all the time, bob with two devices
         for phone in (each for name in NAMES for each in phones[name]):
             attempt = phone.register(3600, retry=True)
@@ -73,7 +85,7 @@ def run(seed, folder):
         for _ in range(12):
             what = choose.choice(["away", "back", "restart", "nothing"])
             if what == "restart":
-                server.stop()
+                (crash if crashes else Server.stop)(server)
                 loop.advance(choose.uniform(0, 2))
                 server.start()
             elif what != "nothing":
@@ -87,19 +99,21 @@ def run(seed, folder):
             assert loop.run_until(lambda attempt=attempt: attempt.done, 300)
         loop.advance(120)
         failed = [event.fields for event in server.events if event.name == "step.failed"]
-        assert not failed, f"seed {seed}: {failed}"
+        assert crashes or not failed, f"seed {seed}: {failed}"  # the timers of a dead server find its store closed
         taken = {text for author in authors for text in author.taken}
         unknown = {text for author in authors for text in author.unknown}
         assert len(unknown) <= len(taken) / 4, f"seed {seed}: {len(unknown)} of {len(taken) + len(unknown)} were not taken"
         for name in NAMES:
             for phone in phones[name]:
                 got = [message.body.decode() for message in phone.received if message.method == "MESSAGE"]
-                assert len(got) == len(set(got)), f"seed {seed}: {name} got one twice: {sorted(got)}"
+                twice = len(got) - len(set(got))
+                # A crash between a phone's answer and ours leaves nobody who knows of it; within 32 s the phone itself does (8.2.2.2).
+                assert twice <= (1 if crashes else 0), f"seed {seed}: {name} got one twice: {sorted(got)}"
                 wanted = {text for text in taken if text.split()[1] == name}
                 assert wanted <= set(got), f"seed {seed}: {name} misses {wanted - set(got)}"
                 assert set(got) <= wanted | unknown
                 for author in NAMES:
-                    written = [text for text in got if text.startswith(author)]
+                    written = [text for text in dict.fromkeys(got) if text.startswith(author)]
                     assert written == sorted(written), f"seed {seed}: {name} got out of order: {written}"
         assert len(server.engine.core.messages.keeping) == 0
         assert not server.engine.core.messages.open
@@ -110,3 +124,8 @@ def run(seed, folder):
 @pytest.mark.parametrize("seed", range(RUNS))
 def test_each_message_reaches_each_device_once_and_in_order(seed, tmp_path):
     run(seed, tmp_path)
+
+
+@pytest.mark.parametrize("seed", range(1000, 1000 + max(RUNS // 2, 1)))
+def test_what_was_taken_outlives_crashes(seed, tmp_path):
+    run(seed, tmp_path, crashes=True)
