@@ -50,11 +50,27 @@ PKTINFO6 = struct.Struct("=16si")
 class Datagrams:
     """A UDP socket bound to one address; gives each datagram to `on_datagram(data, source, local)`."""
 
-    __slots__ = ("_look", "_loop", "_on_datagram", "_queue", "_sendto", "_since", "_sock", "_wakes", "closed", "errors", "local", "unsent")
+    __slots__ = (
+        "_look",
+        "_loop",
+        "_on_datagram",
+        "_queue",
+        "_sendto",
+        "_since",
+        "_sock",
+        "_wakes",
+        "among",
+        "closed",
+        "errors",
+        "local",
+        "unsent",
+    )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, on_datagram: OnDatagram) -> None:
         self.local: Address = host_port(sock.getsockname())
         self.closed = False
+        self.among: set[Datagrams] | None = None
+        """Those that are open, which this one leaves when it is closed: a call's media are gone with the call."""
         self.errors = 0
         """Errors reported on receiving (an ICMP message about something sent earlier): harmless, counted."""
         self.unsent = 0
@@ -171,6 +187,8 @@ class Datagrams:
         if self._queue:
             self._writable()
         self.closed = True
+        if self.among is not None:
+            self.among.discard(self)
         self._queue.clear()
         if self._look is not None:
             self._look.cancel()

@@ -38,7 +38,8 @@ class Sockets:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._bound: set[Datagrams | Acceptor] = set()
+        self._bound: set[Any] = set()
+        """Datagrams and Acceptors that are open."""
         self._system = System()
         self._connections: set[Connection] = set()
         self._connecting: dict[Pending, Callable[[OSError], None]] = {}
@@ -62,9 +63,8 @@ class Sockets:
         if sieve:
             attach(sock)
         endpoint = bind(self._loop, sock, on_datagram)
-        if len(self._bound) >= 64:  # each question to a name server has a socket of its own
-            self._bound = {each for each in self._bound if not each.closed}
         self._bound.add(endpoint)
+        endpoint.among = self._bound
         return endpoint
 
     def listen(
@@ -221,7 +221,7 @@ class Sockets:
 
     def close(self) -> None:
         """Close everything, at once."""
-        for bound in self._bound:
+        for bound in tuple(self._bound):
             bound.close()
         self._bound.clear()
         for connection in tuple(self._connections):

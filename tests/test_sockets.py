@@ -558,6 +558,16 @@ def test_without_descriptors_left_the_listener_waits_and_goes_on(run, monkeypatc
     run(main)
 
 
+def test_nothing_is_kept_of_a_datagram_socket_that_was_closed(run):
+    async def main(sockets):
+        listening = sockets.datagram("127.0.0.1", 0, print)
+        for _ in range(100):  # the media of as many calls
+            sockets.datagram("127.0.0.1", 0, print).close()
+        assert sockets._bound == {listening}
+
+    run(main)
+
+
 def test_everything_is_closed_at_the_end(run):
     async def main(sockets):
         client, server, listener = await pair(sockets)
