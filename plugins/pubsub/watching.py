@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline.client import Final, Provisional
+from pipeline.peers import is_peer
+from pipeline.pending import Pending
 from pipeline.pubsub.service import Heard
 from pipeline.sip import params
 from pipeline.sip.dialog import Dialog
@@ -44,6 +46,8 @@ class Watching:
     """One subscription of ours."""
 
     flow_id = ""
+    judges = True
+    proved: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -66,7 +70,7 @@ class Watching:
         self._name = event.partition(";")[0].strip()
         self.state = INIT
         self.endpoint = None
-        """No endpoint of ours is at the other end; its NOTIFYs are known by where they come from."""
+        """No endpoint of ours is at the other end: its NOTIFYs come from where we have asked, or from where its dialog says that it is."""
         self.source = ("", "")
         self.last: Heard | None = None
         self._heard = heard
@@ -250,6 +254,20 @@ class Watching:
             passage.reply(405, headers=(("Allow", "NOTIFY"),), because="pubsub: this is a subscription of ours")
             return
         dialog = self._dialog
+        # Before there is a dialog who knows the Call-ID, which is random, is who was asked, or another server that he has passed it to.
+        found = True if dialog is None else is_peer(self, dialog, passage)
+        if isinstance(found, Pending):
+            self.engine.transactions.begin(passage)
+            found.then(lambda pending: self._judged(message, passage, found=pending.value()))
+        else:
+            self._judged(message, passage, found=found)
+
+    def _judged(self, message: Request, passage: Passage, *, found: bool) -> None:
+        if not found:
+            self.engine.counts["refused.in_dialog"] += 1
+            passage.reply(481, because=f"pubsub: {passage.flow.peer[0]} is not where the peer of this dialog is")
+            return
+        dialog = self._dialog
         event = event_of(message)
         said = message.get("subscription-state")
         if event is None or event.name != self._name:
@@ -259,7 +277,7 @@ class Watching:
             passage.reply(400, "Missing Subscription-State", because="a NOTIFY has one (RFC 6665 4.1.3)")
             return
         state, semicolon, rest = said.partition(";")
-        found = params.parse(semicolon + rest, "Subscription-State")
+        fields = params.parse(semicolon + rest, "Subscription-State")
         if len(message.body) > LARGEST:
             passage.reply(413, because=f"pubsub: a body of {len(message.body)} bytes")
             return
@@ -275,7 +293,7 @@ class Watching:
             return
         dialog.refresh(message)
         passage.reply(200)
-        self._take(message, state.strip().lower(), found)
+        self._take(message, state.strip().lower(), fields)
 
     def _take(self, message: Request, state: str, found: dict[str, str | None]) -> None:
         reason = (found.get("reason") or "").lower()

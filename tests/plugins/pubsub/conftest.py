@@ -76,7 +76,7 @@ class Elsewhere:
     def answer(self, *answers):
         self.phone.phone.script["SUBSCRIBE"] = list(answers)
 
-    def notify(self, state="active;expires=600", body=b"here", event="probe", tag="eve", **more):
+    def notify(self, state="active;expires=600", body=b"here", event="probe", tag="eve", host="10.0.0.8", **more):
         subscribed = self.asked[-1]
         self.number += 1
         local = subscribed.get("to")
@@ -91,9 +91,9 @@ class Elsewhere:
             **more,
         }
         uri = str(subscribed.contacts[0].uri)
-        self.phone.send_raw(
-            self.server.message("NOTIFY", uri=uri, headers=list(headers.items()), body=body, source=("10.0.0.8", 5060), cseq=self.number)
-        )
+        source = (host, 5060)
+        data = self.server.message("NOTIFY", uri=uri, headers=list(headers.items()), body=body, source=source, cseq=self.number)
+        self.phone.send_raw(data) if host == "10.0.0.8" else self.server.send(data, source)
         self.server.advance(0.1)
 
 

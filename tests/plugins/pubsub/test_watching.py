@@ -150,3 +150,32 @@ def test_a_dialog_that_the_other_side_has_lost_is_begun_anew(server, there):
     there.answer(OK)
     server.advance(20)
     assert len({each.call_id for each in there.asked}) == 2
+
+
+def statuses(server, host):
+    return [each.status for each in server.replies((host, 5060))]
+
+
+def test_notifies_may_come_from_another_server_than_was_asked_when_its_answer_says_so(server, there):
+    heard = []
+    there.answer((200, "", [("Expires", "600"), ("Contact", "<sip:eve@10.0.0.18:5060>")]))
+    begin(server, heard)
+    server.advance(0.5)
+    there.notify(host="10.0.0.18", Contact="<sip:eve@10.0.0.18:5060>")
+    assert statuses(server, "10.0.0.18") == [200]
+    there.notify(host="10.0.0.18", body=b"more", Contact="<sip:eve@10.0.0.18:5060>")
+    assert [each.body for each in heard] == [b"here", b"more"]
+
+
+@pytest.mark.parametrize("intercept", [["identify", "auth"], []])
+def test_who_has_overheard_the_tags_tells_us_nothing(start, elsewhere, intercept):
+    server = start(intercept=intercept)
+    there, heard = elsewhere(server), []
+    there.answer(OK)
+    made = begin(server, heard)
+    server.advance(0.5)
+    there.notify()
+    there.notify(state="terminated;reason=rejected", body=b"forged", host="10.0.0.99", Contact="<sip:eve@10.0.0.99>")
+    assert statuses(server, "10.0.0.99") == [481]
+    assert [each.body for each in heard] == [b"here"]
+    assert made.state == "active"
