@@ -175,7 +175,8 @@ class Driver:
         author = message.from_
         user = user_text(endpoint.from_user) if endpoint.from_user else author.uri.user or NOBODY_HERE
         host = endpoint.from_domain or author.uri.host
-        message.set("from", f"{Address.write(f'sip:{user}@{host}', author.display)};tag={author.tag}", by="messages")
+        written = Address.write(f"sip:{user}@{host}", author.display)
+        message.set("from", f"{written};tag={author.tag}" if author.tag else written, by="messages")
 
 
 def author_of(text: str, domain: str) -> str:

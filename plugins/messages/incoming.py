@@ -114,7 +114,8 @@ def _author(message: Request, passage: Passage, endpoint: Endpoint | None) -> tu
     engine = passage.pipeline
     party = caller_of(message, endpoint, engine, passage.flow)
     author, fields = outgoing(NOBODY, party, engine.domains.first.id)
-    return f"{author};tag={message.from_.tag}", fields
+    tag = message.from_.tag  # RFC 2543 peers have none
+    return f"{author};tag={tag}" if tag else author, fields
 
 
 def _hidden(message: Request, author: str, engine: Pipeline) -> str:

@@ -428,3 +428,47 @@ def test_a_message_goes_where_a_3xx_says_to_each_place_once(house):
     assert house.wait(say(alice, "bob", "round")).status == 480
     assert (heard(bob), heard(carol)) == (["hello", "round"], ["hello", "round"])
     house.clean()
+
+
+def test_a_trunk_gets_its_own_from_and_answers_that_we_prove_ourselves(sip):
+    house = House(
+        sip,
+        PLAN
+        + """
+[endpoint.carrier]
+auth = []
+aors = ["carrier"]
+from_user = "4711"
+from_domain = "carrier.example"
+send_pai = false
+outbound_auth = ["carrier"]
+[aor.carrier]
+contact = ["sip:gw@10.0.0.77:5060"]
+[auth.carrier]
+username = "us"
+password = "secret"
+""",
+    )
+    server = house.server
+    gateway = ("10.0.0.77", 5060)
+    server.send("OPTIONS sip:example.com SIP/2.0\r\n\r\n", gateway)  # opens the socket
+    alice = house.phone("alice")
+    attempt = say(alice, "carrier")
+    server.advance(0.2)
+
+    def answer(status, *fields):
+        last = [each for each in server.replies(gateway) if each.is_request and each.method == "MESSAGE"][-1]
+        lines = [f"{name}: {last.get(name)}" for name in ("via", "from", "to", "call-id", "cseq")]
+        server.send("\r\n".join([f"SIP/2.0 {status}", *lines, *fields, "Content-Length: 0", "", ""]), gateway)
+        server.advance(0.2)
+        return last
+
+    first = answer("401 Unauthorized", 'WWW-Authenticate: Digest realm="carrier", nonce="abc", algorithm=MD5')
+    assert first.from_.uri.text == "sip:4711@carrier.example"
+    assert "p-asserted-identity" not in first
+    second = answer("200 OK")
+    assert 'username="us"' in second.get("authorization")
+    assert second.cseq.number == first.cseq.number + 1
+    assert "alice" not in second.get("authorization")
+    assert house.wait(attempt).status == 200
+    house.clean()
