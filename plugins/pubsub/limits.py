@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from .subscription import Subscription
 
 
+UNHEARD = 100
+"""Subscriptions of strangers from one address none of whose NOTIFYs has been answered. By UDP the address may be somebody else's, who gets
+each of them eleven times (RFC 3261 17.1.2.2, Timer E). A phone with more lamps than this has answered the first before it asks for the
+last."""
+
+
 class Limits:
     """Counts subscriptions."""
 
@@ -30,6 +36,8 @@ class Limits:
         self.of_resource: Counter[str] = Counter()
         self.of_pair: dict[tuple[str, str, str, str], dict[str, Subscription]] = {}
         """Those alike, the oldest first, by (whom it counts for, event, resource, URI of the watcher)."""
+        self.unheard: Counter[str] = Counter()
+        """Those of strangers that nothing has been heard of yet, by whom they count for."""
         self.ending = 0
         """Subscriptions that have ended and whose last NOTIFY has not been answered: they count for their watchers still."""
 
@@ -45,11 +53,17 @@ class Limits:
         if self.of_watcher[who] >= most:
             name = "per_source" if stranger else "per_endpoint"
             return Reply(403, "Too Many Subscriptions", because=f"{name}: {who} has {self.of_watcher[who]} already", stateless=True)
+        if stranger and self.unheard[who] >= UNHEARD:
+            because = f"{who} has {self.unheard[who]} whose NOTIFYs nobody has answered"
+            return Reply(403, "Too Many Subscriptions", headers=later, because=because, stateless=True)
         return None
 
     def enter(self, subscription: Subscription) -> None:
         """Count one."""
         subscription.counted = True
+        if subscription.source.startswith("source "):
+            subscription.unheard = True
+            self.unheard[subscription.source] += 1
         self.total += 1
         self.of_watcher[subscription.source] += 1
         self.of_resource[subscription.topic.resource.aor] += 1
@@ -67,8 +81,15 @@ class Limits:
             if not alike:
                 del self.of_pair[pair]
 
+    def heard(self, subscription: Subscription) -> None:
+        """A NOTIFY has been answered: somebody is there."""
+        if subscription.unheard:
+            subscription.unheard = False
+            _less(self.unheard, subscription.source)
+
     def gone(self, subscription: Subscription) -> None:
         """Its last NOTIFY has been answered, or will not be any more."""
+        self.heard(subscription)
         if subscription.counted:
             subscription.counted = False
             self.ending -= 1

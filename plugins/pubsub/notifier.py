@@ -454,6 +454,7 @@ class Notifier:
             return
         if isinstance(outcome, Final) and 200 <= outcome.response.status < 300:
             subscription.failures = 0
+            self.limits.heard(subscription)
             if usage.dialog.refresh(outcome.response) and subscription.written:
                 self.write(subscription)
             if subscription.ended:

@@ -29,7 +29,7 @@ class Subscription:
         "accepts", "beat", "beating", "ceiling", "content_type", "counted", "created_at", "display", "document", "empty",
         "ended", "event_text", "expires_at", "failures", "forced", "held_until", "id", "interval", "key", "lists", "news",
         "options", "planned", "pushed", "quenched", "queued", "reason", "retry_after", "source", "state", "told", "told_at",
-        "topic", "usage", "view", "wake_at", "watcher", "written",
+        "topic", "unheard", "usage", "view", "wake_at", "watcher", "written",
     )  # fmt: skip
 
     def __init__(self, ident: str, topic: Topic, usage: EventDialog, watcher: Watcher, key: tuple[str, str]) -> None:
@@ -45,6 +45,8 @@ class Subscription:
         self.source = ""
         self.counted = False
         """Whether it counts for its watcher."""
+        self.unheard = False
+        """Whether it is a stranger's who has not answered yet."""
         self.accepts: frozenset[str] = frozenset()
         self.content_type = ""
         self.lists = False
