@@ -93,7 +93,7 @@ class Tcp:
     async def until(self, mark):
         came = b""
         while mark not in came:
-            data = await asyncio.wait_for(self.reader.read(65536), 5)
+            data = await asyncio.wait_for(self.reader.read(65536), 10)
             if not data:
                 raise ConnectionError(came)
             came += data
@@ -142,7 +142,7 @@ async def feed(engine, way, port, step, failures, made=cases):
             for last in (False, False, True):
                 await asking.send(question)  # again, as a phone does: on UDP it may be lost
                 try:
-                    await asyncio.wait_for(asking.until(mark.encode()), 2)
+                    await asyncio.wait_for(asking.until(mark.encode()), 2 if way is Udp else 10)
                     break
                 except (TimeoutError, ConnectionError) as error:
                     if last or way is not Udp:
