@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 EVENT = "presence"
 PIDF_TYPE = "application/pidf+xml"
+INTERVAL = 1.0
+"""Seconds between two NOTIFYs of one subscription. RFC 3856 6.10 would have five; who watches on a telephone wants to see a call begin."""
 DOCUMENTS = 1024
 """Documents that are kept taken apart: a change of one is composed with the others of its presentity, which have not changed."""
 
@@ -41,7 +43,7 @@ class Presence:
 
     stage: ClassVar[str] = "application"
     needs: ClassVar[tuple[str, ...]] = ("aor", "contact", "endpoint")
-    packages: ClassVar[tuple[Package, ...]] = (Package(EVENT, bodies=(PIDF_TYPE,), publishes=(PIDF_TYPE,), bare=True),)
+    packages: ClassVar[tuple[Package, ...]] = (Package(EVENT, bodies=(PIDF_TYPE,), publishes=(PIDF_TYPE,), interval=INTERVAL, bare=True),)
     bodies: ClassVar[dict[str, tuple[str, ...]]] = {EVENT: (PIDF_TYPE,)}
 
     registrations: bool = option(

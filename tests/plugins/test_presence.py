@@ -10,7 +10,9 @@ from pipeline.plugins.presence.writing import pidf
 
 from pipeline.pubsub import Form, NoSuchResource, Resource, Unpublishable, Watcher
 from pipeline.pubsub.states import Note, Person, Presence, Tuple
+from pipeline.sip.message import Request
 from pipeline.testing.server import CALLS
+from pipeline.testing.watching import Watch
 
 STAGES = {**CALLS, "intercept": ["identify", "auth"], "application": [*CALLS["application"], "presence"]}
 PLAN = "[context.default]\nusers = true\n"
@@ -371,3 +373,32 @@ def test_what_was_published_fifty_times_is_no_body_of_megabytes():
     assert compose("sip:alice@example.com", documents[:1], registered=None, talking=False).extra
     one = document(pub(f'<dm:person id="p">{big}</dm:person>'))
     assert compose("sip:alice@example.com", [one], registered=None, talking=False).person.extra
+
+
+def test_who_publishes_all_day_has_nobody_told_more_than_once_a_second(sip):
+    server = sip(application=["registrar", "pubsub", "presence", "options"], intercept=["identify", "auth"])
+    watching = Watch(server.phone("bob"), "alice")
+    server.advance(2)
+    alice = server.phone("alice")
+    for number in range(50):
+        alice.engine.request(
+            Request.new(
+                "PUBLISH",
+                "sip:alice@example.com",
+                [
+                    ("From", f"<sip:alice@example.com>;tag=p{number}"),
+                    ("To", "<sip:alice@example.com>"),
+                    ("Call-ID", f"publish{number}"),
+                    ("CSeq", "1 PUBLISH"),
+                    ("Event", "presence"),
+                    ("Content-Type", "application/pidf+xml"),
+                ],
+                pub(tuple_(f"t{number}")),
+            ),
+            alice.target,
+            lambda outcome: None,
+        )
+        server.advance(0.1)
+    server.advance(2)
+    assert 5 <= len(watching.notifies) <= 9
+    assert b"t49" in watching.body
