@@ -54,7 +54,7 @@ def check_listeners(report: Report, listeners: list[tuple[str, type, Any, tuple[
             for other_host, other_port, other_name, other_text, other_keys in others:
                 if _meet((host, port), (other_host, other_port)):
                     line = report.document.place(*other_keys)
-                    whose = f"'{other_name}' binds" if other_name != name else "it binds"
+                    whose = f"'{other_name}' binds" if other_name != name else "it already binds"
                     report.error(
                         place,
                         f"'{name}' cannot bind {kind} {text}: {whose} {other_text} (line {line.line})",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.config.binds import check_listeners
 from pipeline.config.checked import check_plugins
 from pipeline.config.discover import Finder
+from pipeline.config.lacking import check_lacking
 from pipeline.config.objects import read_objects
 from pipeline.config.options import PipelineOptions
 from pipeline.config.plan import Listing, Plan
@@ -65,7 +66,7 @@ def build(document: Document) -> Plan:
     report.stop()
 
     check_read(report, objects, mapping, stores)
-    _open_door(report, listings["intercept"], classes, data)
+    check_lacking(report, listings, classes)
     stages = {
         stage: [
             Listing(
@@ -127,15 +128,6 @@ def _listeners(
         elif not option.required and "bind" not in tables.get(name, {}):
             found.append((name, plugin.cls, option.default_value(), places[name], False))
     return found
-
-
-def _open_door(report: Report, intercept: dict[str, Keys], classes: dict[str, Found], data: dict[str, Any]) -> None:
-    """Warn when nothing authenticates."""
-    if any(classes[name].kind == "auth" or getattr(classes[name].cls, "authenticates", False) for name in intercept):
-        return
-    position = next(i for i, stage in enumerate(data["stage"]) if stage.get("name") == "intercept")
-    text = "nothing authenticates: 'auth' is not listed under 'intercept'"
-    report.warning(("stage", position, "plugins"), text, "whoever reaches a listener can register and call")
 
 
 def _hints(domains: list[Any], classes: dict[str, Found]) -> list[str]:

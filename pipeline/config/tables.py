@@ -90,11 +90,13 @@ def check_unlisted(report: Report, finder: Finder, tables: dict[str, Any], liste
         if name in used and "load" in table:  # [plugin.curfew] load = ... that only curfew_night uses
             continue
         known = finder.is_builtin(name) or "load" in table or finder.kind(name) in used
-        near = "" if known or name in finder.points else nearest(name, sorted({*listed_names, *finder.names()} - {name}), cutoff=0.8)
+        known = known or name in finder.points
+        near = "" if known else nearest(name, sorted({*listed_names, *finder.names()} - {name}), cutoff=0.8)
         if near:
             report.error(("plugin", name), f"unknown plugin '{name}'", near)
             continue
-        report.warning(("plugin", name), f"[plugin.{name}] is not listed in any stage: the plugin does not run")
+        hint = f"`sipline enable {name}` lists it" if known else ""
+        report.warning(("plugin", name), f"[plugin.{name}] is not listed in any stage: the plugin does not run", hint)
         if finder.is_builtin(name):
             try:
                 check_table(report, finder.find(name).cls, table, ("plugin", name), RESERVED)

@@ -12,7 +12,7 @@ def test_two_listeners_on_one_port_are_told_with_the_other_ones_line(problems):
     ]
     assert problems('[plugin.udp]\nbind = ["10.0.0.1:5060", "10.0.0.1"]') == [
         (
-            "pipeline.toml:29:26: 'udp' cannot bind udp 10.0.0.1: it binds 10.0.0.1:5060 (line 29)\n"
+            "pipeline.toml:29:26: 'udp' cannot bind udp 10.0.0.1: it already binds 10.0.0.1:5060 (line 29)\n"
             '    bind = ["10.0.0.1:5060", "10.0.0.1"]\n                             ^^^^^^^^^^\n  give one of them another port'
         )
     ]

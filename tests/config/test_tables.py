@@ -91,7 +91,10 @@ def test_a_table_of_a_plugin_that_is_not_listed_is_a_warning(plan):
     warnings = plan('[plugin.redis]\nurl = 1\n[plugin.curfew]\nload = "nowhere.py:X"').warnings
     assert [str(warning) for warning in warnings] == [
         "pipeline.toml:27:2: [plugin.redis] is not listed in any stage: the plugin does not run\n    [plugin.redis]\n     ^^^^^^^^^^^^",
-        "pipeline.toml:29:2: [plugin.curfew] is not listed in any stage: the plugin does not run\n    [plugin.curfew]\n     ^^^^^^^^^^^^^",
+        (
+            "pipeline.toml:29:2: [plugin.curfew] is not listed in any stage: the plugin does not run\n    [plugin.curfew]\n     ^^^^^^^^^^^^^\n"
+            "  `sipline enable curfew` lists it"
+        ),
     ]
 
 

@@ -1,0 +1,51 @@
+"""What a pipeline that is right in every line does not do all the same, because something is not listed: warnings.
+
+Rule: nothing has to be listed, so nothing here is a mistake. Said is only what somebody who lists the rest would hardly want.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pipeline.config.hooks import hooks_of
+from pipeline.config.problems import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pipeline.config.discover import Found
+    from pipeline.config.problems import Report
+    from pipeline.config.stages import Keys
+
+__all__ = ["check_lacking"]
+
+
+def check_lacking(report: Report, listings: Mapping[str, Mapping[str, Keys]], classes: Mapping[str, Found]) -> None:
+    """Warn when nothing reads SIP, nothing authenticates, or nobody sends what event packages have to tell."""
+    if not any(_has(classes[name].cls, "protocol") for name in listings["protocol"]):
+        text = "nothing reads what arrives: 'stack' is not listed under 'protocol'"
+        report.warning(_list(report, "protocol"), text, "no request is answered")
+    if not any(classes[name].kind == "auth" or getattr(classes[name].cls, "authenticates", False) for name in listings["intercept"]):
+        text = "nothing authenticates: 'auth' is not listed under 'intercept'"
+        report.warning(_list(report, "intercept"), text, "whoever reaches a listener can register and call")
+    _packages(report, listings["application"], classes)
+
+
+def _packages(report: Report, application: Mapping[str, Keys], classes: Mapping[str, Found]) -> None:
+    if any("SUBSCRIBE" in getattr(classes[name].cls, "methods", ()) for name in application):
+        return
+    mute = [name for name in application if _has(classes[name].cls, "event_package", "event_body")]
+    if mute:
+        names = listed(f"'{name}'" for name in mute)
+        text = f"{names} {'tells' if len(mute) == 1 else 'tell'} nobody anything: 'pubsub' is not listed under 'application'"
+        report.warning(application[mute[0]], text, "it takes SUBSCRIBE and sends the NOTIFYs: `sipline enable pubsub`")
+
+
+def _has(cls: type[Any], *hooks: str) -> bool:
+    return any(impl.hook in hooks for impl in hooks_of(cls))
+
+
+def _list(report: Report, stage: str) -> Keys:
+    """Where the list of a stage stands."""
+    tables: list[dict[str, Any]] = report.document.data["stage"]
+    return ("stage", next(position for position, table in enumerate(tables) if table.get("name") == stage), "plugins")
