@@ -359,11 +359,12 @@ class Notifier:
         now = self.engine.clock.now()
         if subscription.held_until > now + 1e-3 and not subscription.over:
             return False
-        if not subscription.forced and not subscription.over:
-            if self._known(subscription):
+        # What answers a SUBSCRIBE goes at once, but a whole list once in `list_interval` at most, however often its watcher asks.
+        if not subscription.over and (not subscription.forced or subscription.view is not None):
+            if not subscription.forced and self._known(subscription):
                 subscription.news = False
                 return False
-            interval = max(subscription.interval, subscription.topic.package.interval)
+            interval = 0.0 if subscription.forced else max(subscription.interval, subscription.topic.package.interval)
             if subscription.view is not None:
                 interval = max(interval, self.options.list_interval)
             wait = subscription.told_at + interval - now

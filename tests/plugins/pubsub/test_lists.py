@@ -239,3 +239,16 @@ def test_after_a_restart_members_are_asked_of_packages_that_start_later(start, w
     server.advance(3)
     assert len(team.notifies) == 2
     assert {state for state, _, _ in read(team.notifies[-1])[1].values()} == {"active"}
+
+
+def test_who_refreshes_all_day_is_told_the_whole_list_once_in_its_interval(server, watch):
+    team = watch(server.phone("alice"), "team", headers=TAKES, seconds=3)
+    for _ in range(20):
+        assert server.wait(team.subscribe()).status == 200
+        server.advance(0.2)
+    server.advance(3)
+    assert 3 <= len(team.notifies) <= 5
+    assert read(team.notifies[-1])[0].get("fullState") == "true"
+    assert server.wait(team.unsubscribe()).status == 200
+    server.advance(0.2)
+    assert team.state == "terminated"
