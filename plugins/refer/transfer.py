@@ -185,6 +185,7 @@ class Transfer:
         if self.accepted or self.stay.state is State.ENDED:
             return
         self.accepted = True
+        self.stay.variables.pop(UNDER_WAY, None)  # whom he talks to now may send him on
         self.teller.tell(200)
         bridge, old = self.bridge, self.old
         if bridge is not None and self.stay.bridge is bridge:
@@ -196,8 +197,10 @@ class Transfer:
         for stop in self._stops:
             stop()
         self._stops.clear()
+        if self.accepted:  # another transfer may be under way
+            return
         self.stay.variables.pop(UNDER_WAY, None)
-        if self.bridge is not None and not self.accepted:
+        if self.bridge is not None:
             self.bridge.keep = self._kept
             if self._old_is_there():
                 self.former.take(self.stay)

@@ -429,6 +429,24 @@ def test_both_refer_the_other_at_once(plain):
     plain.nothing_left()
 
 
+def test_who_was_transferred_is_sent_on_by_the_next(house):
+    alices, bobs = house.talk(house.alice, house.bob)
+    house.refer(bobs, "carol")
+    house.until(lambda: house.carol.calls and house.carol.calls[0].state == "up")
+    house.server.advance(10)
+    carols = house.carol.calls[0]
+    assert house.refer(carols, "bob").status == 202
+    assert house.refer(carols, "bob").status == 491  # one at a time
+    house.until(lambda: len(house.bob.calls) == 2 and house.bob.calls[-1].state == "up")
+    house.server.advance(10)
+    hear(alices, house.bob.calls[-1], A, B)
+    assert house.refer(alices, "carol").status == 202  # and so may he
+    house.until(lambda: len(house.carol.calls) == 2 and house.carol.calls[-1].state == "up")
+    house.server.advance(10)
+    hear(house.bob.calls[-1], house.carol.calls[-1], B, C)
+    house.nothing_left()
+
+
 def test_who_does_not_want_to_be_told_is_not(plain):
     alices, bobs = plain.talk(plain.alice, plain.bob)
     reply = plain.refer(bobs, "carol", headers=[("Refer-Sub", "false"), ("Require", "norefersub")])
