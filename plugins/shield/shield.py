@@ -10,6 +10,7 @@ names, takes nothing from a stream, whose source is no claim.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
     from pipeline.engine import Pipeline
 
 HEAD = 4096
-"""Octets of a packet that are searched: start line and fields of any honest request stand there."""
+"""Octets of a packet that are searched: start line and fields of any honest request stand there. Credentials are looked for in all of it:
+who logs in wrongly is charged for that, wherever he has written it."""
 SCANNERS = (
     "friendly-scanner",
     "friendly-request",
@@ -42,8 +44,11 @@ SCANNERS = (
     "pplsip",
 )
 """What SIP scanners call themselves in User-Agent, From or Subject; as Kamailio's and fail2ban's users list them."""
-CREDENTIALS = b"\nauthorization"
+CREDENTIALS = re.compile(rb"\nauthorization[ \t]*:")
+END = re.compile(rb"\n\r?\n")
 TAG = b";tag="
+TO = re.compile(rb"\r?\n(?:to|t)[ \t]*:([^\r\n]*)")
+"""The To of a head: only what has a tag there belongs to a dialog, which is never challenged, or to none, which is 481."""
 
 
 def signatures(_instance: Any, attribute: attrs.Attribute[Any], value: list[str]) -> None:
@@ -170,12 +175,13 @@ class Shield:
             return state.dropped("rate", passage)
         head = packet.data[:HEAD].lower()
         if not head.startswith(b"sip/"):
-            if CREDENTIALS in head:
-                if not state.failures.has(key, now) and head.count(TAG) < 2:
+            fields = _fields(packet.data)
+            if CREDENTIALS.search(fields):
+                if not state.failures.has(key, now) and not _within(fields):
                     return state.dropped("failure_rate", passage)
                 spent = not state.all_failures[reliable].has(now)
             else:
-                if not state.requests.has(key, now, state.scale(source)) and head.count(TAG) < 2:
+                if not state.requests.has(key, now, state.scale(source)) and not _within(fields):
                     return state.dropped("request_rate", passage)
                 spent = not state.all_requests[reliable].has(now)
             # Of all strangers together too many: what is left is for the neighbours of who is known, and for who repeats himself, as phones
@@ -203,3 +209,16 @@ class Shield:
         """Listen no more."""
         if self.state is not None:
             self.state.stop()
+
+
+def _fields(data: bytes) -> bytes:
+    """Return start line and fields in lower case: what stands in the body says nothing."""
+    data = data.lstrip(b"\r\n")
+    end = END.search(data)
+    return (data if end is None else data[: end.start()]).lower()
+
+
+def _within(fields: bytes) -> bool:
+    """Tell whether a request says that it is within a dialog: each To that it has, in a way that nobody can read otherwise."""
+    tails = [field.rpartition(b">")[2] for field in TO.findall(fields)]
+    return bool(tails) and all(TAG in tail and b'"' not in tail for tail in tails)

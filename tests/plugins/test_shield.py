@@ -8,6 +8,7 @@ from pipeline.config import Problems
 from pipeline.conformance.marks import rfc
 from pipeline.dal import Ban
 from pipeline.flow import Flow
+from pipeline.sip import digest
 from pipeline.testing.server import CALLS
 
 STRANGER, OTHER = ("198.51.100.9", 5062), ("198.51.100.10", 5060)
@@ -119,12 +120,46 @@ def test_a_phone_that_answers_its_challenge_does_not_wait_behind_a_scanner(shiel
     for number in range(40):
         register(server, STRANGER, user=f"u{number}")
     assert register(server, phone) == []  # without credentials the address has nothing left
-    from pipeline.sip import digest
-
     challenge = digest.choose(server.replies(phone)[0].all("www-authenticate"), "alice's")
     value = digest.answer(challenge, "REGISTER", "sip:example.com", username="alice", password="alice's", cnonce="c")
     server.send(server.message("REGISTER", from_="alice", source=phone, headers=[("Authorization", value)], cseq=2), phone)
     assert server.replies(phone)[-1].status == 200
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        ("Subject", "a;tag=b;tag=c"),
+        ("To", '<sip:alice@example.com>;x=">;tag=b"'),
+        ("Authorization-Info", "none"),
+        ("Subject", "a\r\n\r\nAuthorization: b"),
+    ],
+    ids=["subject", "quoted", "another field", "body"],
+)
+def test_what_only_looks_like_a_dialog_or_credentials_spares_no_stranger_the_budget(shielded, more):
+    server = shielded()
+    assert sum(bool(register(server, STRANGER, user=f"u{number}", headers=[more])) for number in range(30)) <= 12
+
+
+def test_what_is_within_a_dialog_meets_no_budget_of_challenges(shielded):
+    server = shielded()
+    while register(server, STRANGER):
+        pass
+    assert register(server, STRANGER, headers=[("To", "<sip:alice@example.com>;tag=b")]) == [481]
+
+
+@pytest.mark.parametrize("more", [("Subject", "a;tag=b;tag=c"), ("Subject", "x" * 5000)], ids=["tags", "far behind"])
+def test_nobody_guesses_faster_however_he_writes_it(shielded, more):
+    server = shielded("ban_score = 0")
+    server.request("REGISTER", from_="alice", source=STRANGER)
+    challenge = digest.choose(server.replies(STRANGER)[0].all("www-authenticate"), "wrong")
+    answered = 0
+    for number in range(40):
+        value = digest.answer(
+            challenge, "REGISTER", "sip:example.com", username="alice", password=f"wrong{number}", cnonce="c", nc=number + 1
+        )
+        answered += bool(register(server, STRANGER, headers=[more, ("Authorization", value)]))
+    assert answered <= 12
 
 
 def test_guessing_passwords_ends_in_a_ban_that_the_store_holds(shielded):
