@@ -58,7 +58,7 @@ class Dialog:
 
     stage: ClassVar[str] = "application"
     needs: ClassVar[tuple[str, ...]] = ("aor", "endpoint")
-    packages: ClassVar[tuple[Package, ...]] = (Package(EVENT, bodies=(TYPE,), bare=True),)
+    packages: ClassVar[tuple[Package, ...]] = (Package(EVENT, bodies=(TYPE,), bare=True, blocked=lambda resource: Dialogs(resource.uri)),)
     bodies: ClassVar[dict[str, tuple[str, ...]]] = {EVENT: (TYPE,)}
 
     parties: bool = option(True, help="whether watchers see who the other party is; who wants to be anonymous is never shown")

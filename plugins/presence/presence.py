@@ -37,13 +37,20 @@ DOCUMENTS = 1024
 """Documents that are kept taken apart: a change of one is composed with the others of its presentity, which have not changed."""
 
 
+def blocked(resource: Resource) -> PresenceState:
+    """Return the presence of somebody who is not there."""
+    return compose(resource.uri, (), registered=False, talking=False)
+
+
 @plugin
 class Presence:
     """Presence: what phones publish, whether they are registered, whether they talk (RFC 3856)."""
 
     stage: ClassVar[str] = "application"
     needs: ClassVar[tuple[str, ...]] = ("aor", "contact", "endpoint")
-    packages: ClassVar[tuple[Package, ...]] = (Package(EVENT, bodies=(PIDF_TYPE,), publishes=(PIDF_TYPE,), interval=INTERVAL, bare=True),)
+    packages: ClassVar[tuple[Package, ...]] = (
+        Package(EVENT, bodies=(PIDF_TYPE,), publishes=(PIDF_TYPE,), interval=INTERVAL, bare=True, blocked=blocked),
+    )
     bodies: ClassVar[dict[str, tuple[str, ...]]] = {EVENT: (PIDF_TYPE,)}
 
     registrations: bool = option(

@@ -194,6 +194,12 @@ class Member:
                 body = b""
             self.told = self.topic.state
             self.version += 1
+        elif self.verdict == "waiting" and (blocked := subscription.topic.package.blocked) is not None:
+            resource = access.resource_of(subscription.topic.package.name, self.aor)
+            kind = subscription.content_type
+            form = Form(kind, self.version, subscription.watcher, "", None, subscription.options)
+            body = self.view.lists.notifier.topics.write(resource, blocked(resource), form) or b""
+            self.version += 1
         self.news = False
         return Part(self.uri, self.name, self.id, self.state, self.reason, kind, body if self.state != "terminated" else b"")
 

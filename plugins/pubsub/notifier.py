@@ -158,6 +158,7 @@ class Notifier:
         """End a subscription and tell its watcher why (4.2.2, 4.1.3)."""
         if subscription.over:
             return
+        subscription.blocked = subscription.state == WAITING
         subscription.state, subscription.reason, subscription.retry_after = TERMINATED, reason, retry_after
         self._leave(subscription, reason)
         subscription.news = subscription.forced = True
@@ -390,10 +391,15 @@ class Notifier:
         body = b""
         state: Any = NOTHING
         try:
-            if subscription.state == ACTIVE or (subscription.over and subscription.last_words):
+            blocked = subscription.state == WAITING or subscription.blocked
+            if blocked:
+                told = not subscription.over or subscription.last_words
+                state, kind, body = self._nothing(subscription) if told else (NOTHING, "", b"")
+            elif subscription.state == ACTIVE or (subscription.over and subscription.last_words):
                 state, kind, body = self._body(subscription, forced=forced)
+            if state is not NOTHING:
                 if subscription.view is None and subscription.pushed is None:
-                    headers.append(("SIP-ETag", subscription.topic.etag))
+                    headers.append(("SIP-ETag", subscription.topic.blocked_etag if blocked else subscription.topic.etag))
                     if subscription.empty or (subscription.quenched and not subscription.over):
                         body = b""
                 if body:
@@ -430,6 +436,14 @@ class Notifier:
         if subscription.written and subscription.above:
             self.write(subscription)
         return True
+
+    def _nothing(self, subscription: Subscription) -> tuple[Any, str, bytes]:
+        """Return what is told to who is politely blocked, as `_body` does; it looks like the state of somebody who does nothing."""
+        topic = subscription.topic
+        if topic.package.blocked is None or subscription.view is not None:
+            return NOTHING, "", b""
+        state = topic.package.blocked(topic.resource)
+        return state, subscription.content_type, self.topics.write(topic.resource, state, subscription.form(None)) or b""
 
     def _body(self, subscription: Subscription, *, forced: bool) -> tuple[Any, str, bytes]:
         """Return the state told, its content type and the body."""

@@ -198,7 +198,7 @@ def _accept(notifier: Notifier, wanted: Wanted, passage: Passage, usage: EventDi
         "subscription.added", event=wanted.resource.event, resource=wanted.resource.aor, watcher=wanted.watcher.uri, id=subscription.id
     )
     if wanted.expires == 0:  # a fetch (4.4.3)
-        subscription.told = None if subscription.state == ACTIVE else subscription.told
+        subscription.told = None if subscription.state in (ACTIVE, WAITING) else subscription.told
         notifier.end(subscription, "timeout", at_once=True)
         return
     crowd(notifier, subscription)
@@ -211,9 +211,10 @@ def _accept(notifier: Notifier, wanted: Wanted, passage: Passage, usage: EventDi
 
 def matches(subscription: Subscription, wanted: Wanted) -> bool:
     """Tell whether the watcher has the state already, or wants none (RFC 5839 6.2)."""
-    if not wanted.suppress or subscription.state != ACTIVE or subscription.view is not None:
+    if not wanted.suppress or subscription.state not in (ACTIVE, WAITING) or subscription.view is not None:
         return False
-    return wanted.suppress in ("*", subscription.topic.etag)
+    topic = subscription.topic
+    return wanted.suppress in ("*", topic.etag if subscription.state == ACTIVE else topic.blocked_etag)
 
 
 def opened(notifier: Notifier, message: Request, passage: Passage) -> EventDialog:

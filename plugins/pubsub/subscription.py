@@ -26,10 +26,10 @@ class Subscription:
     """Somebody who watches something."""
 
     __slots__ = (
-        "accepts", "beat", "beating", "ceiling", "content_type", "counted", "created_at", "display", "document", "empty",
-        "ended", "event_text", "expires_at", "failures", "forced", "held_until", "id", "interval", "key", "lists", "news",
-        "options", "planned", "pushed", "quenched", "queued", "reason", "retry_after", "source", "state", "told", "told_at",
-        "topic", "unheard", "usage", "view", "wake_at", "watcher", "written",
+        "accepts", "beat", "beating", "blocked", "ceiling", "content_type", "counted", "created_at", "display", "document", "empty",
+        "ended", "event_text", "expires_at", "failures", "forced", "held_until", "id", "interval", "key", "lists", "news", "options",
+        "planned", "pushed", "quenched", "queued", "reason", "retry_after", "source", "state", "told", "told_at", "topic", "unheard",
+        "usage", "view", "wake_at", "watcher", "written",
     )  # fmt: skip
 
     def __init__(self, ident: str, topic: Topic, usage: EventDialog, watcher: Watcher, key: tuple[str, str]) -> None:
@@ -43,6 +43,8 @@ class Subscription:
         self.options: tuple[tuple[str, str], ...] = ()
         self.display = ""
         self.source = ""
+        self.blocked = False
+        """Whether it was politely blocked when it ended: its last NOTIFY tells nothing either."""
         self.counted = False
         """Whether it counts for its watcher."""
         self.unheard = False

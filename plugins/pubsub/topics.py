@@ -96,6 +96,11 @@ class Topic:
         """The entity tag of the state (RFC 5839 6.1)."""
         return f"{self._mark}.{self._serial}"
 
+    @property
+    def blocked_etag(self) -> str:
+        """The entity tag of the state that those are told who are politely blocked."""
+        return f"{self._mark}.0"
+
     def body(self, write: Callable[[Resource, Any, Form], bytes | None], form: Form) -> bytes | None:
         """Return the state written in a form; None: nobody can."""
         kind = form.content_type

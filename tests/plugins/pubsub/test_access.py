@@ -1,5 +1,7 @@
 """plugins.pubsub.access: who may watch, and what he is told who may not yet."""
 
+import pytest
+
 from pipeline.dal import Aor, Auth, Endpoint
 
 
@@ -92,3 +94,47 @@ def test_an_address_of_record_that_is_removed_is_watched_no_more(start, watch):
     server.engine.dal.delete(carol)
     server.advance(1)
     assert (watched.state, watched.reason) == ("terminated", "noresource")
+
+
+BLOCKS = """
+@plugin
+class Blocks:
+    who: list = attrs.field(init=False, factory=list)
+
+    @hookimpl
+    def event_watched(self, watcher):
+        return "waiting" if watcher.uri in self.who else None
+"""
+
+
+@pytest.mark.parametrize(("event", "says"), [("presence", b"<basic>closed</basic>"), ("dialog", b"terminated")])
+def test_who_is_politely_blocked_cannot_tell_it_from_what_he_is_told(start, watch, write, plugin_of, event, says):
+    server = start(
+        write("blocks", BLOCKS) + '[resource_list.team]\nmembers = ["bob"]\n',
+        application=["registrar", "pubsub", "blocks", event, "options"],
+    )
+    plugin_of(server, "blocks").who.append("sip:alice@example.com")
+    phone, other = server.phone("alice"), server.phone("bob")
+    blocked, idle = watch(phone, "bob", event=event), watch(other, "alice", event=event)  # alice does nothing, and blocks nobody
+    assert blocked.state == idle.state == "active"
+    assert blocked.body.replace(b"bob", b"alice") == idle.body
+    assert says in blocked.body
+    names = [[name for name, _ in each.notifies[-1].items()] for each in (blocked, idle)]
+    assert names[0] == names[1]
+    other.online()  # bob comes: whoever may watch him is told
+    server.advance(2)
+    assert len(blocked.notifies) == 1
+    tag = blocked.notifies[-1].get("sip-etag")
+    assert server.wait(blocked.subscribe(headers=[("Suppress-If-Match", tag)])).status == 204
+    assert server.wait(blocked.subscribe()).status == 200
+    server.advance(1)
+    assert says in blocked.body
+    assert server.wait(blocked.unsubscribe()).status == 200
+    server.advance(1)
+    assert blocked.state == "terminated"
+    assert says in blocked.body
+    assert says in watch(phone, "bob", event=event, expires=0).body
+    team = watch(phone, "team", event=event, headers=[("Supported", "eventlist")], seconds=3)
+    assert team.status == 200
+    if event == "presence":
+        assert b"<basic>open</basic>" not in b"".join((*team.bodies, *blocked.bodies))
