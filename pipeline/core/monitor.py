@@ -59,8 +59,7 @@ class Monitor:
             return bridge.rejoin()
         self.leave()
         self._source = source
-        self._written += 1
-        path = self.path if self._written == 1 else self.path.with_name(f"{self.path.stem}-{self._written}{self.path.suffix}")
+        path = self._next()
         try:
             tape: Tape = source.record(path)
         except Unavailable as error:
@@ -70,6 +69,15 @@ class Monitor:
         self._core.tell("recording.begun", channel=self.channel, path=str(path))
         tape.done.then(lambda done: self._done(path, done))
         return None
+
+    def _next(self) -> Path:
+        """Return the file for what comes now; nobody's recording is written over, whatever its name is."""
+        self._written += 1
+        path = self.path
+        while self._written > 1 and (path == self.path or path.exists()):
+            path = self.path.with_name(f"{self.path.stem}-{self._written}{self.path.suffix}")
+            self._written += path.exists()
+        return path
 
     def _done(self, path: Path, done: Pending) -> None:
         try:

@@ -77,6 +77,20 @@ def test_it_follows_its_channel_to_another_bridge_into_another_file(recording, t
     wire.clean()
 
 
+def test_its_next_file_is_nobody_elses_either(recording, talk):
+    wire = recording
+    alice, bob, carol = talk("alice"), talk("bob"), talk("carol")
+    wire.core.record(alice.channel, "a")
+    (wire.core.recordings / "a-2.wav").write_bytes(b"what another call has said")
+    bridge = wire.core.bridge(alice.channel, bob.channel)
+    wire.settle()
+    bridge.swap(bob.channel, carol.channel)
+    wire.settle()
+    assert told(wire, "recording.begun") == ["a.wav", "a-3.wav"]
+    wire.core.hangup("all")
+    wire.clean()
+
+
 def test_it_does_not_stay_with_who_stays(recording, talk):
     wire = recording
     alice, bob, carol = talk("alice"), talk("bob"), talk("carol")
