@@ -33,7 +33,10 @@ def other_leg(plugin: Refer, session: Session, replaces: Replaces) -> Channel | 
         return Reply(501, "No Such Dialog Here", because="refer: Replaces names no call of ours; calls of other servers are not replaced")
     if not channel.endpoint or channel.endpoint != session.channel.endpoint:
         return Reply(403, because="refer: Replaces names somebody else's call")
-    if channel is session.channel or channel.state is not State.UP or channel.bridge is None or channel.bridge.other(channel) is None:
+    far = channel.bridge.other(channel) if channel.bridge is not None else None
+    if UNDER_WAY in channel.variables or (far is not None and UNDER_WAY in far.variables):
+        return Reply(491, because="refer: a transfer of the other call is under way")
+    if channel is session.channel or channel.state is not State.UP or far is None:
         return Reply(501, "Only Calls That Are Answered", because="refer: Replaces names a call that is not up between two")
     return channel
 
@@ -43,7 +46,7 @@ def attended(plugin: Refer, stay: Channel, old: Channel, leg: Channel, teller: T
     teller.tell(100)
     bridge = leg.bridge
     if bridge is None or stay.state is State.ENDED:
-        stay.variables.pop(UNDER_WAY, None)
+        _free(stay, leg)
         teller.tell(487)
         return
     stay.caller = stay.party
@@ -52,7 +55,7 @@ def attended(plugin: Refer, stay: Channel, old: Channel, leg: Channel, teller: T
 
 def _swapped(plugin: Refer, stay: Channel, old: Channel, leg: Channel, teller: Teller, done: Pending) -> None:
     core = old.core
-    stay.variables.pop(UNDER_WAY, None)
+    _free(stay, leg)
     try:
         done.value()
     except Exception as error:
@@ -62,3 +65,8 @@ def _swapped(plugin: Refer, stay: Channel, old: Channel, leg: Channel, teller: T
     for channel in (old, leg):
         end: Any = channel.end
         core.clock.call_later(plugin.leave, end)
+
+
+def _free(*channels: Channel) -> None:
+    for channel in channels:
+        channel.variables.pop(UNDER_WAY, None)

@@ -91,19 +91,22 @@ class Refer:
         if asked.replaces is None:
             dialed = self._dialed(asked, endpoint, stay.party)
             work = Transfer(self, stay, old, dialed, Teller(None), referrer(message, endpoint, self.engine))
-            return self._accepted(asked, message, passage, session, stay, partial(_begin, work))
+            return self._accepted(asked, message, passage, session, (stay,), partial(_begin, work))
         leg = other_leg(self, session, asked.replaces)
         if isinstance(leg, Reply):
             return leg
-        return self._accepted(asked, message, passage, session, stay, lambda teller: attended(self, stay, old, leg, teller))
+        return self._accepted(asked, message, passage, session, (stay, leg), lambda teller: attended(self, stay, old, leg, teller))
 
-    def _accepted(self, asked: Referral, message: Request, passage: Passage, session: Session, stay: Channel, begin: Any) -> Reply:
+    def _accepted(
+        self, asked: Referral, message: Request, passage: Passage, session: Session, moved: tuple[Channel, ...], begin: Any
+    ) -> Reply:
         """Accept; when the 202 has gone it begins."""
         try:
             headers = self._subscribe(asked, message, passage, session, begin)
         except Refused as error:
             return Reply(error.status, because=f"refer: {error}")
-        stay.variables[UNDER_WAY] = "yes"
+        for channel in moved:
+            channel.variables[UNDER_WAY] = "yes"
         return Reply(202, headers=headers, because=f"refer: to {asked.uri}")
 
     def _subscribe(self, asked: Referral, message: Request, passage: Passage, carrier: Any, begin: Any) -> tuple[tuple[str, str], ...]:

@@ -429,6 +429,33 @@ def test_both_refer_the_other_at_once(plain):
     plain.nothing_left()
 
 
+@pytest.mark.parametrize("blind", [True, False], ids=["the other sends him on", "crossed"])
+def test_a_leg_is_replaced_by_one_transfer_at_a_time(plain, blind):
+    """Both would succeed, and leave somebody up who talks to nobody."""
+    alices, bobs = plain.talk(plain.alice, plain.bob)
+    consult, carols = plain.talk(plain.bob, plain.carol)
+    second, to = (carols, "<sip:dave@example.com>") if blind else (consult, f"<sip:alice@example.com?Replaces={replaces(bobs)}>")
+    targets = [(bobs, f"<sip:carol@example.com?Replaces={replaces(consult)}>"), (second, to)]
+    both = [call.request("REFER", [("Refer-To", to), ("Contact", f"<{call.phone.contact}>")]) for call, to in targets]
+    plain.server.advance(10)
+    assert [attempt.responses[-1].status for attempt in both] == [202, 491]
+    assert [call.state for call in (alices, carols, bobs, consult)] == ["up", "up", "ended", "ended"]
+    hear(alices, carols, A, C)
+    alices.hangup()
+    plain.server.advance(1)
+    assert carols.state == "ended"
+    plain.nothing_left()
+
+
+def test_a_leg_that_is_sent_on_is_not_replaced_meanwhile(plain):
+    _, bobs = plain.talk(plain.alice, plain.bob)
+    consult, carols = plain.talk(plain.bob, plain.carol)
+    plain.dave.answers(ring=0.1, after=30.0)
+    assert plain.refer(carols, "dave").status == 202
+    assert plain.refer(bobs, f"<sip:carol@example.com?Replaces={replaces(consult)}>").status == 491
+    plain.nothing_left()
+
+
 def test_who_was_transferred_is_sent_on_by_the_next(house):
     alices, bobs = house.talk(house.alice, house.bob)
     house.refer(bobs, "carol")
