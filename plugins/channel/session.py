@@ -69,6 +69,26 @@ class Session(Usage):
         self.release_as: Hangup | None = None
         """The BYE that waits for the ACK (RFC 3261 15)."""
 
+    def bear(self, other: Session) -> Callable[[], None]:
+        """Count the call of another leg, by whose peer this one is sent on, until this one ends; returns what gives the count back."""
+        count = (other.options.id, other.counted)
+        if not other.counted:
+            return _nothing
+        other.counted = ""
+        self.forwarders += (count,)
+
+        def back() -> None:
+            if count not in self.forwarders:  # it has ended
+                return
+            at = self.forwarders.index(count)
+            self.forwarders = (*self.forwarders[:at], *self.forwarders[at + 1 :])
+            if other.channel.hangup is None and not other.counted:
+                other.counted = count[1]
+            else:
+                self.driver.limits.leave(*count)
+
+        return back
+
     # -- what the peer asks within it --------------------------------------------------------------------------------
 
     def request(self, message: Request, passage: Passage) -> None:
@@ -316,3 +336,7 @@ class Session(Usage):
             return
         self.let_go()
         self.driver.forget(self)
+
+
+def _nothing() -> None:
+    """It was not counted."""

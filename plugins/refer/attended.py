@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import Reply
 from pipeline.core import State
 
+from .counted import bear, outside
 from .progress import Teller, status_of
 from .transfer import UNDER_WAY
 
@@ -50,21 +51,28 @@ def attended(plugin: Refer, stay: Channel, old: Channel, leg: Channel, teller: T
         teller.tell(487)
         return
     stay.caller = stay.party
-    bridge.swap(leg, stay).then(lambda done: _swapped(plugin, stay, old, leg, teller, done))
+    uncount, far = bear(stay, leg), bridge.other(leg)
+
+    def swapped(done: Pending) -> None:
+        if not _swapped(plugin, stay, old, leg, teller, done) or not outside(stay, far):
+            uncount()
+
+    bridge.swap(leg, stay).then(swapped)
 
 
-def _swapped(plugin: Refer, stay: Channel, old: Channel, leg: Channel, teller: Teller, done: Pending) -> None:
+def _swapped(plugin: Refer, stay: Channel, old: Channel, leg: Channel, teller: Teller, done: Pending) -> bool:
     core = old.core
     _free(stay, leg)
     try:
         done.value()
     except Exception as error:
         teller.tell(status_of(core.hangup_of(error, old, "refer")))
-        return
+        return False
     teller.tell(200)
     for channel in (old, leg):
         end: Any = channel.end
         core.clock.call_later(plugin.leave, end)
+    return True
 
 
 def _free(*channels: Channel) -> None:

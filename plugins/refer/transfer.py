@@ -13,6 +13,7 @@ from pipeline.core import Cause, Hangup, State, Wanted
 from pipeline.core.dial import RINGING
 from pipeline.pending import finished
 
+from .counted import bear, outside
 from .progress import Teller, status_of
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Transfer:
         self._attempts = 0
         self._comfort: Any = None
         self._stops: list[Callable[[], None]] = []
+        self._uncount: Callable[[], None] = lambda: None
 
     def begin(self) -> None:
         """Begin; the REFER has been answered."""
@@ -70,6 +72,7 @@ class Transfer:
             if self.bridge is not None:
                 self.bridge.keep = True  # he may leave before anybody has answered
             self._stops.append(old.on(self._old_heard))
+            self._uncount = bear(stay, old)
         stay.call.variables[REFERRED_BY] = self.referred_by
         stay.caller = stay.party  # whom he calls now is to see him, not who once called him
         if old is not None:
@@ -187,6 +190,8 @@ class Transfer:
         self.accepted = True
         self.stay.variables.pop(UNDER_WAY, None)  # whom he talks to now may send him on
         self.teller.tell(200)
+        if not outside(self.stay, self.stay.call.answerer):
+            self._uncount()
         bridge, old = self.bridge, self.old
         if bridge is not None and self.stay.bridge is bridge:
             bridge.release(self.stay)
@@ -200,6 +205,7 @@ class Transfer:
         if self.accepted:  # another transfer may be under way
             return
         self.stay.variables.pop(UNDER_WAY, None)
+        self._uncount()
         if self.bridge is not None:
             self.bridge.keep = self._kept
             if self._old_is_there():

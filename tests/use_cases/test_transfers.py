@@ -40,8 +40,8 @@ short = [{ dial = "carol", timeout = 3 }]
 class House:
     """The server, and phones that are registered."""
 
-    def __init__(self, sip, media="", toml="", **more):
-        self.server = sip(PLAN.replace("@MEDIA@", media) + toml, **{**STAGES, **more})
+    def __init__(self, sip, media="", toml="", plan=PLAN, **more):
+        self.server = sip(plan.replace("@MEDIA@", media) + toml, **{**STAGES, **more})
         self.core = self.server.engine.core
         self.phones = self.alice, self.bob, self.carol, self.dave = [
             self.server.phone(name).online() for name in ("alice", "bob", "carol", "dave")
@@ -527,3 +527,81 @@ def test_nobody_has_others_connected(plain, who, uri, status):
     assert ask(plain, phone, uri, "carol", headers=[("Contact", f"<{phone.contact}>")]).status == status
     plain.server.advance(5)
     assert not plain.carol.calls
+
+
+# -- what it may cost --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def outside(sip):
+    """A house with a line to the world, where Bob may have two calls."""
+    plan = PLAN.replace("[user.carol]", "max_calls = 2\n[user.carol]")
+    plan += '901 = [{ dial = "world/901" }]\n'
+    plan += '[endpoint.world]\nauth = []\naors = ["world"]\n[aor.world]\ncontact = ["sip:gateway@10.0.0.99:5060"]\n'
+    house = House(sip, plan=plan)
+    house.world = house.server.phone("world", address=("10.0.0.99", 5060))
+    house.world.answers(after=0.1)
+    house.limits = next(each.plugin.driver.limits for each in house.server.engine.generation.listings() if each.name == "channel")
+    return house
+
+
+def test_a_call_outside_counts_against_who_has_sent_it_on(outside):
+    for number in (1, 2):  # he calls outside, and hands it to an accomplice
+        bobs = outside.bob.call("901").until("up")
+        outside.server.advance(0.5)
+        assert outside.refer(bobs, "echo" if number == 2 else "carol").status == 202
+        outside.server.advance(2)
+        bobs.hangup()
+        outside.server.advance(10)
+        assert outside.limits.calls("bob") == number
+    assert outside.bob.call("901").until("ended").status == 486
+    outside.world.calls[0].hangup()
+    outside.server.advance(1)
+    assert outside.limits.calls("bob") == 1
+    outside.nothing_left()
+
+
+def test_who_is_sent_outside_counts_against_who_has_sent_him(outside):
+    _, bobs = outside.talk(outside.alice, outside.bob)
+    outside.refer(bobs, "901")
+    bobs.hangup()
+    outside.server.advance(10)
+    assert outside.world.calls[0].state == "up"
+    assert outside.limits.calls("bob") == 1
+    outside.nothing_left()
+
+
+@pytest.mark.parametrize("attended", [False, True])
+def test_calls_between_users_and_from_outside_to_them_do_not(outside, attended):
+    _, bobs = outside.talk(outside.alice, outside.bob)
+    if attended:
+        consult, _ = outside.talk(outside.bob, outside.carol)
+        outside.refer(bobs, f"<sip:carol@example.com?Replaces={replaces(consult)}>")
+    else:
+        outside.refer(bobs, "carol")
+    outside.server.advance(10)
+    assert outside.carol.calls[0].state == "up"
+    assert outside.limits.calls("bob") == 0
+    outside.nothing_left()
+
+
+def test_an_attended_transfer_outside_counts_too(outside):
+    _, bobs = outside.talk(outside.alice, outside.bob)
+    consult = outside.bob.call("901").until("up")
+    outside.server.advance(0.5)
+    outside.refer(bobs, f"<sip:901@example.com?Replaces={replaces(consult)}>")
+    outside.server.advance(10)
+    assert outside.world.calls[0].state == "up"
+    assert outside.limits.calls("bob") == 1
+    outside.nothing_left()
+
+
+def test_a_transfer_that_fails_leaves_the_count_where_it_was(outside):
+    _, bobs = outside.talk(outside.alice, outside.bob)
+    outside.refer(bobs, "nobody")
+    outside.server.advance(1)
+    assert outside.limits.calls("bob") == 1
+    bobs.hangup()
+    outside.server.advance(1)
+    assert outside.limits.calls("bob") == 0
+    outside.nothing_left()
