@@ -80,7 +80,7 @@ class Heard:
 
 
 class Watch(Protocol):
-    """A subscription of ours to something elsewhere."""
+    """A subscription of ours, to something elsewhere or here."""
 
     uri: str
     event: str
@@ -133,7 +133,9 @@ class PubSub(Protocol):
         endpoint: Endpoint | None = None,
         target: Any = None,
     ) -> Watch:
-        """Watch something elsewhere, until `stop`: refreshed before it expires, begun anew as its end says (RFC 6665 4.1.2, 4.1.3).
+        """Watch something, until `stop`: refreshed before it expires, begun anew as its end says (RFC 6665 4.1.2, 4.1.3).
+
+        What is ours is watched without a message, and ends for good (404 Not Found, 489 Bad Event, noresource ...).
 
         `as_` is our From (an address of record; empty: the server itself), `endpoint` whose credentials (outbound_auth) and outbound_proxy
         are used, `target` where the SUBSCRIBE goes (as for `Pipeline.request`; None: where the URI says). `notify.received` is told on the

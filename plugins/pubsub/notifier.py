@@ -60,7 +60,7 @@ class Notifier:
         self.limits = Limits()
         self.rights = Rights(self)
         self.lists = Lists(self)
-        self.watches = Watches(engine)
+        self.watches = Watches(self)
         """What we watch elsewhere."""
         self.standing = Standing(self)
         self.pace = Pace(engine.clock, self._paced)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pipeline.pubsub import Package
     from pipeline.pubsub.service import Carrier, Heard
 
+    from .inside import Inside
     from .notifier import Notifier
     from .watching import Watching
 
@@ -158,8 +159,8 @@ class Service:
         as_: str = "",
         endpoint: Endpoint | None = None,
         target: Any = None,
-    ) -> Watching:
-        """Watch something elsewhere."""
+    ) -> Watching | Inside:
+        """Watch something."""
         return self.notifier.watches.watch(uri, event, heard, expires=expires, accept=accept, as_=as_, endpoint=endpoint, target=target)
 
     def notify(

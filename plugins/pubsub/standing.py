@@ -12,6 +12,7 @@ from pipeline.pending import Pending, gather, settle
 if TYPE_CHECKING:
     from pipeline.dal import Endpoint, Subscribe
 
+    from .inside import Inside
     from .notifier import Notifier
     from .watching import Watching
 
@@ -21,7 +22,7 @@ class Standing:
 
     def __init__(self, notifier: Notifier) -> None:
         self._notifier = notifier
-        self._watches: dict[str, tuple[Subscribe, Watching]] = {}
+        self._watches: dict[str, tuple[Subscribe, Watching | Inside]] = {}
         self._begun = False
 
     def begin(self) -> None:
@@ -79,7 +80,7 @@ class Standing:
                 return
             self._watches[each.id] = each, watching
 
-    def _watch(self, stored: Subscribe, endpoint: Endpoint | None) -> Watching:
+    def _watch(self, stored: Subscribe, endpoint: Endpoint | None) -> Watching | Inside:
         return self._notifier.watches.watch(
             stored.uri, stored.event, _heard, expires=stored.expires, accept=stored.accept, as_=stored.aor, endpoint=endpoint
         )

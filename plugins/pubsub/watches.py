@@ -1,4 +1,4 @@
-"""What the house watches elsewhere: for plugins, for the command line, for lists with members elsewhere.
+"""What the house watches, elsewhere or (inside.py) here: for plugins, for the command line, for lists with members elsewhere.
 
 Rule: bounded; members of lists share one subscription for each resource, whoever watches the lists.
 """
@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .inside import Inside, own
 from .watching import Watching
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pipeline.dal import Endpoint
-    from pipeline.engine import Pipeline
     from pipeline.pubsub.service import Heard
+
+    from .notifier import Notifier
 
 MOST = 10_000
 """Subscriptions of ours: each has a timer, and its NOTIFYs come when others want."""
@@ -23,9 +25,10 @@ MOST = 10_000
 class Watches:
     """Our subscriptions."""
 
-    def __init__(self, engine: Pipeline) -> None:
-        self.engine = engine
-        self.all: dict[int, Watching] = {}
+    def __init__(self, notifier: Notifier) -> None:
+        self._notifier = notifier
+        self.engine = notifier.engine
+        self.all: dict[int, Watching | Inside] = {}
         self._shared: dict[tuple[str, str], Shared] = {}
 
     def __len__(self) -> int:
@@ -42,11 +45,16 @@ class Watches:
         as_: str = "",
         endpoint: Endpoint | None = None,
         target: Any = None,
-    ) -> Watching:
-        """Begin to watch. Raises RuntimeError when as much is watched already as may be."""
+    ) -> Watching | Inside:
+        """Begin to watch: what is ours without asking anybody. Raises RuntimeError when as much is watched already as may be."""
         if len(self.all) >= MOST:
-            raise RuntimeError(f"{MOST} resources are watched elsewhere already")
-        made = Watching(self, uri, event, heard, expires=expires, accept=accept, as_=as_, endpoint=endpoint, target=target)
+            raise RuntimeError(f"{MOST} resources are watched already")
+        made: Watching | Inside
+        aor = own(self._notifier, uri) if target is None and endpoint is None else None
+        if aor is not None:
+            made = Inside(self._notifier, uri, aor, event, heard, accept, as_)
+        else:
+            made = Watching(self, uri, event, heard, expires=expires, accept=accept, as_=as_, endpoint=endpoint, target=target)
         self.all[id(made)] = made
         made.begin()
         return made
@@ -67,7 +75,7 @@ class Watches:
         if shared.watching is not None:
             shared.watching.stop()
 
-    def forget(self, watching: Watching) -> None:
+    def forget(self, watching: Watching | Inside) -> None:
         """It has ended."""
         self.all.pop(id(watching), None)
 
@@ -84,7 +92,7 @@ class Shared:
         self.watches = watches
         self.uri = uri
         self.event = event
-        self.watching: Watching | None = None
+        self.watching: Watching | Inside | None = None
         self.hearers: dict[int, Share] = {}
 
     def join(self, heard: Callable[[Heard], object]) -> Share:
