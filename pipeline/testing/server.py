@@ -270,6 +270,13 @@ class Server:
         now = self.engine.clock.time()
         return [contact for contact in found if contact.expires_at > now]
 
+    def plugin(self, name: str) -> Any:
+        """Return the running plugin that is listed under a name. Raises LookupError when none is."""
+        for listing in self.engine.generation.listings():
+            if listing.name == name:
+                return listing.plugin
+        raise LookupError(f"no stage lists a plugin {name!r}")
+
     def told(self, name: str) -> list[Event]:
         """Return the events of that name, or below it."""
         return [event for event in self.events if event.name == name or event.name.startswith(name + ".")]
