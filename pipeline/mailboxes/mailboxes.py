@@ -60,7 +60,7 @@ class Taking:
         self.began = self._channel.core.clock.time()
 
     def keep(self, seconds: float) -> Message:
-        """Move it to where it is found, and tell everybody. A few hundred bytes and two renames: no thread is worth that."""
+        """Move it to where it is found, and tell everybody. A few hundred bytes and two renames: no thread is worth that. Raises OSError."""
         channel, name = self._channel, self._name + (URGENT if self.urgent else "")
         kept = self._box.folder / "new" / f"{name}.wav"
         about: dict[str, Any] = {
@@ -76,10 +76,16 @@ class Taking:
         }
         # A name may hold bytes that are no UTF-8: a message is not lost for that. JSON reads "\\udcff" as it is written.
         text = json.dumps(about, ensure_ascii=False, indent=1) + "\n"
+        self._mailboxes.taking.discard(self.path)  # whatever becomes of it: it is not being left any more
         kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        kept.with_suffix(".json").write_text(text, encoding="utf-8", errors="backslashreplace")
+        note = kept.with_suffix(".json")
+        try:
+            note.write_text(text, encoding="utf-8", errors="backslashreplace")
+        except OSError as error:  # the disk is full: what was said is worth more than who said it when
+            with contextlib.suppress(OSError):
+                note.unlink(missing_ok=True)
+            channel.core.failed("mailboxes", error, channel)
         self.path.replace(kept)
-        self._mailboxes.taking.discard(self.path)
         message = self._box.added(name)
         channel.variables["message"] = str(kept)
         owner = self._mailbox

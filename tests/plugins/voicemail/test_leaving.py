@@ -1,4 +1,6 @@
+import errno
 import json
+import pathlib
 
 import pytest
 
@@ -223,3 +225,29 @@ def test_the_owners_greeting_is_heard(house):
     house.press(call, "03##")  # the standard one again
     assert not (house.mailboxes.folder / "bob" / "greeting.wav").exists()
     house.nothing_left()
+
+
+def test_a_disk_that_is_full_at_the_end_loses_no_message_and_no_room(built, monkeypatch):
+    house = built("[mailbox.bob]\nmax_messages = 1\n")
+    write = pathlib.Path.write_text
+
+    def full(path, *arguments, **keywords):
+        if path.suffix == ".json":
+            write(path, "{", encoding="utf-8")
+            raise OSError(errno.ENOSPC, "the disk is full")
+        return write(path, *arguments, **keywords)
+
+    monkeypatch.setattr(pathlib.Path, "write_text", full)
+    house.leave(A)
+    assert house.mailboxes.taking == set()
+    house.waiting(new=1)
+    assert "time" in house.mailboxes.box("bob").messages("new")[0].about()
+    assert [event.fields["plugin"] for event in house.server.told("step.failed")] == ["mailboxes"]
+
+
+def test_a_mailbox_that_cannot_be_written_is_not_full_for_ever(house):
+    (house.mailboxes.folder / "bob").mkdir(parents=True)
+    (house.mailboxes.folder / "bob" / "new").write_bytes(b"")  # somebody's own file
+    house.leave(A)
+    assert house.mailboxes.taking == set()
+    assert house.server.told("step.failed")
