@@ -30,7 +30,7 @@ FULL = Receipt(Fate.LIMITED, "too many messages wait for this device")
 class Delivery:
     """One message, and what its recipient's devices say to it."""
 
-    __slots__ = ("again", "devices", "ended", "left", "name", "number", "over", "refusals", "stored", "text", "told", "won")
+    __slots__ = ("again", "devices", "ended", "left", "name", "number", "octets", "over", "refusals", "stored", "text", "told", "won")
 
     def __init__(
         self,
@@ -55,6 +55,8 @@ class Delivery:
         """Resolved at the end of all; made when somebody waits for that."""
         self.number = 0
         """By which it is found as long as it is under way."""
+        self.octets = 0
+        """What it counts while it is under way."""
         self.again = False
         """Whether it was kept before: its sender waits no more."""
         self.left = 0

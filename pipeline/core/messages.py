@@ -34,7 +34,9 @@ WRITING = 2.0
 OTHERS = 120.0
 """Seconds that a message which some devices have is kept over a restart for those that were about to get it."""
 UNDER_WAY = 64_000_000
-"""Octets of bodies that are under way at once: a thousand of the longest, and what a small server can spare."""
+"""Octets that are under way at once, header fields too: some 500 of the longest, and what a small server can spare."""
+EACH = 1000
+"""Octets that a message under way costs besides: objects, transactions."""
 FAILED = Receipt(Fate.FAILED, "a fault here", seconds=5)
 
 
@@ -68,7 +70,7 @@ class Messages:
         self.open: dict[int, Delivery] = {}
         """Deliveries under way, by number."""
         self.octets = 0
-        """Octets of their bodies."""
+        """Octets that they take."""
         self._numbers = 0
         self._patience: Fifo[int] = Fifo(core.clock, self.policy.patience, self._late)
         self._senders = Rate(0, 1)
@@ -207,7 +209,8 @@ class Messages:
     def _number(self, delivery: Delivery) -> int:
         self._numbers = number = delivery.number = self._numbers + 1
         self.open[number] = delivery
-        self.octets += len(delivery.text.body)
+        delivery.octets = len(delivery.text.body) + len(delivery.text.details) + EACH
+        self.octets += delivery.octets
         return number
 
     def copy(self, text: Text, leave_out: Callable[[Place], bool]) -> None:
@@ -254,7 +257,7 @@ class Messages:
     def _ended(self, delivery: Delivery) -> None:
         """Hear that all devices have answered, or will not any more."""
         del self.open[delivery.number]
-        self.octets -= len(delivery.text.body)
+        self.octets -= delivery.octets
         refusals = delivery.refusals
         best = ABSENT if refusals is None or refusals.best is None else refusals.best
         if delivery.stored is not None:

@@ -184,7 +184,7 @@ def test_copies_wait_for_devices_that_have_none_yet(house):
 
 
 def test_what_is_under_way_is_bounded(house, monkeypatch):
-    monkeypatch.setattr("pipeline.core.messages.UNDER_WAY", 2000)
+    monkeypatch.setattr("pipeline.core.messages.UNDER_WAY", 4000)
     h = house()
     h.post.answers["b1"] = None
     assert h.send("bob", b"x" * 1500, author="a") == h.send("bob", b"x" * 1500, author="b") == []
@@ -194,6 +194,24 @@ def test_what_is_under_way_is_bounded(house, monkeypatch):
     assert h.messages.octets == 0
     h.post.answers.clear()
     assert h.send("bob", b"x", author="c")[0].fate is Fate.DELIVERED
+
+
+def test_header_fields_count_and_so_does_an_empty_message(house, monkeypatch):
+    monkeypatch.setattr("pipeline.core.messages.UNDER_WAY", 4000)
+    h = house()
+    h.post.answers["b1"] = None
+    for author in "abcde":
+        assert h.send("bob", b"", author=author) == []
+    assert h.send("bob", b"", author="f")[0].fate is Fate.LIMITED
+    while h.post.waiting:
+        h.post.waiting.pop()(Receipt(Fate.DELIVERED))
+    told = []
+    for author in "ab":
+        h.messages.send(Text("bob", b"", origin=author, technology="post", details="x" * 4000), told.append)
+    assert [receipt.fate for receipt in told] == [Fate.LIMITED]
+    while h.post.waiting:
+        h.post.waiting.pop()(Receipt(Fate.DELIVERED))
+    assert h.messages.octets == 0
 
 
 def test_the_house_writes_itself(house):
