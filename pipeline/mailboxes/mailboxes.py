@@ -60,7 +60,7 @@ class Taking:
         self.began = self._channel.core.clock.time()
 
     def keep(self, seconds: float) -> Message:
-        """Move it to where it is found, and tell everybody. A few hundred bytes and two renames: no thread is worth that. Raises OSError."""
+        """Move it to where it is found, and tell everybody. Some bytes and two renames: no thread is worth that. Raises OSError."""
         channel, name = self._channel, self._name + (URGENT if self.urgent else "")
         kept = self._box.folder / "new" / f"{name}.wav"
         about: dict[str, Any] = {
