@@ -19,6 +19,9 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     from pipeline.cli.arguments import parser  # noqa: PLC0415
 
+    if not (sys.argv[1:] if argv is None else argv):
+        parser().print_help(sys.stderr)
+        return 2
     args = parser().parse_args(argv)
     command = import_module(f"pipeline.cli.{args.command}")
     from pipeline.config.problems import Problems  # noqa: PLC0415

@@ -65,7 +65,12 @@ class Checked:
         self._report.warning(keys, message, suggestion, key=key)
 
     def refers(self, kind: str, ident: str, keys: Keys, message: str) -> None:
-        """Note that a value names a stored object: `message` is told when it exists neither here nor, perhaps, in another backend."""
+        """Note that a value names a stored object: `message` is told when it exists neither here nor, perhaps, in another backend.
+
+        An address of record without a domain is in the first one.
+        """
+        if kind == "aor" and "@" not in ident:
+            ident = self._objects.aor_id(ident, keys)
         self._objects.refers.append(Reference(kind, ident, keys, message))
 
 

@@ -111,6 +111,9 @@ def busy_is_passed_on(bench: Bench) -> None:
     bench.advance(5)
     if not callee.calls or callee.calls[-1].status != 486:
         raise Unsuitable("no call reaches the other user")
+    if call.state == "up":
+        end(bench, call)
+        raise Unsuitable("somebody answers for a callee who is busy: a mailbox, or steps behind the dial")
     must(call.status >= 400, f"the call is {call.state}, with {call.status}")
     is_(call.state, "ended", "the state of the call")
 

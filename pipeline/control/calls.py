@@ -146,21 +146,24 @@ async def originate(engine: Pipeline, asked: dict[str, Any]) -> list[Row]:
 
 
 async def record(engine: Pipeline, asked: dict[str, Any]) -> list[Row]:
-    """Begin to record what the id means (of a call its first channel), or end it; a row with the path. Raises LookupError, ValueError."""
+    """Begin to record what the id means (of a call its first channel), or end it. Raises LookupError, ValueError.
+
+    A row with the path, and whether it is being written: who is in no conversation is recorded from when he is.
+    """
     core = engine.core
     found = core.find(str(asked.get("id") or ""))
     if not asked.get("on"):
         recorded = [channel for channel in found if core.end_recording(channel)]
         if not recorded:
             raise LookupError(f"{found[0].name} is not recorded")
-        return [{"id": channel.id, "channel": channel.name, "path": ""} for channel in recorded]
+        return [{"id": channel.id, "channel": channel.name, "path": "", "writes": False} for channel in recorded]
     channel = found[0]
     name = str(asked.get("name") or "") or f"{datetime.fromtimestamp(engine.clock.time(), UTC):%Y%m%dT%H%M%S}-{channel.name}"
     try:
         monitor = await core.record(channel, name)
     except (Ended, Refused, Unacceptable, Unavailable, OSError) as error:
         raise ValueError(f"{channel.name} cannot be recorded: {error}") from None
-    return [{"id": channel.id, "channel": channel.name, "path": str(monitor.path)}]
+    return [{"id": channel.id, "channel": channel.name, "path": str(monitor.path), "writes": monitor.writes}]
 
 
 def hangup(engine: Pipeline, ident: str) -> list[Row]:

@@ -285,11 +285,20 @@ class _Checking:
             if not fits and names is not None:
                 meant = nearest(extension, sorted(names)) or f"write it in {dotted('context', context)}"
                 self.file.error(keys, f"goto: there is no extension '{extension}' in context '{context}'", meant)
+            elif not fits and "@" not in extension and self._whole(context, set()):
+                text = f"goto: there is no extension '{extension}' in context '{context}', and no user of that name"
+                self.file.refers("aor", extension, keys, text)
+
+    def _whole(self, context: str, seen: set[str]) -> bool:
+        """Tell whether everything that a context reaches stands in the file, but for users."""
+        seen.add(context)
+        others = (other for other, _, _ in self.includes.get(context, ()) if other not in seen)
+        return context in self.file.tables("context") and all(self._whole(other, seen) for other in others)
 
     def _reach(self, context: str, extension: str, seen: set[str]) -> tuple[set[str] | None, bool]:
         """Collect the names that a context reaches, and whether one fits; names None: somebody else knows."""
         table = self.file.tables("context").get(context)
-        if table is None or table.get("users"):
+        if table is None:
             return None, False
         seen.add(context)
         names: set[str] | None = set()
@@ -302,7 +311,7 @@ class _Checking:
                 continue
         if extension in found.exact or found.find(extension) is not None:
             return names, True
-        names = set(found.exact)
+        names = None if table.get("users") else set(found.exact)
         for other, _, _ in self.includes.get(context, ()):
             if other not in seen:
                 more, fits = self._reach(other, extension, seen)

@@ -77,6 +77,10 @@ def test_a_call_is_placed_shown_and_ended(wired):
     assert re.search(r"\d\d\d\d-\d\d-\d\d \d\d:\d\d:\d\d +Bob <bob> +bob +Carol <carol> +answered", records)
     status, out, _ = wired("originate", "bob", "--extension", "600@default", "--json")
     assert status == 0 and len(json.loads(out)) == 1
+    status, out, _ = wired("record", "bob-00000003", "start")
+    assert re.fullmatch(
+        r"bob-00000003 is in no conversation; from when it is, it will be recorded to \S+/recordings/\S+-bob-00000003\.wav\n", out
+    )
     assert wired("hangup", "all")[1] == "ended bob-00000003\n" and wired("hangup", "all")[1] == "no channels\n"
 
 

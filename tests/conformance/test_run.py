@@ -39,6 +39,14 @@ def test_a_pipeline_with_calls_passes_more_than_a_hundred_rows(conform, tmp_path
     assert {"4475", "5118", "3262", "3264", "3311", "3327", "3581", "4028", "6026", "7616", "8760"} <= {number for number, *_ in cases()}
 
 
+def test_who_answers_for_a_busy_callee_is_no_failure(conform):
+    calls = CALLS_LISTED
+    plan = "[context.default.extensions]\n'/^(.+)$/' = [{ dial = '${1}' }, 'answer', 'echo']\n"
+    results = conform(plan, application=calls["application"], integration=calls["integration"])
+    assert [result for result in results.values() if result.result == "failed"] == []
+    assert results["busy-is-passed-on"].detail == "somebody answers for a callee who is busy: a mailbox, or steps behind the dial"
+
+
 def test_without_channel_calls_are_not_applicable_and_say_why(conform):
     results = conform(application=["registrar", "options"])
     assert results["a-call-is-answered-acknowledged-and-ended"].detail == "no listed plugin takes INVITE"

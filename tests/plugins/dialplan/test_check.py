@@ -136,6 +136,18 @@ def test_a_wrong_table_is_told(told, toml):
     assert told(toml) == [TABLES[toml]]
 
 
+def test_a_goto_to_what_is_neither_an_extension_nor_a_user_is_told(told):
+    plan = '[context.default]\nusers = true\n[context.default.extensions]\n1 = [{ goto = "%s" }]\n_2X = "answer"\n'
+    assert told(plan % "bob") == told(plan % "20") == told(plan % "${x:1}") == []
+    ((words, message, _),) = told(plan % "6000")
+    assert words == '"6000"'
+    assert message == "goto: there is no extension '6000' in context 'default', and no user of that name"
+    assert (
+        told('[context.default]\ninclude = ["stored"]\n' + plan.partition("\n")[2] % "6000", integration=["toml", "sqlite", "dialplan"])
+        == []
+    )
+
+
 def test_a_right_dialplan_is_told_nothing(told):
     assert (
         told(
@@ -146,7 +158,7 @@ def test_a_right_dialplan_is_told_nothing(told):
             [context.default.extensions]
             600     = ["answer", "echo"]
             "_9NX." = [{ dial = ["alice", "trunk/${extension:1}"], timeout = 20, order = "priority" }, { hangup = "busy" }]
-            '/^(\\d+)x$/' = [{ set = { mine = "${1}" } }, { goto = "600" }, { goto = "anybody" }, { playback = "${mine}" }]
+            '/^(\\d+)x$/' = [{ set = { mine = "${1}" } }, { goto = "600" }, { goto = "alice" }, { playback = "${mine}" }]
             [context.features.extensions]
             603 = [{ ivr = "main" }, { if = "${digits} in (1, 2)", then = [], else = "hangup" }]
             [context.day]
