@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from pipeline.core.media import Tape
 
 UNSAFE = re.compile(r"[^A-Za-z0-9_.@+=-]")
+SPACE = 10.0
+"""Seconds between two looks at how much room is left, for each recording: a hundred of them write 32 MB meanwhile."""
 LONGEST = 120
 """Characters of a file's name: with a channel's id and a number it stays below the 255 that file systems take."""
 
@@ -33,7 +35,7 @@ LONGEST = 120
 class Monitor:
     """The recording of a channel."""
 
-    __slots__ = ("_core", "_source", "_tape", "_written", "channel", "over", "path")
+    __slots__ = ("_core", "_look", "_source", "_tape", "_written", "channel", "over", "path")
 
     def __init__(self, channel: Channel, path: Path) -> None:
         self.channel = channel
@@ -41,6 +43,7 @@ class Monitor:
         """Where it is written to; a provider that keeps recordings itself has it as a note."""
         self.over = False
         self._core: Core = channel.core
+        self._look: Any = None
         self._source: Any = None
         self._tape: Tape | None = None
         self._written = 0
@@ -61,14 +64,25 @@ class Monitor:
         self._source = source
         path = self._next()
         try:
+            _room(self._core)
             tape: Tape = source.record(path)
-        except Unavailable as error:
+        except (OSError, Unavailable) as error:
             self.fail(error)
             return None
         self._tape = tape
+        self._look = self._core.clock.call_later(SPACE, self._spared)
         self._core.tell("recording.begun", channel=self.channel, path=str(path))
         tape.done.then(lambda done: self._done(path, done))
         return None
+
+    def _spared(self) -> None:
+        """End when the disk is nearly full: stores, registrations with them, need what is left."""
+        try:
+            _room(self._core)
+        except OSError as error:
+            self.fail(error)
+        else:
+            self._look = self._core.clock.call_later(SPACE, self._spared)
 
     def _next(self) -> Path:
         """Return the file for what comes now; nobody's recording is written over, whatever its name is."""
@@ -97,6 +111,9 @@ class Monitor:
     def leave(self) -> None:
         """The channel has left its bridge: that file is complete."""
         self._source = None
+        if self._look is not None:
+            self._look.cancel()
+            self._look = None
         tape, self._tape = self._tape, None
         if tape is not None:
             tape.end()
@@ -153,8 +170,13 @@ def place(core: Core, channel: Channel, name: str) -> Path:
         raise ValueError("the name of a recording is empty")
     folder = core.recordings
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # what people said is nobody else's
-    if core.recording_space and shutil.disk_usage(folder).free < core.recording_space * 1_000_000:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+    _room(core)
     path = folder / f"{safe}.wav"
     taken = {each.monitor.path for each in core.channels.values() if each.monitor is not None}
     return path.with_name(f"{safe}-{channel.id}.wav") if path in taken or path.exists() else path
+
+
+def _room(core: Core) -> None:
+    """Raise OSError when the disk has less room than is to be left."""
+    if core.recording_space and shutil.disk_usage(core.recordings).free < core.recording_space * 1_000_000:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(core.recordings))

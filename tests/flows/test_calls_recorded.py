@@ -171,3 +171,20 @@ def test_of_a_full_disk_nothing_is_taken(house):
     with pytest.raises(OSError, match="No space left"):
         h.server.engine.core.record(owner(h), "call")
     assert call.state == "up"
+
+
+def test_a_recording_ends_when_the_disk_is_nearly_full_and_the_call_goes_on(house):
+    h = house("[plugin.dialplan]\nfree_space = 1\n" + STEPS, alice='context = "kept"')
+    call, _ = talking(h, "801")
+    h.advance(30)
+    (monitor,) = [channel.monitor for channel in h.server.engine.core.channels.values() if channel.monitor is not None]
+    assert monitor.writes
+    h.server.engine.core.recording_space = 100_000_000  # as if others had filled it
+    h.advance(11)
+    assert [event.fields["error"] for event in h.server.told("recording.failed")] == [
+        f"[Errno 28] No space left on device: '{h.server.engine.core.recordings}'"
+    ]
+    assert [round(event.fields["seconds"]) > 25 for event in h.server.told("recording.ended")] == [True]
+    assert recordings(h) == ["kept.wav"]
+    assert call.state == "up" and owner(h).monitor is None
+    call.hangup()
