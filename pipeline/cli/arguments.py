@@ -149,7 +149,7 @@ def _mailbox(parser: argparse.ArgumentParser, config: argparse.ArgumentParser) -
     def action(name: str, text: str) -> argparse.ArgumentParser:
         return actions.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".", parents=[config])
 
-    action("list", "list all mailboxes that ever got a message").add_argument("--json", action="store_true", help="as JSON")
+    action("list", "list all mailboxes that are in use").add_argument("--json", action="store_true", help="as JSON")
     show = action("show", "show a mailbox and the messages in it")
     show.add_argument("name")
     show.add_argument("--json", action="store_true", help="as JSON")

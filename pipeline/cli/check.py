@@ -36,21 +36,23 @@ def _references(plan: Plan) -> None:
     try:
         rows = _held(plan)
     except Failed as failed:
-        for reference in plan.references:
+        for reference in (each for each in plan.references if each.mistake):
             print(f"note: {plan.document.place(*reference.keys)}: {reference.message} in this file; the stores cannot be asked: {failed}")
         return
     there = {(row["type"], row["id"]) for row in rows if row["there"]}
-    missing = [reference for reference in plan.references if (reference.type, reference.id) not in there]
-    if missing:
-        hint = "no store holds it either: write it here, add it (`sipline user add`), or remove the reference"
-        raise Problems([Problem(plan.document.place(*each.keys), each.message, hint) for each in missing])
+    missing = [reference for reference in plan.references if there.isdisjoint(reference.any)]
+    hint = "no store holds it either: write it here, add it (`sipline user add`), or remove the reference"
+    told = [(each.mistake, Problem(plan.document.place(*each.keys), each.message, hint)) for each in missing]
+    if mistakes := [problem for mistake, problem in told if mistake]:
+        raise Problems(mistakes)
+    plan.warnings.extend(problem for _, problem in told)
 
 
 def _held(plan: Plan) -> list[dict[str, Any]]:
     from pipeline.cli import Failed  # noqa: PLC0415
     from pipeline.cli.client import Client  # noqa: PLC0415
 
-    asked = [(reference.type, reference.id) for reference in plan.references]
+    asked = [pair for reference in plan.references for pair in reference.any]
     client = Client.perhaps(plan.state) if plan.state.is_dir() else None
     if client is not None:
         try:

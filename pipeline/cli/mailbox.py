@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pipeline.engine import Pipeline
 
-EMPTY = "no mailbox has ever got a message"
+EMPTY = "no mailbox is in use yet"
 VALUES = ("email", "number", "max_messages", "max_seconds", "retention_days")
 
 

@@ -21,7 +21,7 @@ EMPTY = {
     "bridges": "no bridges",
     "calls": "no calls",
     "bans": "no bans",
-    "mailboxes": "no mailbox has ever got a message",
+    "mailboxes": "no mailbox is in use yet",
     "subscriptions": "nobody watches anything, or `pubsub` is not listed",
     "publications": "nothing is published, or `pubsub` is not listed",
     "messages": "no messages wait: everything is delivered, or [dal] names no backend for message",

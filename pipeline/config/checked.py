@@ -64,14 +64,19 @@ class Checked:
         """Note something that runs, but probably not as meant."""
         self._report.warning(keys, message, suggestion, key=key)
 
-    def refers(self, kind: str, ident: str, keys: Keys, message: str) -> None:
+    def refers(
+        self, kind: str, ident: str, keys: Keys, message: str, *, others: tuple[tuple[str, str], ...] = (), mistake: bool = True
+    ) -> None:
         """Note that a value names a stored object: `message` is told when it exists neither here nor, perhaps, in another backend.
 
-        An address of record without a domain is in the first one.
+        An address of record without a domain is in the first one. One of `others` will do as well, each (type, id). Without `mistake` it is
+        a warning.
         """
-        if kind == "aor" and "@" not in ident:
-            ident = self._objects.aor_id(ident, keys)
-        self._objects.refers.append(Reference(kind, ident, keys, message))
+        asked = [
+            (each, self._objects.aor_id(name, keys) if each == "aor" and "@" not in name else name)
+            for each, name in ((kind, ident), *others)
+        ]
+        self._objects.refers.append(Reference(*asked[0], keys, message, tuple(asked[1:]), mistake))
 
 
 def check_plugins(

@@ -65,6 +65,15 @@ class Reference:
     id: str
     keys: tuple[str | int, ...]
     message: str
+    others: tuple[tuple[str, str], ...] = ()
+    """What may be meant as well, each as (type, id): one that exists is enough."""
+    mistake: bool = True
+    """Whether the file is wrong without it; else it runs, but probably not as meant."""
+
+    @property
+    def any(self) -> tuple[tuple[str, str], ...]:
+        """Everything that may be meant, each as (type, id)."""
+        return ((self.type, self.id), *self.others)
 
 
 @attrs.define(eq=False)

@@ -55,14 +55,15 @@ def check_references(
     found: list[Reference] = []
     for reference in asked:
         known = objects.places.get(reference.type, {})
-        if reference.id in known:
+        if any(ident in objects.places.get(kind, {}) for kind, ident in reference.any):
             continue
-        if elsewhere.get(reference.type):
+        if any(elsewhere.get(kind) for kind, _ in reference.any):
             found.append(reference)
         else:
             header = dotted(reference.type, reference.id)
             names = {*known, *objects.own_aors} if reference.type == "aor" else known
-            report.error(reference.keys, reference.message, _meant(reference.id, names) or f"write {header}, or remove it")
+            told = report.error if reference.mistake else report.warning
+            told(reference.keys, reference.message, _meant(reference.id, names) or f"write {header}, or remove it")
     return found
 
 

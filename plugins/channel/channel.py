@@ -40,6 +40,8 @@ class Channel:
 
     stage: ClassVar[str] = "application"
     after: ClassVar[tuple[str, ...]] = ("registrar",)
+    names_users: ClassVar[bool] = True
+    """A target without a scheme is a user or an endpoint: what `sipline check` holds `dial` to."""
     methods: ClassVar[tuple[str, ...]] = ("INVITE", "ACK", "CANCEL", "BYE", "PRACK", "UPDATE", "INFO")
     accepts: ClassVar[tuple[str, ...]] = (SDP, "multipart/mixed", "application/dtmf-relay", "application/dtmf")
     extensions: ClassVar[tuple[str, ...]] = EXTENSIONS

@@ -72,6 +72,9 @@ class _Checking:
         self.set = set(SET_BY_STEPS)
         plugins = [plugin for plugin in file.plugins.values() if hasattr(getattr(plugin, "channel_application", None), "sipline_impl")]
         offered = [name for plugin in plugins for name in getattr(plugin, "applications", ())]
+        calling = [plugin for plugin in file.plugins.values() if hasattr(getattr(plugin, "channel_request", None), "sipline_impl")]
+        self._names_users = file.complete and bool(calling) and all(getattr(plugin, "names_users", False) for plugin in calling)
+        """Whether what is dialled can only be a user or an endpoint: no other plugin makes channels."""
         self._in: str = ""
         """The context whose steps are read."""
         self.catching: dict[str, str] = {}
@@ -197,6 +200,9 @@ class _Checking:
                 self.file.refers("context", context, keys, f"goto names context '{context}', which does not exist")
             if context or self._in:
                 self.asked.append((context or self._in, extension, keys))
+        elif step.name == "dial" and self._names_users:
+            for position, target in enumerate(texts):
+                self._dialled(target, (*keys, position) if isinstance(argument, list) else keys)
         elif step.name == "ivr" and isinstance(argument, str):
             self.file.refers("menu", argument, keys, f"ivr names menu '{argument}', which does not exist")
         elif step.name == "playback":
@@ -204,6 +210,18 @@ class _Checking:
                 self._sound(sound, (*keys, position) if isinstance(argument, list) else keys)
         elif step.name == "set" and isinstance(argument, dict):
             self._sets(argument, keys)
+
+    def _dialled(self, target: Any, keys: Keys) -> None:
+        """Note whom a `dial` names in words: a user or endpoint, or the endpoint before a slash."""
+        start = target.parts[0] if isinstance(target, Template) and target.parts else target
+        if not isinstance(start, str) or ":" in start.partition("/")[0] or "@" in start.partition("/")[0]:
+            return
+        name, slash, _ = start.partition("/")
+        if slash:
+            self.file.refers("endpoint", name, keys, f"dial: there is no endpoint '{name}'", mistake=False)
+        elif start is target:
+            text = f"dial: nobody is called '{name}'"
+            self.file.refers("aor", name, keys, text, others=(("endpoint", name),), mistake=False)
 
     def _reads(self, value: Any, keys: Keys) -> None:
         for template in _templates(value):

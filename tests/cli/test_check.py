@@ -155,3 +155,17 @@ def test_what_the_running_server_has_of_the_former_file_does_not_count(sipline, 
     serve()
     sipline.toml.write_text(before + REFERS)
     assert NOWHERE in sipline("check")[2]
+
+
+def test_a_dial_of_somebody_whom_no_store_holds_is_warned_of(sipline):
+    toml = (
+        sipline.toml.read_text()
+        .replace('["registrar"]', '["registrar", "channel"]')
+        .replace('"sqlite"]', '"sqlite", "channel", "dialplan"]')
+    )
+    sipline.toml.write_text(toml + '[context.default.extensions]\n1 = [{ dial = "zoe" }]\n')
+    status, out, _ = sipline("check")
+    assert status == 0
+    assert "warning: pipeline.toml:" in out and "dial: nobody is called 'zoe'" in out and "no store holds it either" in out
+    assert sipline("user", "add", "zoe")[0] == 0
+    assert "zoe" not in sipline("check")[1]

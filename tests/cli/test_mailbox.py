@@ -28,7 +28,7 @@ def box(sipline, name="bob"):
 
 def test_without_a_server_its_files_are_used(sipline, put):
     assert sipline("user", "add", "bob", "--password", "x")[0] == 0
-    assert sipline("mailbox", "list")[:2] == (0, "no mailbox has ever got a message\n")
+    assert sipline("mailbox", "list")[:2] == (0, "no mailbox is in use yet\n")
     put("bob", "new", "1")
     put("bob", "new", "2-urgent")
     assert sipline("mailbox", "count", "bob", "--new", "3", "--old", "1")[:2] == (0, "bob: 5 new, 1 old\n")

@@ -148,6 +148,26 @@ def test_a_goto_to_what_is_neither_an_extension_nor_a_user_is_told(told):
     )
 
 
+def test_a_dial_of_nobody_is_warned_of(told):
+    plan = """
+    [user.alice]
+    auth = []
+    [endpoint.trunk]
+    auth = []
+    [context.default.extensions]
+    1 = [{ dial = ["alcie", "alice", "trunk", "sip:eve@example.net", "eve@example.net", "trunk/7", "trnk/7"] }]
+    _2X = [{ dial = "trnk/${extension}" }, { dial = "${extension}" }, { dial = "alice${extension}" }]
+    """
+    stages = {"application": ["registrar", "channel"], "integration": ["toml", "memory", "channel", "dialplan"]}
+    assert told(plan, **stages) == [
+        ('"alcie"', "dial: nobody is called 'alcie'", "did you mean 'alice'?"),
+        ('"trnk/7"', "dial: there is no endpoint 'trnk'", "did you mean 'trunk'?"),
+        ('"trnk/${extension}"', "dial: there is no endpoint 'trnk'", "did you mean 'trunk'?"),
+    ]
+    assert told(plan, integration=["toml", "memory", "dialplan"]) == []  # who makes channels may know another alcie
+    assert told(plan, **{**stages, "integration": ["toml", "sqlite", "channel", "dialplan"]}) == []  # the store may
+
+
 def test_a_right_dialplan_is_told_nothing(told):
     assert (
         told(
