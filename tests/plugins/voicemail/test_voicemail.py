@@ -1,4 +1,5 @@
 import asyncio
+import os
 import re
 from pathlib import Path
 
@@ -87,3 +88,17 @@ def test_stats_count_mailboxes(house, plugin_of):
     house.leave(A)
     assert plugin_of(house.server, "voicemail").stats() == {"mailboxes": 1, "mailed": 0, "unmailed": 0, "mail_waiting": 0}
     assert attrs.asdict(house.counts())["new"] == 1
+
+
+def test_a_file_that_cannot_be_deleted_is_one_mailbox_and_not_the_others(built):
+    house = built("[mailbox.alice]\nretention_days = 1\n[mailbox.bob]\nretention_days = 1\n")
+    house.leave(A)
+    (house.mailboxes.folder / "alice" / "new" / "1.wav").mkdir(parents=True)
+    os.utime(house.mailboxes.folder / "alice" / "new" / "1.wav", (0, 0))
+    house.mailboxes.box("alice").scan()
+    house.advance(86400 + 3660)
+    assert house.counts("bob").new == 0
+    assert house.server.told("step.failed")[0].fields["plugin"] == "voicemail"
+    house.server.stop()
+    house.server.start()  # nor is it the end of the server
+    assert house.server.engine.mailboxes.counts("bob").new == 0
