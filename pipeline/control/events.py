@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pipeline.engine import Pipeline
+    from pipeline.events import Event
     from pipeline.pubsub.service import Heard, PubSub
 
 Row = dict[str, Any]
@@ -74,6 +75,15 @@ async def notify(engine: Pipeline, asked: dict[str, Any]) -> list[Row]:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(all_told.wait(), PATIENCE)
     return rows
+
+
+def failed(watch: Any, event: Event) -> Row | None:
+    """Give the row of an attempt of a Watch that failed and will be made again; None: it is another's."""
+    fields = event.fields
+    if (fields["uri"], fields["event"]) != (watch.uri, watch.event):
+        return None
+    why = f"{fields['status']} {fields['reason']}" if fields["status"] else str(fields["reason"])
+    return {"uri": watch.uri, "event": watch.event, "state": "waiting", "reason": f"{why}: asked again later", "type": "", "body": ""}
 
 
 def subscribe(engine: Pipeline, asked: dict[str, Any], heard: Callable[[Row], object]) -> Any:

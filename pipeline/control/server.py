@@ -174,6 +174,7 @@ class Control:
                 _write(writer, {"heard": row})
 
         made = events.subscribe(self._engine, asked, heard)
+        deaf = self._engine.bus.listen("subscribe.failed", lambda event: heard(row) if (row := events.failed(made, event)) else None)
         _write(writer, {"watching": made.uri})
         gone = asyncio.ensure_future(reader.read(1))
         try:
@@ -183,6 +184,7 @@ class Control:
             gone.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await gone
+            deaf()
             made.stop()
         if made.state == "terminated" and not writer.is_closing():
             _write(writer, {"end": True})

@@ -31,12 +31,21 @@ __all__ = ["Inside", "own"]
 
 
 def own(notifier: Notifier, uri: str) -> str | None:
-    """Return the address of record of ours that a URI means; None: it is elsewhere, or no URI."""
+    """Return the address of record of ours that a URI means; None: it is elsewhere, or no URI.
+
+    An address with a port on which we do not listen is another server's on this machine.
+    """
     try:
         parsed = Uri.parse(uri)
     except Malformed:
         return None
-    return access.named(notifier.engine, parsed, None) if parsed.scheme in ("sip", "sips") and parsed.user else None
+    if parsed.scheme not in ("sip", "sips") or not parsed.user:
+        return None
+    engine = notifier.engine
+    numeric = parsed.host[:1] == "[" or parsed.host.replace(".", "").isdigit()
+    if numeric and parsed.port is not None and all(local[1] != parsed.port for _, _, local in engine.listeners):
+        return None
+    return access.named(engine, parsed, None)
 
 
 class Inside:

@@ -179,7 +179,7 @@ class Watching:
             return
         self._asking = False
         if not isinstance(outcome, Final):
-            self._failed(0, type(outcome).__name__, 0.0)
+            self._failed(0, getattr(outcome, "reason", "") or "no answer", 0.0)
             return
         response = outcome.response
         self._cseq = max(self._cseq, response.cseq.number)

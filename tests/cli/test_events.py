@@ -36,6 +36,12 @@ def test_something_is_watched_and_printed(watched):
     assert (status, json.loads(out)["reason"]) == (0, "489 Bad Event")
 
 
+def test_who_cannot_be_asked_is_told_with_why_and_when(watched):
+    status, out, _ = watched("subscribe", "sip:eve@127.0.0.1:1;transport=tcp", "--once")
+    assert status == 0
+    assert re.fullmatch(r"sip:eve@127\.0\.0\.1:1;transport=tcp presence: waiting \(.+: asked again later\)\n", out), out
+
+
 def test_a_notify_to_nobody_fails_with_a_sentence(watched):
     status, _, err = watched("notify", "nemo", "--event", "check-sync")
     assert status == 1

@@ -1,6 +1,7 @@
 """plugins.pubsub.inside: the house watches something of its own."""
 
 import pytest
+from pipeline.plugins.pubsub.inside import own
 
 
 @pytest.fixture
@@ -41,6 +42,23 @@ def test_a_second_one_hears_what_is_known(begin):
     first, _ = begin("alice@example.com")
     second, _ = begin("alice@example.com")
     assert said(first) == said(second)
+
+
+@pytest.mark.parametrize(
+    ("uri", "ours"),
+    [
+        ("sip:alice@example.com", True),
+        ("sip:alice@10.0.0.1", True),
+        ("sip:alice@10.0.0.1:5060", True),
+        ("sip:alice@10.0.0.1:5090", False),
+        ("sip:alice@example.net", False),
+        ("tel:+15551234", False),
+        ("sip:", False),
+        ("sip:10.0.0.1", False),
+    ],
+)
+def test_only_what_is_ours_is_watched_inside(server, notifier, uri, ours):
+    assert (own(notifier(server), uri) is not None) is ours
 
 
 @pytest.mark.parametrize(
