@@ -5,6 +5,7 @@ Rule: pure. What need not be changed is as it came; what came is not changed its
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from pipeline.sip.headers import canonical
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["onward", "stripped", "withheld"]
 
+
+WISH = re.compile(r";[ \t]*(oc|oc-validity|oc-seq)[ \t]*=[^;,]*", re.IGNORECASE)
+"""What RFC 7339 has a server say in the Via of who sent it a request (4.1 to 4.4)."""
 
 IDENTITIES = frozenset(("p-asserted-identity", "remote-party-id"))
 """Fields by which those who trust each other say who somebody is."""
@@ -65,10 +69,16 @@ def onward(
 
 
 def stripped(response: Response, without: Collection[str] = ()) -> Response | None:
-    """Return a response without its first Via, which is ours, and without some fields; None when no other Via is left: it is nobody's."""
+    """Return a response without its first Via, which is ours, and without some fields; None when no other Via is left: it is nobody's.
+
+    What is wished of our neighbour in his Via is ours to say (RFC 7339 4), not that of who answers: a phone could have all calls that come
+    through us left out. It is taken back to the question that it was.
+    """
     vias = response.values("via")[1:]
     if not vias:
         return None
+    if "oc" in vias[0].lower():
+        vias[0] = WISH.sub(lambda found: ";oc" if found[1].lower() == "oc" else "", vias[0])
     fields = [("Via", value) for value in vias]
     fields += [(name, value) for name, value in response.items() if (key := canonical(name)) != "via" and key not in without]
     return Response.new(response.status, response.reason, fields, response.body)

@@ -1,5 +1,7 @@
 """pipeline.proxy.onward: the copy that goes on, and the answer that goes back. RFC 3261 16.6, 16.7; RFC 3327 5.2."""
 
+import pytest
+
 from pipeline.conformance.marks import rfc
 from pipeline.proxy import onward, stripped, withheld
 from pipeline.sip.message import Request, Response
@@ -61,6 +63,28 @@ def test_an_answer_goes_back_without_our_via():
     assert [via.host for via in back.vias] == ["them", "far"]
     assert (back.status, back.reason, back.get("x-y"), back.body, back.to.tag) == (200, "Fine", "y", b"hello", "t")
     assert back.all("record-route") == ["<sip:us;lr>"]
+
+
+@rfc("7339", "4.1")
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ('oc=100;oc-algo="loss";oc-validity=60000;oc-seq=1.5', 'oc;oc-algo="loss"'),
+        ('OC = 100 ; oc-algo="loss";OC-Seq=1', 'oc; oc-algo="loss"'),
+        ('oc;oc-algo="loss"', 'oc;oc-algo="loss"'),
+        ("received=1.2.3.4", "received=1.2.3.4"),
+    ],
+)
+def test_who_answers_wishes_nothing_of_our_neighbour(said, left):
+    fields = [
+        ("Via", f"SIP/2.0/UDP us;branch=z9hG4bKus;oc=20, SIP/2.0/UDP them;branch=z9hG4bKoc=1;{said}"),
+        ("From", "<sip:a@x>;tag=1"),
+        ("To", "<sip:b@x>"),
+        ("Call-ID", "c"),
+        ("CSeq", "1 INVITE"),
+    ]
+    back = stripped(Response.to(Request.new("INVITE", "sip:b@x", fields), 200, "OK", to_tag="t"))
+    assert back.values("via") == [f"SIP/2.0/UDP them;branch=z9hG4bKoc=1;{left}"]
 
 
 def test_an_answer_with_no_other_via_is_nobodys():
