@@ -62,3 +62,11 @@ class Client:
         """Hang up."""
         self._reader.close()
         self._connection.close()
+
+
+def remind(folder: Path) -> None:
+    """Say how the server that runs, if one does, takes a changed file."""
+    client = Client.perhaps(folder) if folder.is_dir() else None
+    if client is not None:
+        client.close()
+        print("the running server goes on as before: `sipline reload` has it take this")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.cli import Failed
+from pipeline.cli.client import remind
 from pipeline.cli.files import plan_of
 from pipeline.config import edit
 from pipeline.config.read import read
@@ -24,5 +25,5 @@ def run(args: Namespace) -> int:
         print(f"{args.name} is not listed in {name}")
         return 0
     print(f"{name}: {args.name} is disabled in {', '.join(stages)}")
-    plan_of(args, warn=True)
+    remind(plan_of(args, warn=True).state)
     return 0

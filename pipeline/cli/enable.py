@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pipeline.cli import Failed
+from pipeline.cli.client import remind
 from pipeline.cli.files import plan_of
 from pipeline.cli.plugins import finder_of
 from pipeline.config import edit
@@ -41,4 +42,5 @@ def run(args: Namespace) -> int:
     for stage in changed:
         here = next(listing for listing in plan.stages[stage] if listing.name == args.name)
         print(f"{here.place}: {args.name} is enabled: {stage} = {', '.join(listing.name for listing in plan.stages[stage])}")
+    remind(plan.state)
     return 0

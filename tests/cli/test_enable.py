@@ -70,3 +70,10 @@ def test_a_plugin_in_a_file_that_is_not_loaded_yet_is_told_with_its_load_line(si
     assert 'write [plugin.greylist] with load = "plugins.d/greylist.py:Greylist"' in sipline("enable", "greylist")[2]
     err = sipline("enable", "nosuch")[2]
     assert "unknown plugin 'nosuch'" in err and "`sipline plugins` lists what there is" in err and "plugins.d/nosuch.py:Nosuch" in err
+
+
+def test_who_has_a_server_running_is_told_how_it_takes_the_change(sipline, serve):
+    assert "reload" not in sipline("enable", "options")[1]
+    serve()
+    assert "`sipline reload` has it take this" in sipline("disable", "options")[1]
+    assert "`sipline reload` has it take this" in sipline("enable", "options")[1]
