@@ -38,6 +38,11 @@ class Rate:
         ends[name] = end + gap
         return 0.0
 
+    def give_back(self, name: str) -> None:
+        """Take back that one was counted."""
+        if name in self._ends:
+            self._ends[name] -= self._gap
+
     def _forget(self, now: float) -> bool:
         if now < self._looked:  # all names are read at most once a second
             return False

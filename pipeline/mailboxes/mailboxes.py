@@ -15,6 +15,7 @@ import shutil
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from pipeline.core.rates import Rate
 from pipeline.mailboxes.box import Box, Counts
 from pipeline.mailboxes.message import URGENT, Message, folder_name, name_of
 from pipeline.mailboxes.pins import Guard
@@ -31,6 +32,8 @@ __all__ = ["Full", "Mailboxes", "Taking"]
 DAY = 86400.0
 HANDFUL = 20
 """Mailboxes that are looked at before the loop has its turn: some 2 ms."""
+CALLER_RATE, CALLER_BURST = 1 / 600, 9
+"""Wrong PINs that one caller may give: three calls of three, then one in ten minutes."""
 JUST_NOW = 10.0
 """Seconds in which plugins that start one after the other share one look."""
 
@@ -111,6 +114,8 @@ class Mailboxes:
         self.taking: set[Path] = set()
         """Files that are being recorded now."""
         self.guard = Guard(engine.clock)
+        self.callers = Rate(CALLER_RATE, CALLER_BURST)
+        """Wrong PINs by who calls, at whatever mailboxes: `guard` alone would let one caller try the usual three at each of them."""
         self._told: dict[str, Counts] = {}
         self._looked: float | None = None
 

@@ -1,7 +1,8 @@
 """Who may hear a mailbox: its owner's own phone, or whoever knows the PIN.
 
 Rule: a phone is its owner's when its call has proved so (digest authentication); anything else needs the PIN, and where none was set nobody
-gets in. A wrong number and a wrong PIN sound the same, and wrong PINs lock the mailbox for longer and longer.
+gets in. A wrong number and a wrong PIN sound the same, and wrong PINs lock the mailbox for longer and longer. Who gives too many,
+at whatever mailboxes, is heard no more for a while.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ async def enter(talk: Talk, name: str, *, always: bool = False) -> Mailbox | Non
                 break
     if mailbox is not None and not always and owns(engine, endpoint, mailbox):
         return mailbox
-    guard = engine.mailboxes.guard
+    guard, callers = engine.mailboxes.guard, engine.mailboxes.callers
+    caller = endpoint.id if endpoint is not None else f"{channel.endpoint} {channel.caller.number}"
     for _ in range(TRIES):
         tried = mailbox
         if tried is None:
@@ -62,9 +64,21 @@ async def enter(talk: Talk, name: str, *, always: bool = False) -> Mailbox | Non
             await talk.say(["locked"])
             return None
         # Counted before it is looked at: of many calls at once that guess, no more get an answer than of one after the other.
+        if callers.take(caller, channel.core.clock.now()):
+            engine.tell(
+                "mailbox.refused",
+                mailbox=tried.id if tried is not None else "",
+                locked=0.0,
+                caller=channel.caller,
+                endpoint=channel.endpoint,
+                channel=channel,
+            )
+            await talk.say(["locked"])
+            return None
         seconds = guard.wrong(tried.id) if tried is not None else 0.0
         if await asyncio.to_thread(verify, pin, tried.pin_hash if tried is not None else _NOBODYS) and tried is not None:
             guard.right(tried.id)
+            callers.give_back(caller)
             return tried
         engine.tell(
             "mailbox.refused",

@@ -1,5 +1,7 @@
 """core.rates: so many a second by one name, and so many at once."""
 
+import pytest
+
 from pipeline.core.rates import Rate
 
 
@@ -30,3 +32,12 @@ def test_while_all_names_are_at_work_a_new_one_is_refused():
     assert rate.take("d", 10.0) == 1.0
     assert rate.take("d", 20.0) == 0
     assert len(rate) <= 3
+
+
+def test_what_is_given_back_was_not_counted():
+    rate = Rate(0.1, 2)
+    assert [rate.take("a", 0.0), rate.take("a", 0.0)] == [0.0, 0.0]
+    rate.give_back("a")
+    assert rate.take("a", 0.0) == 0.0
+    assert rate.take("a", 0.0) == pytest.approx(10.0)
+    rate.give_back("nobody")

@@ -153,3 +153,21 @@ def test_a_star_in_the_greeting_leads_the_owner_to_his_mailbox(locked):
         locked.advance(0.3)
     locked.advance(1.5)
     assert hears(locked, call)
+
+
+def test_one_caller_does_not_try_the_usual_pins_at_every_mailbox(built):
+    boxes = [f'[mailbox.m{number}]\npin_hash = "{hash_pin("4711", salt=bytes(16))}"\nnumber = "{number}"\n' for number in range(301, 306)]
+    house = built("".join(boxes) + GATEWAY)
+    gateway = house.server.phone("gateway", password="", address=("10.0.0.77", 5060))
+    for number in (301, 302, 303):
+        call = enter(house, gateway, "700", f"{number}#" + f"{number}#".join(("1111#", "1112#", "1113#")))
+        call.hangup()
+    enter(house, gateway, "700", "304#4711#").hangup()
+    assert not house.told("mailbox.entered")
+    enter(house, house.carol, "700", "").hangup()  # others are not locked out, nor is he from his own
+    assert [told["mailbox"] for told in house.told("mailbox.entered")] == ["carol"]
+    house.advance(600)
+    for _ in range(3):  # what is right is not counted
+        enter(house, gateway, "700", "305#4711#").hangup()
+    assert [told["mailbox"] for told in house.told("mailbox.entered")] == ["carol", "m305", "m305", "m305"]
+    assert not house.mailboxes.guard.locked("m304")
