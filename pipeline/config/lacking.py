@@ -1,4 +1,4 @@
-"""What a pipeline that is right in every line does not do all the same, because something is not listed: warnings.
+"""What a pipeline that is right in every line does not do all the same, because something is not listed, or too late: warnings.
 
 Rule: nothing has to be listed, so nothing here is a mistake. Said is only what somebody who lists the rest would hardly want.
 """
@@ -21,14 +21,23 @@ __all__ = ["check_lacking"]
 
 
 def check_lacking(report: Report, listings: Mapping[str, Mapping[str, Keys]], classes: Mapping[str, Found]) -> None:
-    """Warn when nothing reads SIP, nothing authenticates, or nobody sends what event packages have to tell."""
+    """Warn when nothing reads SIP, nothing authenticates or nobody could, or nobody sends what event packages have to tell."""
     if not any(_has(classes[name].cls, "protocol") for name in listings["protocol"]):
         text = "nothing reads what arrives: 'stack' is not listed under 'protocol'"
         report.warning(_list(report, "protocol"), text, "no request is answered")
     if not any(classes[name].kind == "auth" or getattr(classes[name].cls, "authenticates", False) for name in listings["intercept"]):
         text = "nothing authenticates: 'auth' is not listed under 'intercept'"
         report.warning(_list(report, "intercept"), text, "whoever reaches a listener can register and call")
+    _unknown_to_auth(report, listings["intercept"], classes)
     _packages(report, listings["application"], classes)
+
+
+def _unknown_to_auth(report: Report, intercept: Mapping[str, Keys], classes: Mapping[str, Found]) -> None:
+    kinds = [classes[name].kind for name in intercept]
+    if "auth" in kinds and "identify" in kinds[kinds.index("auth") :]:
+        name = list(intercept)[kinds.index("auth")]
+        text = f"'{name}' stands before 'identify', so it knows no endpoint: no login succeeds"
+        report.warning(intercept[name], text, "write it behind 'identify'")
 
 
 def _packages(report: Report, application: Mapping[str, Keys], classes: Mapping[str, Found]) -> None:

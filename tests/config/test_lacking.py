@@ -37,6 +37,13 @@ def test_a_server_that_reads_nothing_is_warned(warnings):
     assert warnings(protocol=[]) == [("[]", "nothing reads what arrives: 'stack' is not listed under 'protocol'", "no request is answered")]
 
 
+def test_auth_before_identify_is_warned(warnings):
+    assert warnings(intercept=["auth", "identify"]) == [
+        ('"auth"', "'auth' stands before 'identify', so it knows no endpoint: no login succeeds", "write it behind 'identify'")
+    ]
+    assert warnings(intercept=["auth"]) == []
+
+
 def test_event_packages_without_pubsub_are_warned_at_the_first_of_them(warnings):
     hint = "it takes SUBSCRIBE and sends the NOTIFYs: `sipline enable pubsub`"
     assert warnings(application=["registrar", "presence", "xpidf", "dialog"]) == [
