@@ -38,7 +38,8 @@ def read(path: str | os.PathLike[str]) -> Document:
     try:
         raw = path.read_bytes()
     except OSError as error:
-        raise Problems([Problem(Place(_shown(path), 0, 0, 0, ""), f"cannot be read: {error.strerror or error}")]) from None
+        hint = "go to its folder, or say where it is: -c FILE, or SIPLINE_CONFIG" if isinstance(error, FileNotFoundError) else ""
+        raise Problems([Problem(Place(_shown(path), 0, 0, 0, ""), f"cannot be read: {error.strerror or error}", hint)]) from None
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -65,7 +65,10 @@ def test_a_missing_file_is_one_clear_line(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(Problems) as caught:
         read("pipeline.toml")
-    assert str(caught.value) == "pipeline.toml: cannot be read: No such file or directory\n1 problem found"
+    assert str(caught.value) == (
+        "pipeline.toml: cannot be read: No such file or directory\n"
+        "  go to its folder, or say where it is: -c FILE, or SIPLINE_CONFIG\n1 problem found"
+    )
 
 
 def test_bytes_that_are_not_utf_8_are_told_with_their_line(tmp_path, monkeypatch):
