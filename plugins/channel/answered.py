@@ -38,6 +38,7 @@ def accepted(session: Outgoing, response: Response) -> None:
         session.release()
         return
     session.won = session.setup = response
+    session.narrow()
     fork = fork_of(session, response)
     assert session.asking is not None
     if fork is None:

@@ -147,9 +147,8 @@ class Driver:
         for endpoint, call in session.forwarders:
             self.limits.leave(endpoint, call)
         session.forwarders = ()
-        if isinstance(session, Outgoing) and session.trip.breadth is not None:
-            session.trip.breadth.give_back(session.breadth)
-            session.breadth = 0
+        if isinstance(session, Outgoing):
+            session.narrow()
 
     # -- new ones ----------------------------------------------------------------------------------------------------
 

@@ -115,6 +115,12 @@ class Outgoing(Session):
         else:
             obtain(media.offer, self._invite, self.failed)
 
+    def narrow(self) -> None:
+        """Give the share of Max-Breadth back: this branch has a final answer (RFC 5393 5.3.3.2), and who called may be sent on."""
+        if self.trip.breadth is not None:
+            self.trip.breadth.give_back(self.breadth)
+            self.breadth = 0
+
     def _invite(self, offer: bytes | None) -> None:
         if self.state != EARLY or self.cancelled:
             return

@@ -474,6 +474,17 @@ def test_who_was_transferred_is_sent_on_by_the_next(house):
     house.nothing_left()
 
 
+def test_a_branch_that_has_answered_takes_no_breadth_any_more(plain):
+    """RFC 5393 5.3.3.2: what is shared are the branches that have no final answer; with one for each caller he can still be sent on."""
+    alices = plain.alice.call("bob", headers=[("Max-Breadth", "1")]).until("up")
+    plain.server.advance(0.5)
+    assert plain.refer(plain.bob.calls[-1], "carol").status == 202
+    plain.until(lambda: plain.carol.calls and plain.carol.calls[0].state == "up")
+    plain.server.advance(1)
+    hear(alices, plain.carol.calls[0], A, C)
+    plain.nothing_left()
+
+
 def test_who_does_not_want_to_be_told_is_not(plain):
     alices, bobs = plain.talk(plain.alice, plain.bob)
     reply = plain.refer(bobs, "carol", headers=[("Refer-Sub", "false"), ("Require", "norefersub")])
