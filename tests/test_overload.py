@@ -1,5 +1,7 @@
 """Overload: what is looked at, when new work is refused, and that what has begun goes on."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from pipeline.conformance.marks import rfc
@@ -30,6 +32,18 @@ def test_one_pause_of_the_machine_is_no_overload_two_looks_in_a_row_are(sip, loo
     assert [(event.name, event.fields["what"]) for event in server.told("overload")] == [
         ("overload.begun", "lag"),
         ("overload.ended", "lag"),
+    ]
+
+
+def test_datagrams_that_wait_in_the_kernel_are_overload_until_a_socket_is_empty_again(sip, look, plugin_of):
+    server = sip()
+    udp, now = plugin_of(server, "udp"), server.engine.clock.now()
+    for since, overloaded in ((now - 0.4, False), (now - 0.6, True), (0.0, False)):
+        udp._endpoints[:] = [SimpleNamespace(full_since=0.0), SimpleNamespace(full_since=since)]
+        assert look(server) == overloaded
+    assert [(event.name, event.fields["what"]) for event in server.told("overload")] == [
+        ("overload.begun", "waiting"),
+        ("overload.ended", "waiting"),
     ]
 
 

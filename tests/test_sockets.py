@@ -152,6 +152,36 @@ def test_more_than_one_drain_of_datagrams_arrives_whole(run):
     run(main)
 
 
+def test_a_socket_tells_since_when_it_has_not_been_empty(run):
+    async def main(sockets):
+        full, server = [], None
+        server = sockets.datagram("127.0.0.1", 0, lambda *_: full.append(server.full_since), receive_buffer=1 << 20)
+        client = sockets.datagram("127.0.0.1", 0, print)
+        for _ in range(150):
+            client.send(b"x", server.local)
+        while len(full) < 150:  # noqa: ASYNC110  the loop itself is what is watched
+            await asyncio.sleep(0)
+        assert full[0] == full[63] == 0.0  # the first drain does not know yet
+        assert full[64] == full[-1] > 0.0
+        assert server.full_since == 0.0
+
+    run(main)
+
+
+def test_what_was_received_is_not_touched_by_what_comes_next(run):
+    async def main(sockets):
+        heard = Inbox()
+        server, client = sockets.datagram("127.0.0.1", 0, heard), sockets.datagram("127.0.0.1", 0, print)
+        sent = [b"a long first one", b"short", b""]
+        for data in sent:
+            client.send(data, server.local)
+        got = [(await heard.get())[0] for _ in sent]
+        assert got == sent
+        assert {type(data) for data in got} == {bytes}
+
+    run(main)
+
+
 def test_the_kernel_s_drops_are_counted(run):
     async def main(sockets):
         heard = Inbox()
@@ -219,11 +249,13 @@ def test_an_error_while_receiving_is_counted_and_the_rest_still_read(run):
         answers = iter([ConnectionRefusedError(errno.ECONNREFUSED, "ICMP"), (b"next", ("127.0.0.1", 9)), BlockingIOError()])
 
         class Refused:
-            def recvfrom(self, _size):
+            def recvfrom_into(self, buffer):
                 answer = next(answers)
                 if isinstance(answer, Exception):
                     raise answer
-                return answer
+                data, source = answer
+                buffer[: len(data)] = data
+                return len(data), source
 
         sock, server._sock = server._sock, Refused()
         server._drain()

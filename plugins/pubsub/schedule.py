@@ -18,7 +18,7 @@ BATCH = 100
 """Looks in one turn of the loop: each may send a NOTIFY of 200 us."""
 GRAIN = 0.05
 """Seconds by which a look may be late, so that many share one wake-up."""
-FEW = 1024
+FEW = 64
 """Entries that are never looked through for those nobody needs any more."""
 
 

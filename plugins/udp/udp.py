@@ -188,6 +188,10 @@ class Udp:
             endpoint.send(answer, source, local)
         return True
 
+    def busy_since(self) -> list[float]:
+        """Since when each socket has not been empty, on the loop's clock; 0.0: it was. Overload control looks at it."""
+        return [getattr(endpoint, "full_since", 0.0) for endpoint in self._endpoints]
+
     def drops(self) -> int:
         """Datagrams that the kernel threw away because we did not read them in time."""
         return sum(endpoint.drops() for endpoint in self._endpoints)
