@@ -15,11 +15,15 @@ class Rate:
     __slots__ = ("_ends", "_gap", "_looked", "_slack", "limit")
 
     def __init__(self, per_second: float, burst: int, limit: int = NAMES) -> None:
-        self._gap = 1.0 / per_second if per_second else 0.0
-        self._slack = self._gap * max(burst - 1, 0)
+        self.configure(per_second, burst)
         self._ends: dict[str, float] = {}
         self._looked = 0.0
         self.limit = limit
+
+    def configure(self, per_second: float, burst: int) -> None:
+        """Go on with another rate; what was counted counts still."""
+        self._gap = 1.0 / per_second if per_second else 0.0
+        self._slack = self._gap * max(burst - 1, 0)
 
     def take(self, name: str, now: float) -> float:
         """Count one of `name` at `now` (monotonic). Returns 0, or in how many seconds the next may come: then it was not counted."""

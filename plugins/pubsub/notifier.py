@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.client import Final, Provisional
 from pipeline.client import Timeout as TimedOut
+from pipeline.core.rates import Rate
 from pipeline.pending import Pending
 from pipeline.pubsub import NoSuchResource, Package, Refused
 from pipeline.sip.grammar import Malformed
@@ -56,6 +57,8 @@ class Notifier:
         self.options: Pubsub = None  # type: ignore[assignment]  # the plugin of the moment, set before anything can happen
         self.subscriptions: dict[str, Subscription] = {}
         self.publications = Publications(self)
+        self.publishes = Rate(0, 1)
+        """PUBLISHes by whom they count for."""
         self.topics = Topics(engine, self.publications.about)
         self.limits = Limits()
         self.rights = Rights(self)

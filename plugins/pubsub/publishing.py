@@ -6,6 +6,7 @@ PUBLISHes about one resource run in one lane. Nothing is told before it is kept.
 
 from __future__ import annotations
 
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -53,6 +54,10 @@ def publish(notifier: Notifier, message: Request, passage: Passage) -> Verdict:
     owned = endpoint.aors if endpoint is not None else ()
     if not access.may_publish(said, resource, publisher, options.publish, allowed=allowed, owned=owned):
         return Reply(403, because=f"publish: {publisher.uri} may not publish about {aor}", stateless=not passage.identity)
+    who = counted_as(passage)
+    if wait := notifier.publishes.take(who, engine.clock.now()):  # RFC 3903 9: 503, before a document is parsed and composed with others
+        headers = (("Retry-After", str(math.ceil(wait))),)
+        return Reply(503, headers=headers, because=f"publish_rate: {who} publishes too often", stateless=not passage.identity)
     if len(message.body) > options.publication_bytes:
         return Reply(413, because=f"publication_bytes: {len(message.body)} bytes", stateless=not passage.identity)
     go_on = partial(_known, notifier, resource, package, publisher)

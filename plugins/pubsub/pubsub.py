@@ -90,6 +90,12 @@ class Pubsub:
     publications_per_publisher: int = option(
         100, validator=attrs.validators.ge(0), help="publications of one endpoint, or stranger's address (403)"
     )
+    publish_rate: float = option(
+        10.0,
+        validator=attrs.validators.ge(0),
+        help="PUBLISHes a second that one endpoint, or stranger's address, may send in the long run (503 with Retry-After); 0 = no limit",
+    )
+    publish_burst: int = option(100, validator=attrs.validators.ge(1), help="PUBLISHes that one of them may send at once")
     publication_bytes: int = option(
         16384, unit="bytes", validator=attrs.validators.ge(0), help="longest document that may be published (413)"
     )
@@ -117,6 +123,7 @@ class Pubsub:
         notifier = self.notifier = engine.state(self, make)
         notifier.options = self
         notifier.pace.rate, notifier.pace.turn = self.rate, self.turn
+        notifier.publishes.configure(self.publish_rate, self.publish_burst)
         if made:
             engine.pubsub = Service(notifier)
             notifier.listen()

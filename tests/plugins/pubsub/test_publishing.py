@@ -127,3 +127,18 @@ def test_a_body_of_a_megabyte_is_refused_and_not_kept(server, notifier):
     )
     assert answer.status == 513
     assert notifier(server).publications.bytes == 0
+
+
+def test_one_publisher_has_a_rate_and_the_others_do_not_feel_it(start):
+    server = start("[plugin.pubsub]\npublish_rate = 0.5\npublish_burst = 3\n")
+    alice, bob = server.phone("alice"), server.phone("bob")
+    etag = ""
+    for note in (b"a", b"b", b"c"):
+        answer = publish(server, alice, note, etag=etag)
+        assert answer.status == 200
+        etag = answer.get("sip-etag")
+    answer = publish(server, alice, b"d", etag=etag)
+    assert (answer.status, answer.get("retry-after")) == (503, "2")
+    assert publish(server, bob, to="bob").status == 200
+    server.advance(2)
+    assert publish(server, alice, b"d", etag=etag).status == 200
