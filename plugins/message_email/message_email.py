@@ -31,6 +31,14 @@ SILENT = ("application/im-iscomposing+xml", "message/imdn+xml")
 FULL = Receipt(Fate.FAILED, "too much mail waits", seconds=30)
 
 
+class _Post:
+    """What outlives a reload: the threads, and the letters that wait for them."""
+
+    def __init__(self) -> None:
+        self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="message_email")
+        self.sent = self.failed = self.waiting = 0
+
+
 @plugin
 class MessageEmail:
     """Sends messages for some recipients on as e-mail."""
@@ -54,11 +62,8 @@ class MessageEmail:
     email_from: str = option("", help='whom e-mail comes from; "" = messages@ the first domain')
     subject: str = option("Message from {author}", help="its subject; {author} and {recipient} stand for who wrote, and to whom")
 
-    sent: int = attrs.field(init=False, default=0)
-    failed: int = attrs.field(init=False, default=0)
-    waiting: int = attrs.field(init=False, default=0)
     _engine: Any = attrs.field(init=False, default=None)
-    _threads: Any = attrs.field(init=False, default=None)
+    _post: Any = attrs.field(init=False, default=None)
     _to: dict[str, str] = attrs.field(init=False, factory=dict)
 
     @hookimpl
@@ -81,13 +86,13 @@ class MessageEmail:
         self._engine = engine
         first = engine.domains.first.id
         self._to = {(name if "@" in name else f"{name}@{first}").lower(): address for name, address in self.to.items()}
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="message_email")
+        self._post = engine.state(self, _Post)
 
     @hookimpl
     def stop(self) -> None:
-        """Send no more than what is being sent."""
-        if self._threads is not None:
-            self._threads.shutdown(wait=False, cancel_futures=True)
+        """Send no more than what is being sent: the server ends, or the file names this plugin no longer."""
+        if self._post is not None:
+            self._post.threads.shutdown(wait=False, cancel_futures=True)
 
     @hookimpl
     def route_message(self, text: Text) -> Receipt | Pending | None:
@@ -98,7 +103,7 @@ class MessageEmail:
             return None
         if text.kind.partition(";")[0].strip().lower() in SILENT:
             return Receipt(Fate.ACCEPTED, "a sign, for which no letter is sent")
-        if self.waiting >= WAITING:
+        if self._post.waiting >= WAITING:
             return FULL
         return self._send(text, address)
 
@@ -112,24 +117,25 @@ class MessageEmail:
 
             server.send(letter(text, sender, address, subject, now))
 
-        result = Pending()
+        result, post = Pending(), self._post
 
         def done(future: asyncio.Future[None]) -> None:
-            self.waiting -= 1
+            post.waiting -= 1
             error = future.exception() if not future.cancelled() else Unsent("the server stops")
             if error is None:
-                self.sent += 1
+                post.sent += 1
                 result.resolve(Receipt(Fate.ACCEPTED, f"sent to {address}"))
                 return
-            self.failed += 1
+            post.failed += 1
             final = isinstance(error, Unsent) and error.for_good
             self._engine.tell("message.unmailed", recipient=text.recipient, to=address, error=str(error))
             result.resolve(Receipt(Fate.REFUSED if final else Fate.FAILED, f"no mail to {address}: {error}", 480, 0 if final else 60))
 
-        self.waiting += 1
-        self._engine.loop.run_in_executor(self._threads, work).add_done_callback(done)
+        post.waiting += 1
+        self._engine.loop.run_in_executor(post.threads, work).add_done_callback(done)
         return result
 
     def stats(self) -> dict[str, int]:
         """Return the counters that `sipline show stats` shows."""
-        return {"sent": self.sent, "failed": self.failed, "waiting": self.waiting}
+        post = self._post
+        return {} if post is None else {"sent": post.sent, "failed": post.failed, "waiting": post.waiting}

@@ -40,25 +40,30 @@ class Driver:
         self.credentials = Credentials(engine)
         self.targets = Targets(engine, self.credentials)
         self._stop: Callable[[], None] | None = None
-        self._begun: Callable[[], None] | None = None
+        self._begun: list[Callable[[], None]] = []
 
     async def open(self) -> None:
-        """Read what is kept, and bring it to those who are registered still, once the server listens."""
+        """Read what is kept, and bring it to those who are registered still, once the server serves with this plugin."""
         keeping = self.engine.core.messages.keeping
         keeping.when_waiting = self._waiting
         await keeping.open()
         if keeping.queues:
             self._waiting(anything=True)
-            self._begun = self.engine.bus.listen("pipeline.started", self._started)
+            self._begun = [self.engine.bus.listen(name, self._started) for name in ("pipeline.started", "pipeline.reloaded")]
 
     def close(self) -> None:
         """Listen no more."""
         self._waiting(anything=False)
+        self._once()
         self.engine.core.messages.keeping.when_waiting = None
 
+    def _once(self) -> None:
+        for stop in self._begun:
+            stop()
+        self._begun.clear()
+
     def _started(self, _: Event) -> None:
-        if self._begun is not None:
-            self._begun()
+        self._once()
         keeping = self.engine.core.messages.keeping
         for number, name in enumerate(tuple(keeping.queues)):
             self.engine.clock.call_later(number * 0.001, keeping.reachable, name)  # a thousand recipients a second

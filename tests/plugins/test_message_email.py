@@ -4,6 +4,8 @@ import time
 
 import pytest
 
+from pipeline.core import Text
+
 LISTED = {"application": ["registrar", "messages", "options"], "integration": ["memory", "toml", "message_email"]}
 
 
@@ -83,8 +85,26 @@ def test_what_is_no_address_is_told_by_check(sip):
 def test_line_breaks_of_an_author_make_no_header_fields():
     from pipeline.plugins.message_email.letter import letter
 
-    from pipeline.core import Text
-
     text = Text("ops@x", b"hi", origin='"a\r\nBcc: everybody@example.com" <sip:a@x>')
     made = letter(text, "m@example.com", "ops@corp.example", "From {author}", 0.0).as_bytes()
     assert b"\nBcc:" not in made
+
+
+def test_its_threads_and_what_waits_for_them_outlive_a_reload(house, mailhost):
+    from pipeline.config import Document, build
+
+    server = house()
+    assert say(server).status == 202
+    former = server.plugin("message_email")
+    text = server.text.replace("[plugin.message_email]\n", '[plugin.message_email]\nsubject = "Other"\n')
+    server.run(server.engine.reload(build(Document(server.folder / "pipeline.toml", text))))
+    server.advance(60)  # the former instance has ended
+    assert server.plugin("message_email") is not former
+    assert former._send(Text("ops", b"it waited", created_at=server.engine.clock.time()), "ops@corp.example") is not None
+    assert say(server).status == 202
+    assert sorted(letter["Subject"] for letter in mailhost.letters) == [
+        "Message from <sip:alice@example.com>",
+        "Message from nobody in particular",
+        "Other",
+    ]
+    assert server.plugin("message_email").stats() == {"sent": 3, "failed": 0, "waiting": 0}

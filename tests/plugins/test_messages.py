@@ -96,3 +96,20 @@ def test_its_options_change_at_a_reload_and_what_waits_stays(sip):
     phone = server.phone("bob").online()
     server.advance(1)
     assert [message.body for message in phone.received] == [b"x"]
+
+
+def test_put_back_by_a_reload_it_brings_what_was_kept_to_who_has_come_meanwhile(sip):
+    from pipeline.config import Document, build
+
+    server = sip('[dal]\nmessage = ["memory"]\n', application=["registrar", "messages"], integration=["memory", "toml"])
+    asked = {"headers": [("Contact", ""), ("Content-Type", "text/plain")], "body": b"x"}
+    assert server.request("MESSAGE", "bob", **asked).status == 202
+    path, without = server.folder / "pipeline.toml", server.text.replace(', "messages"', "")
+    assert without != server.text
+    server.run(server.engine.reload(build(Document(path, without))))
+    phone = server.phone("bob").online()
+    server.advance(1)
+    assert phone.received == []
+    server.run(server.engine.reload(build(Document(path, server.text))))
+    server.advance(1)
+    assert [message.body for message in phone.received] == [b"x"]
