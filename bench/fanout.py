@@ -48,6 +48,7 @@ bind = ["127.0.0.1:{port}"]
 [plugin.pubsub]
 watch = "all"
 publish = "all"
+publish_rate = 0
 per_source = 100000
 per_pair = 100000
 max_expires = 7200

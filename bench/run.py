@@ -84,9 +84,15 @@ publish = "all"
 publications_per_resource = 10000
 publications_per_publisher = 1000000
 publications = 1000000
+publish_rate = 0
 per_source = 100000
 """
 """Everybody comes from one address here."""
+MESSAGES = """
+[plugin.messages]
+stranger_rate = 0
+"""
+MORE = {**dict.fromkeys(CALLS, DIALPLAN), "subscribe_presence": EVENTS, "message": MESSAGES}
 
 
 def configuration(scenario, users, store):
@@ -98,7 +104,7 @@ def configuration(scenario, users, store):
         contact='["memory"]' if store == "memory" else '{ backends = ["sqlite"], durability = "commit" }',
     )
     text += "".join(f'[user.u{i:06d}]\npassword = "p{i:06d}"\nmax_contacts = 1\n' for i in range(users))
-    return text + (DIALPLAN if scenario in CALLS else EVENTS if scenario == "subscribe_presence" else "")
+    return text + MORE.get(scenario, "")
 
 
 @contextlib.contextmanager

@@ -126,11 +126,20 @@ class Messages:
         try:
             rate = self._strangers if text.stranger else self._senders
             if text.sender and (wait := rate.take(text.sender, self.core.clock.now())):
-                told(Receipt(Fate.LIMITED, "its sender sends too many", seconds=int(wait) + 1))
+                whose = "stranger_rate: where its sender writes from" if text.stranger else "sender_rate: its sender"
+                told(Receipt(Fate.LIMITED, f"{whose} sends too many", seconds=int(wait) + 1))
                 return None
-            for step in self.engine.generation.route_message.steps if plugins else ():
-                if (found := step(text)) is not None:
-                    return self._routed(text, told, found)
+            steps = self.engine.generation.route_message.steps if plugins else ()
+            if steps:
+                # What a plugin takes it has done when it says so. Its recipients need not be known: they are not told apart by case.
+                name, now = text.recipient.lower(), self.core.clock.now()
+                if wait := self._recipients.take(name, now):
+                    told(_too_many(wait))
+                    return None
+                for step in steps:
+                    if (found := step(text)) is not None:
+                        return self._routed(text, told, found)
+                self._recipients.give_back(name)  # `_begin` counts it for who it is found to be for
             found = self.find(text)
         except Exception as error:
             told(self._failure(error))
@@ -191,7 +200,7 @@ class Messages:
         name, places = reached
         if name:
             if wait := self._recipients.take(name, self.core.clock.now()):
-                told(Receipt(Fate.LIMITED, "too many messages come for this recipient", seconds=int(wait) + 1))
+                told(_too_many(wait))
                 return
             if self.keeping.queues and self.keeping.is_behind(name):
                 self.keeping.keep(text, name, told, bring=True)
@@ -301,3 +310,7 @@ class Messages:
         while self.keeping.writes and self.core.clock.now() < until:  # noqa: ASYNC110  once, at the end of a server
             await asyncio.sleep(0.01)
         self.keeping.stop()
+
+
+def _too_many(wait: float) -> Receipt:
+    return Receipt(Fate.LIMITED, "recipient_rate: too many messages come for this recipient", seconds=int(wait) + 1)

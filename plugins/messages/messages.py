@@ -81,12 +81,14 @@ class Messages:
     )
     sender_burst: int = option(60, validator=attrs.validators.ge(1), help="messages that one of them may send at once")
     stranger_rate: float = option(
-        0.0,
+        1.0,
         validator=attrs.validators.ge(0),
         help="the same for one address from which senders come whom `identify` does not know; 0 = no limit but those of `shield`",
     )
     recipient_rate: float = option(
-        100.0, validator=attrs.validators.ge(0), help="messages a second for one address of record, from all together; 0 = no limit"
+        100.0,
+        validator=attrs.validators.ge(0),
+        help="messages a second for one recipient, from all together, also for one that a plugin is; 0 = no limit",
     )
     recipient_burst: int = option(200, validator=attrs.validators.ge(1), help="messages for it at once")
 

@@ -4,6 +4,7 @@ import pytest
 
 from pipeline.core import Fate, Policy, Reached, Receipt, Text
 
+STORED = '[dal]\nmessage = ["memory"]\n'
 PIGEONS = """
     from pipeline.core import Fate, Reached, Receipt
 
@@ -35,8 +36,8 @@ PIGEONS = """
 
 
 class House:
-    def __init__(self, sip, write, plugin_of, toml):
-        self.server = sip(toml + write("pigeons", PIGEONS), application=["pigeons"], integration=["memory", "toml"])
+    def __init__(self, sip, write, plugin_of, toml, more=()):
+        self.server = sip(toml + write("pigeons", PIGEONS), application=["pigeons"], integration=["memory", "toml", *more])
         self.post = plugin_of(self.server, "pigeons")
         self.post.lofts.update(bob=["b1"], carol=["c1", "c2"], dora=[])
         self.messages = self.server.engine.core.messages
@@ -54,8 +55,8 @@ class House:
 
 @pytest.fixture
 def house(sip, write, plugin_of):
-    def house(toml='[dal]\nmessage = ["memory"]\n', **policy):
-        made = House(sip, write, plugin_of, toml)
+    def house(toml=STORED, more=(), **policy):
+        made = House(sip, write, plugin_of, toml, more)
         made.messages.configure(Policy(**policy))
         return made
 
@@ -158,6 +159,27 @@ def test_rates_of_a_sender_a_stranger_and_a_recipient(house):
     assert h.send("bob", sender="10.0.0.9", stranger=True)[0].fate is Fate.DELIVERED
     assert h.send("bob", sender="10.0.0.9", stranger=True)[0].fate is Fate.LIMITED
     assert h.send("bob", sender="10.0.0.9", stranger=True)[0].seconds >= 1
+
+
+def test_a_recipient_that_is_a_plugin_has_the_same_rate_however_he_is_written(house, write):
+    robot = write(
+        "robot",
+        """
+        from pipeline.core import Fate, Receipt
+
+        @plugin
+        class Robot:
+            @hookimpl
+            def route_message(self, text):
+                return Receipt(Fate.ACCEPTED) if text.recipient.lower() == "robot" else None
+        """,
+    )
+    h = house(STORED + robot, ["robot"], recipient_rate=0.5, recipient_burst=2)
+    assert [h.send(name)[0].fate for name in ("robot", "Robot", "ROBOT")] == [Fate.ACCEPTED, Fate.ACCEPTED, Fate.LIMITED]
+    assert h.send("robot")[0].seconds == 3
+    assert [h.send("bob")[0].fate for _ in range(3)] == [Fate.DELIVERED, Fate.DELIVERED, Fate.LIMITED]  # each is counted once
+    h.advance(2)
+    assert h.send("robot")[0].fate is Fate.ACCEPTED
 
 
 def test_a_technology_that_fails_is_told_by_its_name_and_the_sender_too(house, monkeypatch):

@@ -96,6 +96,30 @@ def test_strangers_fill_no_more_than_their_share(sip):
     assert other.status == 202
 
 
+def test_strangers_do_not_write_to_a_plugin_as_fast_as_they_like(sip, write):
+    desk = write(
+        "desk",
+        """
+        from pipeline.core import Fate, Receipt
+
+        @plugin
+        class Desk:
+            taken: int = attrs.field(init=False, default=0)
+
+            @hookimpl
+            def route_message(self, text):
+                self.taken += 1
+                return Receipt(Fate.ACCEPTED)
+        """,
+    )
+    server = sip(OPEN + desk, **{**LISTED, "integration": [*LISTED["integration"], "desk"]})
+    asked = {"body": b"x", "headers": [("Contact", ""), ("Content-Type", "text/plain")]}
+    answers = [server.request("MESSAGE", "ops", **asked) for _ in range(100)]
+    assert [answer.status for answer in answers] == [202] * 60 + [480] * 40
+    assert answers[-1].get("retry-after")
+    assert server.plugin("desk").taken == 60
+
+
 def test_a_flood_for_who_is_not_there_stays_within_his_quota(sip):
     server = sip(OPEN + "[plugin.messages]\nkeep_count = 20\nkeep_bytes = 10000\nrecipient_rate = 0\nkeep_by_sender = 10000\n", **LISTED)
     for number in range(300):
