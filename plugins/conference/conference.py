@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 EVENT = "conference"
 TYPE = "application/conference-info+xml"
+INTERVAL = 5.0
+"""RFC 4575 3.9: one NOTIFY every five seconds at most; the first after a quiet time goes at once."""
 HEARD = (*CONFERENCES, "channel.hold", "channel.connected")
 
 
@@ -39,7 +41,7 @@ class Conference:
     """Shows watchers who is in a conference (RFC 4575)."""
 
     stage: ClassVar[str] = "application"
-    packages: ClassVar[tuple[Package, ...]] = (Package(EVENT, bodies=(TYPE,), bare=True),)
+    packages: ClassVar[tuple[Package, ...]] = (Package(EVENT, bodies=(TYPE,), interval=INTERVAL, bare=True),)
     bodies: ClassVar[dict[str, tuple[str, ...]]] = {EVENT: (TYPE,)}
 
     members: bool = option(True, help="whether watchers see who is there, and not only how many; who wants to be anonymous is never shown")

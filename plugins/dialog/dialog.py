@@ -58,6 +58,8 @@ class Dialog:
 
     stage: ClassVar[str] = "application"
     needs: ClassVar[tuple[str, ...]] = ("aor", "endpoint")
+    # No interval, where RFC 4235 3.10 recommends a second: a lamp that is late is one under which somebody picks up a call that is gone.
+    # NOTIFYs wait for each other's answers, all of them share `rate`, and a phone that wants fewer says so (max-rate, RFC 6446).
     packages: ClassVar[tuple[Package, ...]] = (Package(EVENT, bodies=(TYPE,), bare=True, blocked=lambda resource: Dialogs(resource.uri)),)
     bodies: ClassVar[dict[str, tuple[str, ...]]] = {EVENT: (TYPE,)}
 

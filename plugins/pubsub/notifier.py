@@ -73,6 +73,8 @@ class Notifier:
         """When those may be told again that were told a moment ago."""
         self.beats = Schedule(engine.clock, self._beat, _beaten)
         """When those want to hear the same again that have heard nothing for long; each stands there once."""
+        self.looks = Schedule(engine.clock, self._now, _unheard)
+        """When what was read a moment ago is read again; each stands there once."""
         self.counts: Counter[str] = Counter()
         self._dirty: list[Topic] = []
         self._generation: Generation | None = None
@@ -215,7 +217,7 @@ class Notifier:
                 about.lately[subscription.id] = (subscription, event)
                 while len(about.lately) > LATELY:
                     del about.lately[next(iter(about.lately))]
-            self.changed(about)
+            self._changed_again(about)
 
     # -- what is told ------------------------------------------------------------------------------------------------
 
@@ -275,6 +277,19 @@ class Notifier:
         self._dirty.append(topic)
         if len(self._dirty) == 1:
             self.engine.loop.call_soon(self._read)
+
+    def _changed_again(self, topic: Topic) -> None:
+        """The state of a topic that costs much to read may be another: it is read no more often than it may be told."""
+        wait = topic.read_at + topic.package.interval - self.engine.clock.now()
+        if wait <= 0:
+            self.changed(topic)
+        elif not topic.later:
+            topic.later = True
+            self.looks.after(wait, topic)
+
+    def _now(self, topic: Topic) -> None:
+        topic.later = False
+        self.changed(topic)
 
     def _read(self) -> None:
         some, self._dirty = self._dirty[:LOOKS], self._dirty[LOOKS:]
@@ -587,11 +602,16 @@ class Notifier:
         self.ends.stop()
         self.wakes.stop()
         self.beats.stop()
+        self.looks.stop()
         self.publications.stop()
 
 
 def _over(subscription: Subscription) -> bool:
     return subscription.over
+
+
+def _unheard(topic: Topic) -> bool:
+    return not topic.hearers
 
 
 def _beaten(planned: tuple[Subscription, float]) -> bool:

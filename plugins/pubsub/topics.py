@@ -55,7 +55,7 @@ class Topic:
     """One resource in one event package."""
 
     __slots__ = (
-        "_mark", "_serial", "bodies", "dirty", "hearers", "known", "lately", "package", "read_at", "resource", "shapes", "state",
+        "_mark", "_serial", "bodies", "dirty", "hearers", "known", "lately", "later", "package", "read_at", "resource", "shapes", "state",
     )  # fmt: skip
 
     def __init__(self, resource: Resource, package: Package, mark: str = "") -> None:
@@ -68,6 +68,8 @@ class Topic:
         self.read_at = float("-inf")
         """When the state was read, on the monotonic clock."""
         self.dirty = False
+        self.later = False
+        """Whether it is going to be read again in a while."""
         self.known = False
         """Whether the state has been read at all."""
         self.hearers: dict[str, Hearer] = {}

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 EVENT = "reg"
 TYPE = "application/reginfo+xml"
+INTERVAL = 5.0
+"""RFC 3680 4.10: one NOTIFY every five seconds at most; the first after a quiet time goes at once."""
 REMEMBERED = 4096
 """Contacts whose last event is known."""
 _SAID = {"contact.added": "created", "contact.refreshed": "refreshed", "contact.expired": "expired"}
@@ -63,7 +65,7 @@ class Reg:
 
     stage: ClassVar[str] = "application"
     needs: ClassVar[tuple[str, ...]] = ("aor", "contact")
-    packages: ClassVar[tuple[Package, ...]] = (Package(EVENT, bodies=(TYPE,), expires=3761),)  # 3680 4.4
+    packages: ClassVar[tuple[Package, ...]] = (Package(EVENT, bodies=(TYPE,), expires=3761, interval=INTERVAL),)  # 3680 4.4
     bodies: ClassVar[dict[str, tuple[str, ...]]] = {EVENT: (TYPE,)}
 
     others: bool = option(

@@ -65,6 +65,19 @@ def test_what_happens_within_five_seconds_is_told_at_once(server):
     assert len(read(winfo)[1]) == 2
 
 
+def test_a_list_that_nobody_may_be_told_yet_is_not_read(server, monkeypatch):
+    winfo = watch(server, "alice", "alice", event="presence.winfo")
+    asked, watchers = [], server.engine.pubsub.watchers
+    monkeypatch.setattr(server.engine.pubsub, "watchers", lambda event, aor: asked.append(event) or watchers(event, aor))
+    for _ in range(8):
+        watch(server, "bob", "alice")
+        watch(server, "carol", "alice")
+    assert len(asked) == 1  # 16 have come in 8 s, and once five were over
+    server.advance(5)
+    assert len(asked) == 2
+    assert len(etree.fromstring(winfo.body).findall(f".//{SPACE}watcher")) == 16
+
+
 def test_what_can_be_asked_of_whom_is_said(server):
     answer = watch(server, "alice", "alice", event="reg.winfo").responses[-1]
     assert answer.status == 489

@@ -209,7 +209,7 @@ def test_registrations_and_conferences_are_watched(sip, valid):
     assert (own.status, room.status, theirs.status) == (200, 200, 403)
     server.wait(alice.register())
     bob.call("room").until("up")
-    server.advance(1)
+    server.advance(6)
     events = [valid(3680, body).find("{*}registration/{*}contact").get("event") for body in own.bodies]
     assert events[0] in ("created", "refreshed")
     assert events[-1] == "refreshed"
