@@ -109,9 +109,19 @@ class PubSub(Protocol):
         """Return a row for each valid publication, of plain values, for `sipline show`."""
 
     def implicit(
-        self, event: str, event_id: str, message: Request, passage: Passage, *, carrier: Carrier | None = None, expires: float = 180.0
+        self,
+        event: str,
+        event_id: str,
+        message: Request,
+        passage: Passage,
+        *,
+        write: Callable[[Any], bytes],
+        carrier: Carrier | None = None,
+        expires: float = 180.0,
     ) -> Pushed:
-        """Make the subscription that a request implies (REFER: event "refer", id its CSeq).
+        """Make the subscription that a request implies (REFER: event "refer", id its CSeq). `write` gives the body of a state.
+
+        It goes on, with that, when a reload takes the plugin out: what has begun is told to its end.
 
         Within the dialog of `carrier`; None: in the dialog that the request makes, whose tag then stands in `passage.tag`. Call it before
         the request is answered, `push` after it. Raises Malformed when the request has no usable

@@ -251,7 +251,8 @@ class Notifier:
             package = self.package(topic.resource.event)
             if package is None:
                 for hearer in tuple(topic.hearers.values()):
-                    hearer.gone("noresource", None)
+                    if not (isinstance(hearer, Subscription) and hearer.pushed is not None):  # who pushes to it ends it
+                        hearer.gone("noresource", None)
             else:
                 topic.package = package
 
@@ -470,9 +471,8 @@ class Notifier:
         topic = subscription.topic
         if subscription.pushed is not None:
             state = subscription.pushed.pop(0) if subscription.pushed else subscription.told
-            form = subscription.form(None if subscription.told is NOTHING else subscription.told)
             subscription.news = subscription.forced = bool(subscription.pushed)
-            return state, subscription.content_type, self.topics.write(topic.resource, state, form) or b""
+            return state, subscription.content_type, subscription.write(state) if state is not NOTHING else b""
         before = None if forced or subscription.told is NOTHING else subscription.told
         body = topic.body(self.topics.write, subscription.form(before))
         return topic.state, subscription.content_type, body or b""

@@ -91,7 +91,15 @@ class Service:
         )
 
     def implicit(
-        self, event: str, event_id: str, message: Request, passage: Passage, *, carrier: Carrier | None = None, expires: float = 180.0
+        self,
+        event: str,
+        event_id: str,
+        message: Request,
+        passage: Passage,
+        *,
+        write: Callable[[Any], bytes],
+        carrier: Carrier | None = None,
+        expires: float = 180.0,
     ) -> Implicit:
         """Make the subscription that a request implies."""
         notifier = self.notifier
@@ -111,7 +119,7 @@ class Service:
         subscription.content_type = package.bodies[0]
         subscription.created_at = engine.clock.time()
         subscription.expires_at = subscription.created_at + expires
-        subscription.pushed = []
+        subscription.pushed, subscription.write = [], write
         notifier.enter(subscription)
         return Implicit(notifier, subscription)
 

@@ -13,6 +13,8 @@ from pipeline.pubsub import Form, Watcher
 from pipeline.sip.dialog import Dialog
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .topics import Topic
     from .usage import EventDialog
 
@@ -29,7 +31,7 @@ class Subscription:
         "accepts", "beat", "beating", "blocked", "ceiling", "content_type", "counted", "created_at", "display", "document", "empty",
         "ended", "event_text", "expires_at", "failures", "forced", "held_until", "id", "interval", "key", "lists", "news", "options",
         "planned", "pushed", "quenched", "queued", "reason", "retry_after", "source", "state", "told", "told_at", "topic", "unheard",
-        "usage", "view", "wake_at", "watcher", "written",
+        "usage", "view", "wake_at", "watcher", "write", "written",
     )  # fmt: skip
 
     def __init__(self, ident: str, topic: Topic, usage: EventDialog, watcher: Watcher, key: tuple[str, str]) -> None:
@@ -89,6 +91,8 @@ class Subscription:
         self.failures = 0
         self.pushed: list[Any] | None = None
         """States of an implicit subscription that wait; None: it asks a package."""
+        self.write: Callable[[Any], bytes] = bytes
+        """Writes them."""
         self.ceiling = (0, 0)
         self.written = False
         """Whether it is in the store."""
@@ -118,8 +122,11 @@ class Subscription:
 
     @property
     def last_words(self) -> bool:
-        """Whether the NOTIFY that ends it tells a state: what the watcher himself ended or let expire, and the last state pushed."""
-        return bool(self.pushed) if self.pushed is not None else self.told is not NOTHING and self.reason == "timeout"
+        """Whether the NOTIFY that ends it tells a state: what the watcher himself ended or let expire.
+
+        One that is pushed to always does: each NOTIFY of a REFER has a body (RFC 3515 2.4.5).
+        """
+        return bool(self.pushed) or (self.told is not NOTHING and (self.pushed is not None or self.reason == "timeout"))
 
     def form(self, before: object) -> Form:
         """Return how its next body is wanted."""

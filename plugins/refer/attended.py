@@ -37,6 +37,8 @@ def other_leg(plugin: Refer, session: Session, replaces: Replaces) -> Channel | 
     far = channel.bridge.other(channel) if channel.bridge is not None else None
     if UNDER_WAY in channel.variables or (far is not None and UNDER_WAY in far.variables):
         return Reply(491, because="refer: a transfer of the other call is under way")
+    if replaces.early_only and channel.state is State.UP:
+        return Reply(486, because="refer: Replaces with early-only names a call that is answered (RFC 3891 3)")
     if channel is session.channel or channel.state is not State.UP or far is None:
         return Reply(501, "Only Calls That Are Answered", because="refer: Replaces names a call that is not up between two")
     return channel

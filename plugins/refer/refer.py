@@ -15,10 +15,10 @@ from pipeline import Claim, Reply, hookimpl, option, plugin
 from pipeline.core import Dialed, Party, State
 from pipeline.destinations.identity import caller_of
 from pipeline.pubsub import Package, Refused
-from pipeline.pubsub.states import Progress
 
 from .asked import Referral, read, referrer
 from .attended import attended, other_leg
+from .connections import Connections
 from .progress import TYPE, Teller, sipfrag, status_of
 from .transfer import REFERRED_BY, UNDER_WAY, Transfer
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pipeline.core import Channel
     from pipeline.dal import Endpoint
     from pipeline.engine import Pipeline
-    from pipeline.pubsub import Form, Publication, Resource
+    from pipeline.pubsub import Publication, Resource
     from pipeline.session import Session
 
 EVENT = "refer"
@@ -41,11 +41,19 @@ class Refer:
     methods: ClassVar[tuple[str, ...]] = ("REFER",)
     extensions: ClassVar[tuple[str, ...]] = ("norefersub",)
     packages: ClassVar[tuple[Package, ...]] = (Package(EVENT, bodies=(TYPE,), bare=True),)
-    bodies: ClassVar[dict[str, tuple[str, ...]]] = {EVENT: (TYPE,)}
 
     click_to_dial: bool = option(
         True, help="whether a user may have his phones called and connected to somebody by a REFER outside a call, sent to his own address"
     )
+    click_calls: int = option(
+        10, validator=attrs.validators.ge(0), help="calls of one endpoint that were begun so and are not over; one more is refused (480)"
+    )
+    click_rate: float = option(
+        1.0,
+        validator=attrs.validators.ge(0),
+        help="calls a second that one endpoint may begin so in the long run (480 with Retry-After); 0 = no limit",
+    )
+    click_burst: int = option(10, validator=attrs.validators.ge(1), help="calls that it may begin so at once")
     ring: float = option(
         60.0, unit="s", validator=attrs.validators.gt(0), help="how long the phones of such a user ring before anything else is called"
     )
@@ -63,11 +71,14 @@ class Refer:
     )
 
     engine: Any = attrs.field(init=False, default=None)
+    connections: Any = attrs.field(init=False, default=None)
 
     @hookimpl
     def start(self, engine: Pipeline) -> None:
-        """Know the engine."""
+        """Know the engine, and what was begun before a reload."""
         self.engine = engine
+        self.connections = engine.state(self, Connections)
+        self.connections.rate.configure(self.click_rate, self.click_burst)
 
     # -- REFER in a call -----------------------------------------------------------------------------------------------
 
@@ -117,7 +128,7 @@ class Refer:
         if asked.silent or pubsub is None:
             headers.append(("Refer-Sub", "false"))
         else:
-            pushed = pubsub.implicit(EVENT, str(message.cseq.number), message, passage, carrier=carrier)
+            pushed = pubsub.implicit(EVENT, str(message.cseq.number), message, passage, write=sipfrag, carrier=carrier)
         contact = pushed.contact if pushed is not None else getattr(carrier, "contact", "")
         if contact:
             headers.append(("Contact", contact))
@@ -164,6 +175,10 @@ class Refer:
     def _connect(self, asked: Referral, who: str, passage: Passage) -> None:
         message: Any = passage.message
         endpoint: Any = passage.endpoint
+        refusal = self.connections.refusal(self, endpoint.id, self.engine.clock.now())
+        if refusal is not None:
+            passage.reply(refusal.status, refusal.reason, refusal.headers, because=refusal.because)
+            return
         caller = caller_of(message, endpoint, self.engine, passage.flow)
         referred_by = referrer(message, endpoint, self.engine)
 
@@ -175,6 +190,7 @@ class Refer:
         except Refused as error:
             passage.reply(error.status, because=f"refer: {error}")
             return
+        self.connections.begin(endpoint.id)
         passage.reply(202, headers=headers, because=f"refer: {who} is called, then {asked.uri}")
 
     def _place(self, asked: Referral, who: str, endpoint: Endpoint, caller: Party, referred_by: str, teller: Teller) -> None:
@@ -194,7 +210,9 @@ class Refer:
                 teller.tell(status_of(self.engine.core.hangup_of(error, None, "refer")))
 
         called = Party(number=asked.extension)
-        self.engine.core.originate(who, script=script, caller=called, seconds=self.ring).then(placed)
+        result = self.engine.core.originate(who, script=script, caller=called, seconds=self.ring)
+        result.then(placed)
+        result.then(partial(self.connections.placed, endpoint.id))
 
     # -- the event package ---------------------------------------------------------------------------------------------
 
@@ -204,11 +222,6 @@ class Refer:
         if resource.event != EVENT:
             return None
         raise Refused("a subscription to refer is made by a REFER (RFC 3515 2.4.4)")
-
-    @hookimpl
-    def event_body(self, resource: Resource, state: Any, form: Form) -> bytes | None:
-        """Write how it goes as message/sipfrag."""
-        return sipfrag(state) if isinstance(state, Progress) else None
 
 
 def _begin(work: Transfer, teller: Teller) -> None:

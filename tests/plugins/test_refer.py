@@ -7,7 +7,7 @@ from pipeline.plugins.refer.progress import Teller, sipfrag, status_of
 from pipeline import Malformed, Reply, Request
 from pipeline.core import Cause, Hangup
 from pipeline.dal import Endpoint
-from pipeline.pubsub import Form, Refused, Resource, Watcher
+from pipeline.pubsub import Refused, Resource
 from pipeline.pubsub.states import Progress
 from pipeline.sip.replaces import Replaces
 from pipeline.testing.server import CALLS
@@ -120,11 +120,6 @@ def test_its_subscriptions_are_made_by_refer_alone(engine):
     with pytest.raises(Refused):
         hooks.event_package(resource=Resource("refer", "alice@example.com", ""), published=())
     assert hooks.event_package(resource=Resource("x", "alice@example.com", ""), published=()) is None
-    form = Form("message/sipfrag;version=2.0", 0, Watcher(""))
-    assert (
-        hooks.event_body(resource=Resource("refer", "", ""), state=Progress(100, "Trying", False), form=form) == b"SIP/2.0 100 Trying\r\n"
-    )
-    assert hooks.event_body(resource=Resource("refer", "", ""), state="", form=form) is None
 
 
 def test_a_stranger_has_nobody_connected(sip):

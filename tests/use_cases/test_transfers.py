@@ -365,6 +365,15 @@ def test_a_call_that_is_somebody_elses_is_not_replaced(plain):
     assert plain.refer(bobs, f"<sip:carol@example.com?Replaces={replaces(theirs)}>").status == 403
 
 
+def test_early_only_replaces_no_answered_call(plain):
+    """RFC 3891 3: with early-only, a confirmed dialog is 486."""
+    _, bobs = plain.talk(plain.alice, plain.bob)
+    consult, _ = plain.talk(plain.bob, plain.carol)
+    assert plain.refer(bobs, f"<sip:carol@example.com?Replaces={replaces(consult)}%3Bearly-only>").status == 486
+    assert (bobs.state, consult.state) == ("up", "up")
+    assert plain.refer(bobs, f"<sip:carol@example.com?Replaces={replaces(consult)}>").status == 202
+
+
 def test_a_call_that_is_not_here_is_not_replaced(plain):
     _, bobs = plain.talk(plain.alice, plain.bob)
     assert plain.refer(bobs, "<sip:carol@example.com?Replaces=x%3Bto-tag%3Da%3Bfrom-tag%3Db>").status == 501
@@ -496,6 +505,25 @@ def test_who_does_not_want_to_be_told_is_not(plain):
     plain.nothing_left()
 
 
+def test_a_transfer_is_told_to_its_end_when_a_reload_takes_the_plugin_out(plain):
+    from pipeline.config import Document, build
+
+    server = plain.server
+    plain.carol.answers(ring=0.1, after=5.0)
+    alices, bobs = plain.talk(plain.alice, plain.bob)
+    assert plain.refer(bobs, "carol").status == 202
+    server.advance(1)
+    text = server.text.replace('"refer", ', "")
+    assert text != server.text
+    server.run(server.engine.reload(build(Document(server.folder / "pipeline.toml", text))))
+    plain.until(lambda: plain.carol.calls[0].state == "up")
+    server.advance(1)
+    assert plain.told(bobs) == [100, 180, 200]  # a body in each: RFC 3515 2.4.5
+    assert plain.subscription(bobs) == "terminated;reason=noresource"
+    hear(alices, plain.carol.calls[0], A, C)
+    plain.nothing_left()
+
+
 def test_refer_is_allowed_where_it_is_listed(plain, sip):
     assert "REFER" in plain.server.request("OPTIONS", uri="sip:example.com", from_="nobody").allow or True
     _, bobs = plain.talk(plain.alice, plain.bob)
@@ -530,6 +558,37 @@ def test_a_user_has_himself_connected(house):
     assert carols.displays[0].number == "alice"
     hear(mine, carols, A, C)
     house.nothing_left()
+
+
+@pytest.mark.parametrize("told", ["true", "false"])
+def test_a_user_has_so_many_calls_made_for_him_and_no_more(sip, told):
+    house = House(sip, toml="[plugin.refer]\nclick_calls = 2\n")
+    house.alice.answers(ring=0.1, after=1.0)
+    headers = [("Contact", f"<{house.alice.contact}>"), ("Refer-Sub", told)]
+    answers = [ask(house, house.alice, "sip:alice@example.com", "carol", headers=headers) for _ in range(3)]
+    assert [(answer.status, answer.get("retry-after")) for answer in answers] == [(202, None), (202, None), (480, "10")]
+    house.until(lambda: len(house.alice.calls) == 2 and all(call.state == "up" for call in house.alice.calls))
+    house.server.advance(5)
+    assert ask(house, house.alice, "sip:alice@example.com", "carol", headers=headers).status == 480
+    house.alice.calls[0].hangup()
+    house.server.advance(5)
+    assert ask(house, house.alice, "sip:alice@example.com", "carol", headers=headers).status == 202
+    house.server.advance(5)
+    house.nothing_left()
+    assert not house.server.plugin("refer").connections.of_endpoint
+
+
+def test_a_user_has_them_made_no_faster_than_he_may(sip):
+    house = House(sip, toml="[plugin.refer]\nclick_rate = 0.1\nclick_burst = 2\n")
+    house.alice.answers(ring=0.1, after=1.0)
+    headers = [("Contact", f"<{house.alice.contact}>"), ("Refer-Sub", "false")]
+    answers = [ask(house, house.alice, "sip:alice@example.com", "nobody", headers=headers) for _ in range(3)]
+    assert [answer.status for answer in answers] == [202, 202, 480]
+    assert int(answers[-1].get("retry-after")) <= 10
+    house.server.advance(10)
+    assert ask(house, house.alice, "sip:alice@example.com", "nobody", headers=headers).status == 202
+    house.server.advance(90)
+    assert not house.server.plugin("refer").connections.of_endpoint
 
 
 @pytest.mark.parametrize(("who", "uri", "status"), [("alice", "sip:bob@example.com", 403), ("dave", "sip:dave@example.com", 603)])

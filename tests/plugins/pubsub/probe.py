@@ -59,8 +59,6 @@ class Probe:
 
     @hookimpl
     def event_body(self, resource, state, form):
-        if resource.event == "refer":
-            return f"SIP/2.0 {state.status} {state.reason}".encode()
         if resource.event not in ("probe", "slow", "bare"):
             return None
         self.written.append(form.content_type)

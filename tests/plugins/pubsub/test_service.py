@@ -20,9 +20,12 @@ class Transfer:
     def application(self, message, passage):
         return Claim("transfer", message.call_id, self.take) if message.method == "REFER" else None
 
+    def write(self, state):
+        return f"SIP/2.0 {state.status} {state.reason}".encode()
+
     def take(self, passage):
         message = passage.message
-        made = self.engine.pubsub.implicit("refer", str(message.cseq.number), message, passage)
+        made = self.engine.pubsub.implicit("refer", str(message.cseq.number), message, passage, write=self.write)
         passage.reply(202, headers=[("Contact", made.contact)])
         made.push(Progress(100, "Trying", False))
         self.pushed.append(made)
@@ -84,6 +87,7 @@ def test_it_expires(start, write, plugin_of):
     server, watched, transfer = refer(start, write, plugin_of)
     server.advance(185)
     assert (watched.state, watched.reason) == ("terminated", "timeout")
+    assert watched.body == b"SIP/2.0 100 Trying"  # each NOTIFY has one (RFC 3515 2.4.5)
     assert transfer.pushed[0].over
 
 
