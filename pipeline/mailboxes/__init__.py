@@ -1,7 +1,7 @@
 """Mailboxes: the messages that people leave, how many there are, whose they are, and who proves that he may hear them. No SIP, no sound.
 
     STATE/mailboxes/NAME/new/*.wav     not heard yet; old/: heard or saved; beside each a .json: who called, when, how long
-    STATE/mailboxes/NAME/tmp/          what is being recorded
+    STATE/mailboxes/NAME/tmp/          what is being recorded; after a crash see crash.py
     STATE/mailboxes/NAME/greeting.wav  the owner's own greeting
     STATE/mailboxes/NAME/external.json how many messages another voicemail system has for him
 

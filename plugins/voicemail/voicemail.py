@@ -14,6 +14,7 @@ import attrs
 from pipeline import hookimpl, option, plugin
 from pipeline.dal import StorageError
 from pipeline.mail import Outbox, Smtp
+from pipeline.mailboxes.crash import recover
 from pipeline.pending import finished
 
 from .hearing import Hearing
@@ -121,8 +122,11 @@ class Voicemail:
         """Look at what there is on the disk."""
         self._engine = engine
         self.prompts_ready = Prompts(engine.generation.plan.document.folder / self.prompts if self.prompts else None)
+        new = engine.state_key(self) not in engine.states
         self._lasting = engine.state(self, lambda: _Lasting(engine))
         await engine.mailboxes.open()
+        if new:
+            await recover(engine, self.min_seconds)
         await self._lasting.expire()
         self._lasting.begin()
 

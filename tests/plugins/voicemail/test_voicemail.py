@@ -90,6 +90,21 @@ def test_stats_count_mailboxes(house, plugin_of):
     assert attrs.asdict(house.counts())["new"] == 1
 
 
+def test_a_message_that_was_being_left_when_the_server_died_is_there_at_the_next_start(house):
+    house.leave(A)
+    [kept] = (house.mailboxes.folder / "bob" / "new").glob("*.wav")
+    house.server.stop()
+    data = bytearray(kept.read_bytes())
+    data[40:44] = bytes(4)
+    left = kept.parent.parent / "tmp" / "20260101T120000-x.wav"
+    left.parent.mkdir(exist_ok=True)
+    left.write_bytes(data)
+    left.with_name("20260101T120001-y.wav").write_bytes(data[:1000])
+    house.server.start()
+    assert house.server.engine.mailboxes.counts("bob").new == 2
+    assert list(left.parent.glob("*")) == []
+
+
 def test_a_file_that_cannot_be_deleted_is_one_mailbox_and_not_the_others(built):
     house = built("[mailbox.alice]\nretention_days = 1\n[mailbox.bob]\nretention_days = 1\n")
     house.leave(A)
