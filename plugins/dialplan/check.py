@@ -13,6 +13,7 @@ from pipeline.config.read import dotted
 
 from .condition import Comparison
 from .names import check_names
+from .outside import Outside
 from .patterns import Mistake, Table, is_expression
 from .reading import Keys, Reader, Step, Timed, read_timed
 from .schedule import When
@@ -43,6 +44,7 @@ def check_file(dialplan: Dialplan, file: Checked) -> None:
     checking.circles()
     checking.gotos()
     checking.variables()
+    checking.outside.warn()
     for endpoint, keys in file.objects("endpoint"):
         context = getattr(endpoint, "context", "")
         if context and _writes(file, keys, "context"):
@@ -64,6 +66,7 @@ class _Checking:
 
     def __init__(self, dialplan: Dialplan, file: Checked) -> None:
         self.file = file
+        self.outside = Outside(file)
         self.includes: dict[str, list[tuple[str, Keys, bool]]] = {}
         """Context -> (included, place, whether always)."""
         self.asked: list[tuple[str, str, Keys]] = []
@@ -161,6 +164,7 @@ class _Checking:
                     self.file.warning(place, text, "own extensions go before included ones: put that into an include, behind the others")
                 self.file.refers("context", other, place, f"{dotted(*keys)} includes context '{other}', which does not exist")
                 self.includes[name].append((other, place, always))
+                self.outside.include(name, other)
 
     def _timed_include(self, item: dict[str, Any], place: Keys) -> Any:
         other = item.get("context")
@@ -191,6 +195,7 @@ class _Checking:
                 text = f"a time condition names schedule '{step.schedule}', which does not exist"
                 self.file.refers("schedule", step.schedule, (*keys, "schedule"), text)
             return
+        self.outside.step(keys, step)
         self._reads([step.argument, step.options], keys)
         argument = step.argument
         texts = argument if isinstance(argument, list) else [argument]

@@ -151,9 +151,11 @@ def test_a_goto_to_what_is_neither_an_extension_nor_a_user_is_told(told):
 def test_a_dial_of_nobody_is_warned_of(told):
     plan = """
     [user.alice]
-    auth = []
+    password = "alice's"
     [endpoint.trunk]
     auth = []
+    context = "incoming"
+    [context.incoming]
     [context.default.extensions]
     1 = [{ dial = ["alcie", "alice", "trunk", "sip:eve@example.net", "eve@example.net", "trunk/7", "trnk/7"] }]
     _2X = [{ dial = "trnk/${extension}" }, { dial = "${extension}" }, { dial = "alice${extension}" }]
