@@ -39,6 +39,14 @@ FULL = Receipt(Fate.FAILED, "too many calls wait", seconds=10)
 TAKEN = Receipt(Fate.DELIVERED)
 
 
+class _Calls:
+    """What outlives a reload: calls of the function that have not come back."""
+
+    def __init__(self) -> None:
+        self.tasks: set[Any] = set()
+        self.called = self.failed = 0
+
+
 class Unusable(ValueError):  # noqa: N818 (a sentence for the user)
     """Why there is no such function."""
 
@@ -77,13 +85,10 @@ class MessagePython:
     call: str = option(help='the function: "module:function", or "file.py:function" from this file\'s folder')
     to: list[str] = option(factory=list, help='only messages for these recipients, as ["weather@example.com", "bot-*@*"]; [] = all')
 
-    called: int = attrs.field(init=False, default=0)
-    failed: int = attrs.field(init=False, default=0)
-    waiting: int = attrs.field(init=False, default=0)
     _engine: Any = attrs.field(init=False, default=None)
     _function: Any = attrs.field(init=False, default=None)
     _to: tuple[str, ...] = attrs.field(init=False, default=())
-    _tasks: set[Any] = attrs.field(init=False, factory=set)
+    _calls: Any = attrs.field(init=False, default=None)
 
     @hookimpl
     def check(self, file: Checked) -> None:
@@ -97,14 +102,15 @@ class MessagePython:
     def start(self, engine: Pipeline) -> None:
         """Load the function; raises Unusable."""
         self._engine = engine
+        self._calls = engine.state(self, _Calls)
         self._function = load(self.call, engine.generation.plan.document.folder)
         first = engine.domains.first.id
         self._to = tuple(name if "@" in name else f"{name}@{first}" for name in self.to)
 
     @hookimpl
     def stop(self) -> None:
-        """Wait for nothing any more."""
-        for task in tuple(self._tasks):
+        """Wait for nothing any more: the server ends, or the file names this plugin no longer."""
+        for task in tuple(self._calls.tasks) if self._calls is not None else ():
             task.cancel()
 
     @hookimpl
@@ -114,9 +120,9 @@ class MessagePython:
             name = text.recipient if "@" in text.recipient else f"{text.recipient}@{self._engine.domains.first.id}"
             if not any(fnmatchcase(name, each) for each in self._to):
                 return None
-        if self.waiting >= WAITING:
+        if len(self._calls.tasks) >= WAITING:
             return FULL
-        self.called += 1
+        self._calls.called += 1
         found = self._function(text)
         if not inspect.isawaitable(found):
             return self._meant(text, found)
@@ -144,31 +150,30 @@ class MessagePython:
     def _later(self, text: Text, coming: Any) -> Pending:
         import asyncio  # noqa: PLC0415
 
-        result = Pending()
+        result, calls = Pending(), self._calls
 
         async def run() -> Any:
             return await asyncio.wait_for(coming, SECONDS)
 
         def done(task: asyncio.Task[Any]) -> None:
-            self._tasks.discard(task)
-            self.waiting -= 1
+            calls.tasks.discard(task)
             try:
                 meant = self._meant(text, task.result())
             except asyncio.CancelledError:
                 result.resolve(Receipt(Fate.FAILED, "the server stops", seconds=10))
             except Exception as error:
-                self.failed += 1
+                calls.failed += 1
                 result.fail(error)
             else:
                 # It had the message, and only now says that it is not for it: nobody else is asked any more.
                 result.resolve(meant or Receipt(Fate.UNKNOWN, f"{self.call} does not want it"))
 
-        self.waiting += 1
         task = self._engine.loop.create_task(run())
-        self._tasks.add(task)
+        calls.tasks.add(task)
         task.add_done_callback(done)
         return result
 
     def stats(self) -> dict[str, int]:
         """Return the counters that `sipline show stats` shows."""
-        return {"called": self.called, "failed": self.failed, "waiting": self.waiting}
+        calls = self._calls
+        return {} if calls is None else {"called": calls.called, "failed": calls.failed, "waiting": len(calls.tasks)}

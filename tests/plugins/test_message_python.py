@@ -95,3 +95,16 @@ def test_one_that_waits_holds_up_nobody_and_not_for_ever(house):
 def test_a_function_that_is_not_there_is_told_by_check(sip, call, why):
     with pytest.raises(Exception, match=why):
         sip(f'[plugin.message_python]\ncall = "{call}"\n', **LISTED)
+
+
+def test_a_call_that_waits_outlives_a_reload(house):
+    from pipeline.config import Document, build
+
+    server = house("slow", 'to = ["bot"]\n')
+    attempt = server.phone("alice").request("MESSAGE", "sip:bot@example.com", headers=[("Content-Type", "text/plain")], body=b"quick")
+    server.advance(0.1)
+    text = server.text.replace('to = ["bot"]', 'to = ["bot", "robot"]')
+    server.run(server.engine.reload(build(Document(server.folder / "pipeline.toml", text))))
+    server.advance(5)
+    assert attempt.status == 200
+    assert server.plugin("message_python").stats() == {"called": 1, "failed": 0, "waiting": 0}
