@@ -37,6 +37,8 @@ class Asking(Seeking):
     _challenged: dict[str, int] | None = None
     """Realm -> challenges of it that were answered."""
     branch: Branch | None = None
+    _left = False
+    """Whether its owner has parted from it."""
 
     # -- what the owner may do ---------------------------------------------------------------------------------------
 
@@ -66,14 +68,27 @@ class Asking(Seeking):
 
         What he holds can go with him; the transaction goes on for up to 64*T1.
         """
-        self._on_event = self._late
+        self._left = True
+        self._on_event = nothing
         self._make = _made
         self._cause = None
         branch = self.branch
-        if branch is not None and self._clients.engine.tap is None:
+        if branch is not None and not self._clients.has(branch):
+            self.branch = None
+        elif branch is not None and self._clients.engine.tap is None:
             sent = branch.message
             branch.message = Request(sent.method, sent.uri_text, sent.head, b"")  # without what was parsed of it
             branch.passage = Passage(self._clients.engine, None, branch.flow, branch.passage.arrived)
+
+    def ended(self, branch: Branch) -> None:
+        """Let go of a transaction that has ended, when nobody else does: the two would hold each other until the collector comes."""
+        if self._left and self.branch is branch:
+            self.branch = None
+
+    def _tell(self, outcome: Outcome) -> None:
+        if self._left:
+            self._late(outcome)
+        super()._tell(outcome)
 
     def _late(self, outcome: Outcome) -> None:
         branch = self.branch

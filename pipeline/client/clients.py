@@ -160,6 +160,10 @@ class Clients:
         self.engine.counts["dropped.response"] += 1
         passage.decided = ("protocol", "stack", why)
 
+    def has(self, branch: Branch) -> bool:
+        """Tell whether a transaction is still at work."""
+        return self._branches.get(branch.key) is branch
+
     def run(self, branch: Branch, actions: tuple[Action, ...], response: Response | None = None, *, again: bool = False) -> None:
         """Carry out what a machine says; `again`: what it sends was sent before, and the tap has not seen that yet."""
         for action in actions:
@@ -179,10 +183,12 @@ class Clients:
             elif self._branches.pop(branch.key, None) is not None:  # End
                 branch.timers.clear()
                 branch.flow.release()
+                branch.asking.ended(branch)
         machine = branch.machine
         if machine.state == "Completed" and self._branches.get(branch.key) is branch:
             kept = machine.kept if isinstance(machine, InviteClient) else None
             self._branches[branch.key] = Answered(b"" if kept is None else kept.data, branch.flow)
+            branch.asking.ended(branch)
             if kept is None and branch.asking.branch is branch and branch.asking.over and type(machine) is NonInviteClient:
                 branch.asking.branch = None  # or the two would hold each other until the collector comes
 
