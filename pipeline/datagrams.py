@@ -216,6 +216,11 @@ class Datagrams:
         self._loop.remove_reader(self._sock.fileno())
         self._loop.remove_writer(self._sock.fileno())
         self._sock.close()
+        self._on_datagram = unheard  # who hears holds us: neither is to wait for the collector
+
+
+def unheard(_data: bytes, _source: Address, _local: Address) -> None:
+    """Hear what a closed socket gives: nothing."""
 
 
 class Datagrams6(Datagrams):

@@ -628,6 +628,11 @@ class Pipeline:
             return None if found is None else found.aor
         return self.domains.aor(uri, flow.local[0] if flow is not None else "")
 
+    @property
+    def authenticates(self) -> bool:
+        """Whether any listed interceptor asks for credentials. Where none does all are strangers, and limits for them mean nothing."""
+        return any(getattr(listing.plugin, "authenticates", False) for listing in self.plan.stages["intercept"])
+
     def is_self(self, uri: Any, flow: Flow | None = None) -> bool:
         """Tell whether a URI means this server itself: our host, no user."""
         return not uri.user and self.domains.of(uri.host, flow.local[0] if flow is not None else "") is not None

@@ -2,11 +2,13 @@
 
 import asyncio
 import errno
+import gc
 import os
 import resource
 import socket
 import struct
 import sys
+import weakref
 
 import pytest
 
@@ -164,6 +166,28 @@ def test_a_socket_tells_since_when_it_has_not_been_empty(run):
         assert full[0] == full[63] == 0.0  # the first drain does not know yet
         assert full[64] == full[-1] > 0.0
         assert server.full_since == 0.0
+
+    run(main)
+
+
+def test_who_hears_a_socket_does_not_wait_for_the_collector(run):
+    class Hearer:
+        def __init__(self, sockets):
+            self.socket = sockets.datagram("127.0.0.1", 0, self.hear)
+
+        def hear(self, *_):
+            raise AssertionError("nothing was sent")
+
+    async def main(sockets):
+        hearer = Hearer(sockets)
+        hearer.socket.close()
+        gone = weakref.ref(hearer)
+        gc.disable()
+        try:
+            del hearer
+            assert gone() is None
+        finally:
+            gc.enable()
 
     run(main)
 

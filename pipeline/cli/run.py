@@ -19,6 +19,7 @@ from pipeline.control.place import Busy, Lock
 from pipeline.control.server import Control
 from pipeline.descriptors import ask_for_all
 from pipeline.engine import Pipeline
+from pipeline.heap import FULL, collect_fully
 from pipeline.reload import why_not
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ async def _serve(plan: Plan, args: Namespace, lock: Lock) -> None:
         gc.collect()
         gc.freeze()
         gc.set_threshold(YOUNG, MIDDLE, OLD)
+        engine.clock.call_later(FULL, collect_fully, engine.clock)
         print(_ready(engine), file=sys.stderr, flush=True)
         await ending.wait()
         LOG.info("stopping")

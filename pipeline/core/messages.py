@@ -55,6 +55,8 @@ class Policy:
     stranger_rate: float = 0.0
     recipient_rate: float = 0.0
     recipient_burst: int = 1
+    guarded: bool = True
+    """Whether anybody is asked who he is; where nobody is all are strangers, who then may write to phones as they like, not to plugins."""
 
 
 class Messages:
@@ -125,11 +127,12 @@ class Messages:
         """Send a message; `told` hears once what became of it. Returns what is done when it is under way; None: it is already."""
         try:
             rate = self._strangers if text.stranger else self._senders
-            if text.sender and (wait := rate.take(text.sender, self.core.clock.now())):
+            steps = self.engine.generation.route_message.steps if plugins else ()
+            counted = bool(text.sender) and (not text.stranger or self.policy.guarded or bool(steps))
+            if counted and (wait := rate.take(text.sender, self.core.clock.now())):
                 whose = "stranger_rate: where its sender writes from" if text.stranger else "sender_rate: its sender"
                 told(Receipt(Fate.LIMITED, f"{whose} sends too many", seconds=int(wait) + 1))
                 return None
-            steps = self.engine.generation.route_message.steps if plugins else ()
             if steps:
                 # What a plugin takes it has done when it says so. Its recipients need not be known: they are not told apart by case.
                 name, now = text.recipient.lower(), self.core.clock.now()
@@ -140,6 +143,8 @@ class Messages:
                     if (found := step(text)) is not None:
                         return self._routed(text, told, found)
                 self._recipients.give_back(name)  # `_begin` counts it for who it is found to be for
+                if counted and text.stranger and not self.policy.guarded:
+                    rate.give_back(text.sender)
             found = self.find(text)
         except Exception as error:
             told(self._failure(error))

@@ -241,6 +241,7 @@ class Usage:
             self.engine.dialogs.remove(*name)
         self._names.clear()
         self.part()
+        self.passage = None  # its verdict names our first job, and so us: neither is to wait for the collector
 
     # -- asking the peer ---------------------------------------------------------------------------------------------
 

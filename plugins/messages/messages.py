@@ -83,7 +83,8 @@ class Messages:
     stranger_rate: float = option(
         1.0,
         validator=attrs.validators.ge(0),
-        help="the same for one address from which senders come whom `identify` does not know; 0 = no limit but those of `shield`",
+        help="the same for one address from which senders come whom `identify` does not know; where no `auth` is listed only to plugins;"
+        " 0 = no limit but those of `shield`",
     )
     recipient_rate: float = option(
         100.0,
@@ -122,6 +123,7 @@ class Messages:
                 self.stranger_rate,
                 self.recipient_rate,
                 self.recipient_burst,
+                engine.authenticates,
             )
         )
         if new:

@@ -93,7 +93,8 @@ class Pubsub:
     publish_rate: float = option(
         10.0,
         validator=attrs.validators.ge(0),
-        help="PUBLISHes a second that one endpoint, or stranger's address, may send in the long run (503 with Retry-After); 0 = no limit",
+        help="PUBLISHes a second that one endpoint, or stranger's address, may send in the long run (503 with Retry-After), where `auth` is"
+        " listed; 0 = no limit",
     )
     publish_burst: int = option(100, validator=attrs.validators.ge(1), help="PUBLISHes that one of them may send at once")
     publication_bytes: int = option(
@@ -123,7 +124,7 @@ class Pubsub:
         notifier = self.notifier = engine.state(self, make)
         notifier.options = self
         notifier.pace.rate, notifier.pace.turn = self.rate, self.turn
-        notifier.publishes.configure(self.publish_rate, self.publish_burst)
+        notifier.publishes.configure(self.publish_rate if engine.authenticates else 0.0, self.publish_burst)
         if made:
             engine.pubsub = Service(notifier)
             notifier.listen()
