@@ -93,6 +93,7 @@ class Server:
         """Everything that was told on the bus."""
         self.engine: Pipeline
         self._phones: list[UserAgent] = []
+        self._crashed: list[Pipeline] = []
         self._replies: dict[tuple[str, int], list[Response]] = {}
         self._endpoints: dict[tuple[str, int], Any] = {}
         self._serial = 0
@@ -116,10 +117,17 @@ class Server:
         self.run(self.engine.stop())
         self.host.close()
 
+    def crash(self) -> None:
+        """End it as a power cut does: nobody is told anything. What it has open is closed when the test ends."""
+        self.host.close()
+        self._crashed.append(self.engine)
+
     def close(self) -> None:
         """End the test: stop everything, close the loop."""
         for phone in self._phones:
             phone.stop()
+        for engine in self._crashed:
+            self.run(engine.stop(0))
         self.run(self.engine.stop(0))
         self.run(self.loop.shutdown_default_executor())
         self.loop.close()

@@ -153,7 +153,7 @@ class Simulation:
         if draw.random() < 0.5:
             server.stop()
         else:
-            server.host.close()  # nothing is told to anybody: the process is gone
+            server.crash()
         loop.advance(draw.choice([0.0, draw.uniform(0, 20)]))
         server.start()
         loop.advance(BAD * 0.5)

@@ -88,7 +88,7 @@ def test_who_has_gone_meanwhile_is_removed(kept, watch, notifier):
 def test_after_a_crash_too(kept, watch, probe):
     bob = watch(kept.phone("alice"), "bob")
     kept.advance(1)
-    kept.host.close()  # nothing that stops is told to anybody
+    kept.crash()
     kept.start()
     kept.advance(1)
     assert len(bob.notifies) == 2
