@@ -28,6 +28,7 @@ def collect_fully(clock: Clock) -> None:
     """Make a full collection now and then, for as long as the process lives."""
     begin = time.perf_counter()
     gc.collect()
+    give_back()
     clock.call_later(max(FULL, SHARE * (time.perf_counter() - begin)), collect_fully, clock)
 
 
