@@ -559,10 +559,14 @@ class Pipeline:
 
     def _write(self, data: bytes, flow: Flow) -> None:
         try:
-            flow.send(data)
+            flow.post(data)
         except (ConnectionError, OSError) as error:
-            self.counts["unsent"] += 1
-            self.tell("send.failed", flow=flow.id, error=str(error))
+            self.unsent(flow.id, error)
+
+    def unsent(self, flow: str, error: OSError) -> None:
+        """Count and tell an answer that the network did not take."""
+        self.counts["unsent"] += 1
+        self.tell("send.failed", flow=flow, error=str(error))
 
     def _intercept_out(self, message: Message, passage: Passage, generation: Generation) -> Drop | Exception | None:
         chain = generation.intercept_out

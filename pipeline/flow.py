@@ -77,6 +77,10 @@ class Flow:
         """Send one message. Raises ConnectionError when the flow is closed. Only `Pipeline` calls it."""
         raise NotImplementedError
 
+    def post(self, data: bytes) -> None:
+        """Send an answer: it may leave with others a moment later, and a refusal then is counted and told, not raised."""
+        self.send(data)
+
     def toward(self, peer: Address) -> Flow:
         """Return the flow to another address by the same listener; a stream has no other."""
         return self

@@ -31,9 +31,14 @@ class Endpoint(Protocol):
     """A bound datagram socket."""
 
     local: Address
+    on_refused: Callable[[Address, OSError], object] | None
+    """Told of what was posted and refused later: on_refused(destination, error)."""
 
     def send(self, data: bytes, destination: Address, local: Address | None = None) -> OSError | None:
         """Send one datagram (from `local` under a wildcard bind); what the network refused at once is returned, not raised."""
+
+    def post(self, data: bytes, destination: Address, local: Address | None = None) -> OSError | None:
+        """The same for an answer, which may leave with others a moment later, yet never behind what is sent or posted after it."""
 
     def drops(self) -> int:
         """Datagrams that arrived and were thrown away because we did not read in time."""

@@ -206,6 +206,90 @@ def test_what_was_received_is_not_touched_by_what_comes_next(run):
     run(main)
 
 
+def socket_of(client):
+    """A plain socket that waits for what comes, and sends to nobody by itself."""
+    client.settimeout(LIMIT)
+    client.bind(("127.0.0.1", 0))
+    return client
+
+
+def test_answers_that_are_posted_while_we_read_leave_together_and_in_order(run):
+    async def main(sockets):
+        calls, left = [], asyncio.Event()
+
+        def answer(data, source, _local):
+            server.post(b"to " + data, source)
+            calls.append((data, ready()))
+            if data == b"19":
+                left.set()
+
+        def ready():
+            client.setblocking(False)
+            try:
+                return client.recv(100, socket.MSG_PEEK)
+            except BlockingIOError:
+                return b""
+            finally:
+                client.settimeout(LIMIT)
+
+        with socket_of(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as client:
+            server = sockets.datagram("127.0.0.1", 0, answer)
+            for number in range(20):
+                client.sendto(b"%d" % number, server.local)
+            await left.wait()
+            await asyncio.sleep(0)
+            assert [data for data, _ in calls] == [b"%d" % number for number in range(20)]
+            assert [seen for _, seen in calls] == [b""] * (datagrams.TOGETHER - 1) + [b"to 0"] * (21 - datagrams.TOGETHER)
+            assert [client.recv(100) for _ in range(20)] == [b"to %d" % number for number in range(20)]
+
+    run(main)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_what_is_sent_at_once_does_not_overtake_what_was_posted(run, host):
+    async def main(sockets):
+        done = asyncio.Event()
+
+        def answer(_data, source, local):
+            assert server.post(b"200", source, local) is None
+            assert server.send(b"NOTIFY", source, local) is None
+            server.post(b"the last", source, local)
+            server.close()
+            done.set()
+
+        with socket_of(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as client:
+            server = sockets.datagram(host, 0, answer)
+            client.sendto(b"SUBSCRIBE", ("127.0.0.1", server.local[1]))
+            await done.wait()
+            assert [client.recv(100) for _ in range(3)] == [b"200", b"NOTIFY", b"the last"]
+
+    run(main)
+
+
+def test_what_is_posted_and_refused_when_it_leaves_is_told(run):
+    async def main(sockets):
+        refused, done = [], asyncio.Event()
+
+        def answer(_data, source, _local):
+            server.on_refused = lambda where, error: refused.append((where, error.errno))
+            server.post(b"x" * 66000, source)
+            server.post(b"x", ("not an address", 1))
+            server.post(b"fits", source)
+            done.set()
+
+        with socket_of(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as client:
+            server = sockets.datagram("127.0.0.1", 0, answer)
+            client.sendto(b"?", server.local)
+            await done.wait()
+            await asyncio.sleep(0)
+            assert refused == [(client.getsockname(), errno.EMSGSIZE), (("not an address", 1), socket.EAI_NONAME)]
+            assert client.recv(100) == b"fits"
+            assert server.post(b"nobody is being read", client.getsockname()) is None, "it leaves at once"
+            assert client.recv(100) == b"nobody is being read"
+
+    run(main)
+
+
 def test_the_kernel_s_drops_are_counted(run):
     async def main(sockets):
         heard = Inbox()

@@ -359,14 +359,19 @@ class Host:
 class MemoryEndpoint:
     """A bound datagram socket of a host."""
 
-    __slots__ = ("_host", "_keys", "closed", "local", "on_datagram")
+    __slots__ = ("_host", "_keys", "closed", "local", "on_datagram", "on_refused")
 
     def __init__(self, host: Host, keys: list[Address], local: Address, on_datagram: OnDatagram) -> None:
         self.local = local
         self.on_datagram = on_datagram
+        self.on_refused: Callable[[Address, OSError], object] | None = None
         self.closed = False
         self._host = host
         self._keys = keys
+
+    def post(self, data: bytes, destination: Address, local: Address | None = None) -> OSError | None:
+        """Send one datagram: here nothing is won by sending several together."""
+        return self.send(data, destination, local)
 
     def send(self, data: bytes, destination: Address, local: Address | None = None) -> OSError | None:
         """Send one datagram; what a kernel would refuse at once is returned."""

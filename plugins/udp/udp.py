@@ -48,8 +48,7 @@ class UdpFlow(Flow):
     @property
     def id(self) -> str:
         """As `reach` keeps it: the peer's address."""
-        host, port = self.peer[:2]
-        return f"udp:[{host}]:{port}" if ":" in host else f"udp:{host}:{port}"
+        return named(self.peer)
 
     @property
     def listener(self) -> str:
@@ -70,6 +69,18 @@ class UdpFlow(Flow):
         error = self._endpoint.send(data, self.peer, self.local)
         if error is not None:
             raise error
+
+    def post(self, data: bytes) -> None:
+        """Send an answer with the others of this moment; raises OSError when it is known already that the kernel refuses it."""
+        error = self._endpoint.post(data, self.peer, self.local)
+        if error is not None:
+            raise error
+
+
+def named(peer: Address) -> str:
+    """Name the flow to a peer."""
+    host, port = peer[:2]
+    return f"udp:[{host}]:{port}" if ":" in host else f"udp:{host}:{port}"
 
 
 @plugin
@@ -142,6 +153,8 @@ class Udp:
         endpoint: Endpoint = self._engine.network.datagram(
             host, port, came, receive_buffer=self.receive_buffer, send_buffer=self.send_buffer, sieve=self.sieve
         )
+        unsent = self._engine.unsent
+        endpoint.on_refused = lambda peer, error: unsent(named(peer), error)
         return endpoint
 
     @hookimpl
