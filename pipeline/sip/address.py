@@ -56,8 +56,12 @@ class Address:
             uri = Uri.parse(where)
         except Malformed as error:
             raise _of(header, error) from None
-        display = unquote(quoted) if quoted is not None else words.rstrip(" \t")
-        return Address(display, uri, parameters.parse(tail, header) if tail else {}, tail or "", text)
+        display = (unquote(quoted) if "\\" in quoted else quoted[1:-1]) if quoted is not None else words.rstrip(" \t")
+        if not tail:
+            return Address(display, uri, {}, "", text)
+        if tail[:5] == ";tag=" and tail[5:].isalnum() and tail.isascii():
+            return Address(display, uri, {"tag": tail[5:]}, tail, text)
+        return Address(display, uri, parameters.parse(tail, header), tail, text)
 
     @staticmethod
     def parse_many(text: str, header: str = "address") -> list[Address]:

@@ -16,12 +16,13 @@ TOKEN_CHARS = r"A-Za-z0-9\-.!%*_+`'~"  # noqa: S105 (a token of the grammar)
 TOKEN = re.compile(rf"[{TOKEN_CHARS}]++")
 
 # qdtext is any octet from 0x20 but the quote and the backslash (and a tab, as LWS); a quoted pair may hold any ASCII but CR and LF.
-# The possessive quantifiers keep each pattern linear: nobody can make us backtrack.
-QUOTED_TEXT = r'(?>(?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[^\r\n\x80-\U0010ffff])*)'
+# The possessive quantifiers keep each pattern linear: nobody can make us backtrack. A run of one class is quicker than a choice.
+_QDTEXT = r'[^"\\\x00-\x08\x0a-\x1f\x7f]*+'
+QUOTED_TEXT = rf"{_QDTEXT}(?>(?:\\[^\r\n\x80-\U0010ffff]{_QDTEXT})*)"
 QUOTED = re.compile(rf'"{QUOTED_TEXT}"')
 PAIR = re.compile(r"\\(.)", re.DOTALL)
 
-ITEM = re.compile(rf'(?>(?:[^,"<]|"{QUOTED_TEXT}"|<[^<>]*+>)*)')
+ITEM = re.compile(rf'(?>(?:[^,"<]++|"{QUOTED_TEXT}"|<[^<>]*+>)*)')
 
 SECONDS = 2**32 - 1  # delta-seconds fit 32 bits: RFC 3261 section 20.19
 CSEQ = 2**31 - 1  # a CSeq number is below 2**31: RFC 3261 section 8.1.1.5

@@ -1,11 +1,12 @@
 """Nonces: made without remembering anything, checked by their own text, and which of their counts were used. RFC 7616 3.3, 5.4, 5.5.
 
-A nonce is 24 octets in hex: 4 time (UTC seconds), 3 instance, 4 serial, 13 of HMAC-SHA-256 over these and the source address without
-its port (NAT moves ports). A flood of challenges therefore costs no memory; and the key outlives a restart, so nonces do too.
+A nonce is 24 octets in hex: 4 time (UTC seconds), 3 instance, 4 serial, 13 of keyed BLAKE2s (RFC 7693 2.9) over these and the source
+address without its port (NAT moves ports). A flood of challenges therefore costs no memory; and the key outlives a restart, so nonces do
+too.
 
-What is remembered is how an accepted nonce was used: the highest count and a bitmap of the 32 counts up to it, 64 bits in one ring over
-the serials. Reordered counts are taken, each once. What the ring no longer knows is stale: the phone repeats itself with a new
-nonce, nobody is locked out. Nonces of another instance (our former life, another node) have a bounded table of their own.
+What is remembered is how an accepted nonce was used: the highest count and a bitmap of the 32 counts up to it, 64 bits in one ring over the
+serials. Reordered counts are taken, each once. What the ring no longer knows is stale: the phone repeats itself with a new nonce, nobody is
+locked out. Nonces of another instance (our former life, another node) have a bounded table of their own.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from pipeline.clock import Clock
 
 HEAD, MAC = 22, 26
-"""Hex digits of time, instance and serial, and of the HMAC: 104 bits."""
+"""Hex digits of time, instance and serial, and of the code that proves them: 104 bits."""
 FUTURE = 30
 """Seconds that a nonce may be ahead of our clock: it was set back, or another node made the nonce."""
 FOREIGN = 65536
@@ -30,7 +31,7 @@ WINDOW = 32
 """Counts below the highest that may still come: a phone has hardly more requests under way at once. IPsec's window (RFC 4303 3.4.3)."""
 
 LATEST = 1023
-"""Nonces made last that are known without their HMAC, as a mask: what a phone is asked it answers within milliseconds."""
+"""Nonces made last that are known without their code, as a mask: what a phone is asked it answers within milliseconds."""
 
 FRESH, STALE, USED = "", "stale", "used"
 
@@ -44,10 +45,9 @@ class Nonces:
         "_fresh",
         "_gone",
         "_head",
-        "_inner",
         "_instance",
+        "_keyed",
         "_mask",
-        "_outer",
         "_ring",
         "_second",
         "_serial",
@@ -55,10 +55,8 @@ class Nonces:
     )
 
     def __init__(self, key: bytes, instance: str, clock: Clock, lifetime: float, size: int) -> None:
-        # HMAC spelled out (RFC 2104): hmac.digest sets up both hashes anew each time, 2.2 us instead of 0.6.
-        secret = hashlib.sha256(b"sipline nonce" + key).digest().ljust(64, b"\0")
-        self._inner = hashlib.sha256(bytes(octet ^ 0x36 for octet in secret))
-        self._outer = hashlib.sha256(bytes(octet ^ 0x5C for octet in secret))
+        # Copied for each nonce: 0.4 us, where HMAC-SHA-256 takes 2.2, and 1.0 when both its hashes are kept.
+        self._keyed = hashlib.blake2s(key=hashlib.sha256(b"sipline nonce" + key).digest(), digest_size=MAC // 2)
         self._instance = instance
         self._clock = clock
         self._serial = 0
@@ -100,11 +98,9 @@ class Nonces:
         return nonce
 
     def _mac(self, head: str, host: str) -> str:
-        inner = self._inner.copy()
-        inner.update((head + host).encode())
-        outer = self._outer.copy()
-        outer.update(inner.digest())
-        return outer.hexdigest()[:MAC]
+        keyed = self._keyed.copy()
+        keyed.update((head + host).encode())
+        return keyed.hexdigest()
 
     def use(self, nonce: str, host: str, count: int) -> str:
         """Note that this count of a nonce was used by somebody who knew the password: FRESH, STALE, or USED when it was before."""
