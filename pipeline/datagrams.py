@@ -1,9 +1,9 @@
 """UDP sockets: the hottest code of the server. RFC 3261 18, RFC 3581 4 (an answer leaves from where the request came to).
 
-Rule: one wake-up of the loop drains the socket (bounded), and under load a look now and then does it; the answers to what it read leave
-together. One datagram costs one system call each way and two Python calls: within a tenth of a bare blocking loop, where asyncio's
-DatagramProtocol costs twice that and more (bench/udp.py). Under a wildcard bind recvmsg tells which of our addresses the datagram was sent
-to (IP_PKTINFO), and sendmsg sets the one to answer from; that costs about a third more.
+Rule: one wake-up of the loop drains the socket (bounded), and under load a look now and then does it; what comes of it leaves together.
+One datagram costs one system call each way and two Python calls: within a tenth of a bare blocking loop, where asyncio's DatagramProtocol
+costs twice that and more (bench/udp.py). Under a wildcard bind recvmsg tells which of our addresses the datagram was sent to (IP_PKTINFO),
+and sendmsg sets the one to answer from; that costs about a third more.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pipeline.flow import Address
-    from pipeline.network import OnDatagram
+    from pipeline.network import OnDatagram, OnRefused
 
 DRAIN = range(64)
 """Datagrams per wake-up: at 50 us each the loop is held for 3 ms, then timers and streams have their turn."""
@@ -39,7 +39,7 @@ BUFFERS: WeakKeyDictionary[asyncio.AbstractEventLoop, memoryview] = WeakKeyDicti
 begin of a hole of 64 kB, and what is kept for a while (the INVITE of a call) would tear the heap to pieces: after ten minutes of too many
 calls the server took four times what it used."""
 TOGETHER = 16
-"""Answers that leave together at most, when a look has found several requests. Each that finds its receiver asleep costs us 5 us to wake
+"""Messages that leave together at most, when a look has found several requests. Each that finds its receiver asleep costs us 5 us to wake
 it, as much as all that we do to route it; of sixteen one behind the other only the first does. At 50 us each the first waits for 1 ms."""
 WAITING = 1000
 """Datagrams that wait for a full send buffer. SIP over UDP retransmits, so what comes on top is dropped and counted."""
@@ -104,10 +104,10 @@ class Datagrams:
         self._sendto = sock.sendto
         self._on_datagram = on_datagram
         self._queue: deque[tuple[bytes, Address, Address | None]] = deque()
-        self._posted: list[tuple[bytes, Address, Address | None]] = []
+        self._posted: list[tuple[bytes, Address, Address | None, OnRefused | None]] = []
         self._reading = False
         self.on_refused: Callable[[Address, OSError], object] | None = None
-        """Told of what was posted, and refused when it left."""
+        """Told of what was posted with nobody to tell, and refused when it left."""
         loop.add_reader(sock.fileno(), self._woken)
 
     def _woken(self) -> None:
@@ -168,12 +168,12 @@ class Datagrams:
             on_datagram(buffer[:size].tobytes(), source, local)
         return len(DRAIN)
 
-    def post(self, data: bytes, destination: Address, local: Address | None = None) -> OSError | None:
-        """Send one datagram with the others that answer what is being read; what is refused then, `on_refused` is told."""
+    def post(self, data: bytes, destination: Address, local: Address | None = None, refused: OnRefused | None = None) -> OSError | None:
+        """Send one datagram with the others that come of what is being read; what is refused then, `refused` or `on_refused` is told."""
         if not self._reading:
             return self.send(data, destination, local)
         posted = self._posted
-        posted.append((data, destination, local))
+        posted.append((data, destination, local, refused))
         if len(posted) >= TOGETHER:
             self._leave()
         return None
@@ -181,10 +181,13 @@ class Datagrams:
     def _leave(self) -> None:
         """Send what was posted."""
         posted, self._posted = self._posted, []
-        send, refused = self.send, self.on_refused
-        for data, destination, local in posted:
-            if (error := send(data, destination, local)) is not None and refused is not None:
-                refused(destination, error)
+        send = self.send
+        for data, destination, local, refused in posted:
+            if (error := send(data, destination, local)) is not None:
+                if refused is not None:
+                    refused(error)
+                elif self.on_refused is not None:
+                    self.on_refused(destination, error)
 
     def send(self, data: bytes, destination: Address, local: Address | None = None) -> OSError | None:
         """Send one datagram. What the kernel refuses is returned, never raised: no peer may stop the server by where it is."""

@@ -517,14 +517,14 @@ class Pipeline:
         if self.tap is not None:
             self.tap.went(outgoing, data)
 
-    def send(self, message: Message, passage: Passage) -> bytes | None:
+    def send(self, message: Message, passage: Passage, refused: Callable[[OSError], object] | None = None) -> bytes | None:
         """Send a message by `passage.flow`. Returns the bytes; None when an interceptor refused.
 
-        Raises ConnectionError when the flow is closed, and what an interceptor raised.
+        Raises ConnectionError when the flow is closed, and what an interceptor raised; `refused` is told what the network says later.
         """
         data = self.prepare(message, passage)
         if data is not None:
-            passage.flow.send(data)
+            passage.flow.post(data, refused)
         return data
 
     def prepare(self, message: Message, passage: Passage) -> bytes | None:

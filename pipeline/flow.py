@@ -77,8 +77,8 @@ class Flow:
         """Send one message. Raises ConnectionError when the flow is closed. Only `Pipeline` calls it."""
         raise NotImplementedError
 
-    def post(self, data: bytes) -> None:
-        """Send an answer: it may leave with others a moment later, and a refusal then is counted and told, not raised."""
+    def post(self, data: bytes, refused: Callable[[OSError], object] | None = None) -> None:
+        """Send one message that may leave with others a moment later. What is refused then `refused` is told; without it, it is counted."""
         self.send(data)
 
     def toward(self, peer: Address) -> Flow:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 OnDatagram = Callable[[bytes, Address, Address], object]
 """on_datagram(data, source, local): `local` is the address that the datagram was sent to, also under a wildcard bind."""
 
+OnRefused = Callable[[OSError], object]
+"""on_refused(error): what was posted was refused when it left."""
+
 CONNECT_TIMEOUT = 8.0
 """Seconds. Three SYNs of RFC 6298 (0, 1 and 3 s) and their answers; far below Timer B, so that failover has its turn."""
 WRITE_LIMIT = 1 << 20
@@ -32,13 +35,13 @@ class Endpoint(Protocol):
 
     local: Address
     on_refused: Callable[[Address, OSError], object] | None
-    """Told of what was posted and refused later: on_refused(destination, error)."""
+    """Told of what was posted with nobody to tell and refused later: on_refused(destination, error)."""
 
     def send(self, data: bytes, destination: Address, local: Address | None = None) -> OSError | None:
         """Send one datagram (from `local` under a wildcard bind); what the network refused at once is returned, not raised."""
 
-    def post(self, data: bytes, destination: Address, local: Address | None = None) -> OSError | None:
-        """The same for an answer, which may leave with others a moment later, yet never behind what is sent or posted after it."""
+    def post(self, data: bytes, destination: Address, local: Address | None = None, refused: OnRefused | None = None) -> OSError | None:
+        """The same for what may leave with others a moment later, yet never behind what is sent or posted after it."""
 
     def drops(self) -> int:
         """Datagrams that arrived and were thrown away because we did not read in time."""

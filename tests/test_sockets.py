@@ -268,12 +268,13 @@ def test_what_is_sent_at_once_does_not_overtake_what_was_posted(run, host):
 
 def test_what_is_posted_and_refused_when_it_leaves_is_told(run):
     async def main(sockets):
-        refused, done = [], asyncio.Event()
+        refused, told, done = [], [], asyncio.Event()
 
         def answer(_data, source, _local):
             server.on_refused = lambda where, error: refused.append((where, error.errno))
             server.post(b"x" * 66000, source)
             server.post(b"x", ("not an address", 1))
+            server.post(b"y", ("not an address", 2), None, told.append)
             server.post(b"fits", source)
             done.set()
 
@@ -283,6 +284,7 @@ def test_what_is_posted_and_refused_when_it_leaves_is_told(run):
             await done.wait()
             await asyncio.sleep(0)
             assert refused == [(client.getsockname(), errno.EMSGSIZE), (("not an address", 1), socket.EAI_NONAME)]
+            assert [error.errno for error in told] == [socket.EAI_NONAME]
             assert client.recv(100) == b"fits"
             assert server.post(b"nobody is being read", client.getsockname()) is None, "it leaves at once"
             assert client.recv(100) == b"nobody is being read"

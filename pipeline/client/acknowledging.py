@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pipeline.passage import Passage
@@ -33,10 +34,13 @@ class Acknowledging(Seeking):
         passage.cause = self._invite.passage
         passage.endpoint = self.endpoint
         try:
-            data = engine.send(with_via(message, self._clients.via(flow)), passage)
+            data = engine.send(with_via(message, self._clients.via(flow)), passage, partial(self._refused, flow))
         except Exception as error:
-            engine.tell("send.failed", flow=flow.id, error=str(error))
-            self.failed(TransportError(str(error)))
+            self._refused(flow, error)
             return
         if data is not None:
             self._invite.acks[self._tag] = (data, flow)
+
+    def _refused(self, flow: Flow, error: Exception) -> None:
+        self._clients.engine.tell("send.failed", flow=flow.id, error=str(error))
+        self.failed(TransportError(str(error)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pipeline.passage import Passage
@@ -194,10 +195,13 @@ class Clients:
 
     def _send(self, branch: Branch, data: bytes) -> None:
         try:
-            branch.flow.send(data)
+            branch.flow.post(data, partial(self._refused, branch))
         except OSError as error:
-            self.engine.tell("send.failed", flow=branch.flow.id, error=str(error))
-            self.run(branch, branch.machine.transport_error())
+            self._refused(branch, error)
+
+    def _refused(self, branch: Branch, error: OSError) -> None:
+        self.engine.tell("send.failed", flow=branch.flow.id, error=str(error))
+        self.run(branch, branch.machine.transport_error())
 
     def _make(self, branch: Branch, what: str, response: Response | None) -> None:
         engine = self.engine

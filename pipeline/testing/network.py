@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pipeline.flow import Address
-    from pipeline.network import OnDatagram, Stream
+    from pipeline.network import OnDatagram, OnRefused, Stream
 
 Bound = TypeVar("Bound")
 
@@ -369,7 +369,7 @@ class MemoryEndpoint:
         self._host = host
         self._keys = keys
 
-    def post(self, data: bytes, destination: Address, local: Address | None = None) -> OSError | None:
+    def post(self, data: bytes, destination: Address, local: Address | None = None, _refused: OnRefused | None = None) -> OSError | None:
         """Send one datagram: here nothing is won by sending several together."""
         return self.send(data, destination, local)
 

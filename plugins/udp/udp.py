@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pipeline.engine import Pipeline
     from pipeline.flow import Address
     from pipeline.listeners import Bound
-    from pipeline.network import Endpoint
+    from pipeline.network import Endpoint, OnRefused
 
 WAY_SECONDS = 5.0
 """How long it is believed by which address of ours a peer is reached. The kernel is asked by opening a socket, which costs 15 us."""
@@ -70,9 +70,9 @@ class UdpFlow(Flow):
         if error is not None:
             raise error
 
-    def post(self, data: bytes) -> None:
-        """Send an answer with the others of this moment; raises OSError when it is known already that the kernel refuses it."""
-        error = self._endpoint.post(data, self.peer, self.local)
+    def post(self, data: bytes, refused: OnRefused | None = None) -> None:
+        """Send one datagram with the others of this moment; raises OSError when it is known already that the kernel refuses it."""
+        error = self._endpoint.post(data, self.peer, self.local, refused)
         if error is not None:
             raise error
 

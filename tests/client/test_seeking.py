@@ -2,6 +2,7 @@
 
 from pipeline.client import Final, TransportError
 from pipeline.flow import Target
+from pipeline.testing.network import MemoryEndpoint
 
 
 def test_the_next_target_is_tried_after_a_timeout_with_a_new_branch(server, phone, ask, told):
@@ -69,3 +70,21 @@ def test_tcp_uses_one_connection_for_two_requests(server, phone, ask, told, requ
     server.advance(1)
     assert [outcome.response.status for outcome in told] == [200, 200]
     assert len(server.engine.flows) == 1
+
+
+def test_the_next_target_is_tried_when_the_network_refuses_a_datagram_as_it_leaves_with_others(server, phone, ask, told, monkeypatch):
+    """Real sockets send what comes of one look together, and learn then what the kernel does not take (pipeline/datagrams.py)."""
+    post, later = MemoryEndpoint.post, []
+
+    def refusing(self, data, destination, local=None, refused=None):
+        if destination[0] != "10.0.0.3":
+            return post(self, data, destination, local)
+        later.append(lambda: refused(OSError(1, "Operation not permitted")))
+        return None
+
+    monkeypatch.setattr(MemoryEndpoint, "post", refusing)
+    ask([Target("10.0.0.3", 5060), Target("10.0.0.2", 5060)])
+    assert not phone.received
+    later.pop()()
+    server.advance(1)
+    assert [outcome.response.status for outcome in told] == [200]
