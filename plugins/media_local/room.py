@@ -123,7 +123,7 @@ class Room:
 
     def may_send(self, channel: Channel, host: str, port: int) -> bool:
         """Tell whether media may be sent where a peer has described itself: not to many at once, and not to a port where we listen for
-        signalling: whatever waits for datagrams there did not ask for them.
+        signalling: whatever waits for datagrams there did not ask for them. Where we wait for connections they harm nobody.
         """
         if not literal(host):
             return True  # nothing is, before the peer has been heard
@@ -134,7 +134,8 @@ class Room:
             return host in NOBODY  # any other writing of it would reach this machine
         return not any(
             local[1] == port and (local[0] == host or (_address(local[0]).is_unspecified and self._ours(host)))
-            for _, _, local in self.engine.listeners
+            for _, transport, local in self.engine.listeners
+            if transport == "UDP"
         )
 
     def wary(self, channel: Channel) -> bool:

@@ -56,6 +56,14 @@ def test_nothing_is_sent_to_where_we_listen_for_signalling(desk):
     assert at.room.may_send(channel, "10.0.0.9", port)
 
 
+def test_a_port_where_we_wait_for_connections_may_be_a_phone_s_port_for_media(desk):
+    """A phone on this machine may have been given the number that our TCP listener has: the two have nothing to do with each other."""
+    at = desk()
+    phone = at.phone()
+    at.server.engine.listeners.append(("tcp", "TCP", ("127.0.0.1", 40001)))
+    assert at.room.may_send(at.channel(phone), "127.0.0.1", 40001)
+
+
 def test_a_change_that_names_such_a_place_is_refused_and_what_was_agreed_stands(desk):
     at = desk()
     phone = at.phone()
