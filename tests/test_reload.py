@@ -204,6 +204,57 @@ def test_state_goes_to_the_instance_of_that_name_and_what_keeps_none_is_stopped(
     assert not any(name == "keeper" for name, _ in server.engine.states)
 
 
+FOLLOWING = {
+    "transport": ["shield", "udp"],
+    "intercept": ["identify", "security", "auth"],
+    "application": ["registrar", "channel", "messages", "pubsub", "mwi", "presence", "dialog", "reg", "conference", "options"],
+    "integration": ["memory", "toml", "channel", "messages", "dialplan", "qualify"],
+}
+"""All plugins that follow what is stored."""
+FEW = {"transport": ["udp"], "intercept": [], "application": ["options"], "integration": ["memory", "toml"]}
+
+
+def watchers(server):
+    return {kind: len(fns) for kind, fns in server.engine.dal._watchers.items() if fns}
+
+
+def test_a_plugin_that_is_gone_follows_the_stores_no_more_however_often_it_comes_and_goes(sip):
+    server = sip(**FEW)
+    before = watchers(server)
+    reload(server, **FOLLOWING)
+    following = watchers(server)
+    assert all(following[kind] > before.get(kind, 0) for kind in ("contact", "endpoint", "aor", "auth", "ban", "identify", "acl"))
+    for _ in range(5):
+        reload(server, **FEW)
+        server.advance(6.0)
+        assert watchers(server) == before
+        reload(server, **FOLLOWING)
+        server.advance(6.0)
+        assert watchers(server) == following
+
+
+def test_ten_reloads_leave_as_many_who_follow_the_stores(sip):
+    server = sip(**FOLLOWING)
+    following = watchers(server)
+    for _ in range(10):
+        reload(server, **FOLLOWING)
+        server.advance(6.0)
+    assert watchers(server) == following
+
+
+def test_a_reload_that_fails_leaves_nobody_who_follows_the_stores(sip, write):
+    server = sip(**FEW)
+    before = watchers(server)
+    toml = write("probe", EVERYWHERE, 'fails = "integration"')
+    with pytest.raises(Problems, match="nobody there"):
+        reload(
+            server,
+            toml,
+            **{stage: [*names, "probe"] if stage in ("intercept", "integration") else names for stage, names in FOLLOWING.items()},
+        )
+    assert watchers(server) == before
+
+
 def test_bindings_nonces_and_connections_go_on(sip, plugin_of):
     server = sip(intercept=["identify", "auth"])
     assert server.request("REGISTER", "alice", password="alice's").status == 200

@@ -160,9 +160,20 @@ class Layer:
         """Delete this object from the backend it came from. Returns None."""
         return settle(self._write(stored, (), (stored.id,), None), lambda _: None)
 
-    def watch(self, kind: str, fn: Watcher) -> None:
-        """Call fn(verb, object) for each change of this type: "put", "delete", or "changed" (with None: anything may have, read again)."""
+    def watch(self, kind: str, fn: Watcher) -> Callable[[], None]:
+        """Call fn(verb, object) for each change of this type: "put", "delete", or "changed" (with None: anything may have, read again).
+
+        Returns the way to stop. It outlives a reload: who is taken away by one has to stop.
+        """
         self._watchers[kind] = (*self._watchers.get(kind, ()), fn)
+
+        def stop() -> None:
+            watchers = list(self._watchers.get(kind, ()))
+            if fn in watchers:
+                watchers.remove(fn)
+                self._watchers[kind] = tuple(watchers)
+
+        return stop
 
     def stores(self, kind: str) -> bool:
         """Whether any backend stores this type."""

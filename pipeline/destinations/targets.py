@@ -34,7 +34,7 @@ from pipeline.sip.routing import route_within
 from .identity import party_of, user_text
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Sequence
+    from collections.abc import Callable, Generator, Iterable, Sequence
 
     from pipeline import Flow, Reply, Target
     from pipeline.dal import Contact
@@ -81,13 +81,20 @@ class Destination:
 class Targets:
     """Finds destinations by name."""
 
-    __slots__ = ("_credentials", "_engine", "_owners", "_watching")
+    __slots__ = ("_credentials", "_engine", "_owners", "_stop")
 
     def __init__(self, engine: Pipeline, credentials: Credentials) -> None:
         self._engine = engine
         self._credentials = credentials
         self._owners: dict[str, Endpoint] = {}
-        self._watching = False
+        self._stop: Callable[[], None] | None = None
+
+    def close(self) -> None:
+        """Remember nothing and follow the stores no more: whose it is has been taken away. A call that goes on may still ask."""
+        self._owners.clear()
+        if self._stop is not None:
+            self._stop()
+            self._stop = None
 
     def find(self, target: str, only: Called | None = None) -> list[Destination] | Pending | None:
         """Return every place that a target's name means, the preferred ones first, or a Pending of it; None: nobody is called so.
@@ -143,9 +150,8 @@ class Targets:
             if type(owners) is Pending or not owners:
                 return None
             if not self._owners:
-                if not self._watching:
-                    self._watching = True
-                    self._engine.dal.watch("endpoint", lambda *_: self._owners.clear())
+                if self._stop is None:
+                    self._stop = self._engine.dal.watch("endpoint", lambda *_: self._owners.clear())
             elif len(self._owners) >= OWNERS:
                 self._owners.clear()
             found = self._owners[name] = owners[0]

@@ -70,9 +70,8 @@ class Lookout:
         """Resource -> what it hangs on."""
         self._deafen: list[Callable[[], None]] = []
         self.open = True
-        for kind in _STORED:
-            engine.dal.watch(kind, self._stored)
-        self._stop = engine.bus.listen("pipeline.reloaded", self._reloaded)
+        self._stops = [engine.dal.watch(kind, self._stored) for kind in _STORED]
+        self._stops.append(engine.bus.listen("pipeline.reloaded", self._reloaded))
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -80,7 +79,8 @@ class Lookout:
     def close(self) -> None:
         """Tell nothing any more: the plugin is gone."""
         self.open = False
-        self._stop()
+        for stop in self._stops:
+            stop()
         self._forget_all()
 
     # -- asking ------------------------------------------------------------------------------------------------------

@@ -95,6 +95,12 @@ class Auth:
         self.used.configure(self.nonce_lifetime, self.nonces)
 
     @hookimpl
+    def stop(self) -> None:
+        """Follow the store no more."""
+        if self.users is not None:
+            self.users.close()
+
+    @hookimpl
     def intercept(self, message: Request, passage: Passage) -> Verdict | None:
         """Pass on who has proved himself, or need not; challenge the others."""
         if not message.is_request or message.method in NEVER:

@@ -23,7 +23,7 @@ REMEMBERED = 16384
 class Users:
     """The digest users. Lives in the engine's state, beyond a reload."""
 
-    __slots__ = ("_absent", "_changes", "_dal", "_hashes", "_users")
+    __slots__ = ("_absent", "_changes", "_dal", "_hashes", "_stop", "_users")
 
     def __init__(self, dal: Layer) -> None:
         self._dal = dal
@@ -31,8 +31,12 @@ class Users:
         self._absent: set[str] = set()
         self._hashes: dict[tuple[str, str, str], str] = {}
         self._changes = 0
-        if dal.stores("auth"):
-            dal.watch("auth", self._changed)
+        self._stop = dal.watch("auth", self._changed) if dal.stores("auth") else None
+
+    def close(self) -> None:
+        """Follow the store no more."""
+        if self._stop is not None:
+            self._stop()
 
     def _changed(self, verb: str, stored: Any) -> None:
         self._changes += 1

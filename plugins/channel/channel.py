@@ -65,6 +65,12 @@ class Channel:
         self.driver.limits.all = self.max_channels
 
     @hookimpl
+    def stop(self) -> None:
+        """Follow the stores no more; the calls that live go on without."""
+        if self.driver is not None:
+            self.driver.targets.close()
+
+    @hookimpl
     def application(self, message: Request, passage: Passage) -> Verdict | None:
         """Take an INVITE; what belongs inside a session and names none is 481."""
         method = message.method

@@ -66,6 +66,7 @@ class Dialplan:
     _own: dict[str, Script] = attrs.field(init=False, factory=dict)
     _known: dict[str, Known] = attrs.field(init=False, factory=dict)
     _applications: Any = attrs.field(init=False, default=None)
+    _watching: Any = attrs.field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
         self._own.update(steps_of(self))
@@ -81,13 +82,18 @@ class Dialplan:
 
         def watch() -> Watch:
             watching = Watch()
-            for kind in TYPES:
-                engine.dal.watch(kind, watching.heard)
+            watching.stops = [engine.dal.watch(kind, watching.heard) for kind in TYPES]
             return watching
 
-        watching = engine.state(self, watch)
+        watching = self._watching = engine.state(self, watch)
         watching.contexts = self.contexts
         self.recorded = watching.recorded
+
+    @hookimpl
+    def stop(self) -> None:
+        """Follow the stores no more."""
+        if self._watching is not None:
+            self._watching.close()
 
     @hookimpl
     def route_call(self, dialed: Dialed) -> Script | Pending | None:
@@ -149,6 +155,12 @@ class Watch:
 
     def __init__(self) -> None:
         self.recorded: set[Path] = set()
+        self.stops: list[Callable[[], None]] = []
+
+    def close(self) -> None:
+        """Hear nothing more."""
+        for stop in self.stops:
+            stop()
 
     def heard(self, verb: str, stored: Any) -> None:
         """Hear of a change."""

@@ -95,6 +95,13 @@ class Identify:
         self._by_name = self.order[0] == "username"
 
     @hookimpl
+    def stop(self) -> None:
+        """Follow the stores no more."""
+        if self._names is not None:
+            self._names.close()
+            self._sources.close()
+
+    @hookimpl
     def intercept(self, message: Request, passage: Passage) -> Verdict | None:
         """Find the endpoint of a request. ACK, CANCEL and responses belong to something that has one."""
         if not message.is_request or (message.method in UNASKED and (passage.dialog is None or message.method == "CANCEL")):

@@ -31,7 +31,7 @@ Key = tuple[str, str, str]
 class Names:
     """Endpoints by the names they go by. Lives in the engine's state, beyond a reload."""
 
-    __slots__ = ("_absent", "_changes", "_dal", "_found", "by_uri")
+    __slots__ = ("_absent", "_changes", "_dal", "_found", "_stops", "by_uri")
 
     def __init__(self, dal: Layer) -> None:
         self._dal = dal
@@ -40,9 +40,12 @@ class Names:
         self.by_uri: dict[str, Endpoint] = {}
         """Found by the URI of a From as it was written: the same one look sooner."""
         self._changes = 0
-        for kind in ("endpoint", "auth"):
-            if dal.stores(kind):
-                dal.watch(kind, self._changed)
+        self._stops = [dal.watch(kind, self._changed) for kind in ("endpoint", "auth") if dal.stores(kind)]
+
+    def close(self) -> None:
+        """Follow the store no more."""
+        for stop in self._stops:
+            stop()
 
     def _changed(self, verb: str, stored: Any) -> None:
         self._changes += 1

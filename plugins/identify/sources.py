@@ -23,15 +23,19 @@ NONE: frozenset[str] = frozenset()
 class Sources:
     """Which endpoint a source address is. Lives in the engine's state, beyond a reload."""
 
-    __slots__ = ("_compiling", "_dal", "_table", "_tell")
+    __slots__ = ("_compiling", "_dal", "_stop", "_table", "_tell")
 
     def __init__(self, dal: Layer, tell: Callable[..., None]) -> None:
         self._dal = dal
         self._tell = tell
         self._table: Table | None = None
         self._compiling: Any = None
-        if dal.stores("identify"):
-            dal.watch("identify", self._changed)
+        self._stop = dal.watch("identify", self._changed) if dal.stores("identify") else None
+
+    def close(self) -> None:
+        """Follow the store no more."""
+        if self._stop is not None:
+            self._stop()
 
     def _changed(self, verb: str, stored: Any) -> None:
         self._table = self._compiling = None

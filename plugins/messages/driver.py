@@ -55,6 +55,7 @@ class Driver:
         """Listen no more."""
         self._waiting(anything=False)
         self._once()
+        self.targets.close()
         self.engine.core.messages.keeping.when_waiting = None
 
     def _once(self) -> None:

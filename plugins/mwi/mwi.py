@@ -56,6 +56,7 @@ class _Watching:
 
     def close(self) -> None:
         """Tell nobody any more."""
+        self.owners.close()
         if self._stop is not None:
             self._stop()
             self._stop = None

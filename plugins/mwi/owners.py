@@ -37,10 +37,18 @@ class Owners:
         """Those that are told unasked (`mailboxes`), by id."""
         self.by_aor: dict[str, tuple[Endpoint, ...]] = {}
         """The same, by address of record."""
+        self._stops: list[Callable[[], None]] = []
+        self._closed = False
         for kind, note in (("mailbox", self._mailbox), ("endpoint", self._endpoint)):
             if engine.dal.stores(kind):
-                engine.dal.watch(kind, partial(self._heard, kind, note))
+                self._stops.append(engine.dal.watch(kind, partial(self._heard, kind, note)))
                 self._read(kind, note)
+
+    def close(self) -> None:
+        """Follow the stores no more."""
+        self._closed = True
+        for stop in self._stops:
+            stop()
 
     def aors(self, mailbox: str) -> tuple[str, ...]:
         """Return the addresses of record that a mailbox belongs to."""
@@ -80,6 +88,8 @@ class Owners:
 
     def _read(self, kind: str, note: Callable[[Any, bool], None]) -> None:
         """Read all there are; a store that cannot answer now is asked again."""
+        if self._closed:
+            return
 
         def taken(found: tuple[Any, ...]) -> None:
             ids = {stored.id for stored in found}

@@ -42,7 +42,7 @@ class Lists:
         """Read them, and follow what is changed."""
         dal = self.notifier.engine.dal
         if dal.stores("resource_list"):
-            dal.watch("resource_list", self._noticed)
+            self.notifier.until_stopped(dal.watch("resource_list", self._noticed))
             self._read(await finished(dal.find("resource_list")))
 
     def _read(self, found: tuple[ResourceList, ...]) -> None:

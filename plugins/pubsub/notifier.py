@@ -231,9 +231,13 @@ class Notifier:
             ("pipeline.started", self._begun),
             ("pipeline.reloaded", self._begun),
         ):
-            self._deafen.append(engine.bus.listen(name, fn))
+            self.until_stopped(engine.bus.listen(name, fn))
         if engine.dal.stores("aor"):
-            engine.dal.watch("aor", self._aor)
+            self.until_stopped(engine.dal.watch("aor", self._aor))
+
+    def until_stopped(self, deafen: Callable[[], None]) -> None:
+        """Keep the way to end something that is heard until `stop`."""
+        self._deafen.append(deafen)
 
     def _begun(self, _: Event) -> None:
         """Everything has started: tell those whose subscriptions were kept; end those to packages that are listed no more.

@@ -38,7 +38,7 @@ class Rights:
         dal = self._notifier.engine.dal
         for kind, heard in (("endpoint", self._endpoint), ("auth", self._auth)):
             if dal.stores(kind):
-                dal.watch(kind, heard)
+                self._notifier.until_stopped(dal.watch(kind, heard))
 
     def enter(self, subscription: Subscription) -> None:
         """A subscription begins."""

@@ -32,7 +32,7 @@ class Standing:
             return
         if not self._begun:
             self._begun = True
-            dal.watch("subscribe", self._noticed)
+            self._notifier.until_stopped(dal.watch("subscribe", self._noticed))
         self._read()
 
     def _noticed(self, verb: str, stored: Subscribe | None) -> None:

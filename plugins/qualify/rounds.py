@@ -20,7 +20,7 @@ from pipeline.sip.routing import route_within
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from pipeline.client import Outcome
     from pipeline.dal import Aor, Contact
@@ -70,7 +70,7 @@ class Rounds:
         self._serial = 0
         self._handle: asyncio.TimerHandle | None = None
         self._last_turn = 0.0
-        self._following = False
+        self._stops: list[Callable[[], None]] = []
         self._reads_again = False
         self.asked = 0
         self.answered = 0
@@ -79,10 +79,8 @@ class Rounds:
         """Ask for this instance from now on: read everything, then follow the store."""
         self._plugin = plugin
         dal = self._engine.dal
-        if not self._following:
-            self._following = True
-            dal.watch("contact", self._contact_changed)
-            dal.watch("aor", self._aor_changed)
+        if not self._stops:
+            self._stops = [dal.watch("contact", self._contact_changed), dal.watch("aor", self._aor_changed)]
         self._read()
 
     def close(self, plugin: Qualify) -> None:
@@ -90,6 +88,9 @@ class Rounds:
         if self._plugin is not plugin:
             return
         self._plugin = None
+        for stop in self._stops:
+            stop()
+        self._stops.clear()
         for ident in tuple(self._watched):
             self._forget(ident)
         self._heap.clear()

@@ -48,10 +48,11 @@ class Ledger:
         self._on: dict[str, str] = {}
         """Id of a binding -> its connection."""
         self._reading = False
+        self._deafen: Callable[[], None] | None = None
 
     async def open(self) -> None:
         """Take over the bindings that the store has kept, and follow it from now on."""
-        self.engine.dal.watch("contact", self._noticed)
+        self._deafen = self.engine.dal.watch("contact", self._noticed)
         for contact in await finished(self.engine.dal.find("contact")):
             self.note(contact)
 
@@ -59,6 +60,9 @@ class Ledger:
         """Follow no more: the server stops, and its closing connections end no bindings (the next start does)."""
         self.expiry.stop()
         self.reader = None
+        if self._deafen is not None:
+            self._deafen()
+            self._deafen = None
 
     def note(self, contact: Contact) -> None:
         """Take note of a binding as it is now."""

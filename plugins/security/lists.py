@@ -60,8 +60,12 @@ class Lists:
         self._dal = dal
         self._named: dict[str, Rules | Missing] = {}
         self._endpoints: dict[str, tuple[Endpoint, Rules | None, Rules | None]] = {}
-        if dal.stores("acl"):
-            dal.watch("acl", lambda *_: self._named.clear())
+        self._stop = dal.watch("acl", lambda *_: self._named.clear()) if dal.stores("acl") else None
+
+    def close(self) -> None:
+        """Follow the store no more."""
+        if self._stop is not None:
+            self._stop()
 
     def named(self, names: Iterable[str]) -> Any:
         """Return the lists of these names, or a Pending of them."""

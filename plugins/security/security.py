@@ -166,6 +166,7 @@ class Security:
     def stop(self) -> None:
         """Listen no more."""
         if self._reports is not None:
+            self._lists.close()
             self._accounts.stop()
             self._reports.stop()
 

@@ -35,8 +35,7 @@ class Jail:
         self.networks: Prefixes[Ban] | None = None
         """The bans of networks; None: there is none."""
         self._stored = engine.dal.stores("ban")
-        if self._stored:
-            engine.dal.watch("ban", self._changed)
+        self.stops = [engine.dal.watch("ban", self._changed)] if self._stored else []
 
     def __len__(self) -> int:
         return len(self.bans)

@@ -78,9 +78,10 @@ class State:
             listen("auth.failed", self._failed),
             listen("request.malformed", self._malformed),
             *self.bound.stops,
+            *self.jail.stops,
         ]
         if engine.dal.stores("identify"):
-            engine.dal.watch("identify", lambda *_: self._identify())
+            self._stops.append(engine.dal.watch("identify", lambda *_: self._identify()))
         self._look()
         self._flooded = False
         self._before = 0

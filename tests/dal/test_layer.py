@@ -280,6 +280,18 @@ def test_watchers_hear_of_create_update_and_delete():
     assert heard == [("put", False), ("put", True), ("delete", True)]
 
 
+def test_who_stops_watching_hears_nothing_more_and_the_others_do():
+    dal = layer(one=Held())
+    heard, others = [], []
+    stop = dal.watch("endpoint", lambda verb, stored: heard.append(verb))
+    dal.watch("endpoint", lambda verb, stored: others.append(verb))
+    dal.create(Endpoint(id="alice"))
+    stop()
+    stop()
+    dal.delete(dal.get("endpoint", "alice"))
+    assert (heard, others) == (["put"], ["put", "delete"])
+
+
 def test_a_change_that_fails_is_not_told():
     one = Held()
     dal = layer(one=one)
