@@ -47,11 +47,13 @@ class Meant:
     """The address of record itself; None: it is only a hint."""
     name: str = ""
     """What a hint is called."""
+    absent: tuple[str, ...] = ()
+    """Ids of endpoints that a hint names and nobody has made yet."""
 
     def keys(self) -> list[str]:
         """Name what it hangs on."""
         return [
-            *(f"endpoint:{each}" for each in self.endpoints),
+            *(f"endpoint:{each}" for each in (*self.endpoints, *self.absent)),
             *(f"aor:{each}" for each in self.aors),
             *(f"conference:{each}" for each in self.conferences),
         ]
@@ -113,6 +115,7 @@ class Lookout:
             raise NoSuchResource(name)
         endpoints: dict[str, None] = {}
         aors: dict[str, None] = {}
+        absent = []
         if aor is not None:
             aors[name] = None
             found = yield dal.find("endpoint", aors=name)
@@ -120,11 +123,14 @@ class Lookout:
         if hint is not None:
             for ident in hint.endpoints:
                 endpoint = yield dal.get("endpoint", ident)
-                if endpoint is not None:
+                if endpoint is None:
+                    absent.append(ident)
+                else:
                     endpoints[ident] = None
                     aors.update(dict.fromkeys(endpoint.aors))
         conference = hint.conference if hint is not None else ""
-        return Meant(tuple(endpoints), tuple(aors), (conference,) if conference else (), aor, hint.name if hint is not None else "")
+        name = hint.name if hint is not None else ""
+        return Meant(tuple(endpoints), tuple(aors), (conference,) if conference else (), aor, name, tuple(absent))
 
     def watch(self, resource: str, keys: Iterable[str]) -> None:
         """Tell when something happens to what a resource hangs on: "endpoint:ID", "aor:AOR", "conference:NAME". Once, then ask anew."""
@@ -183,9 +189,18 @@ class Lookout:
             self.engine.tell("state.changed", event=self.event, resource=resource)
 
     def _stored(self, verb: str, stored: Any) -> None:
-        """What names stand for may have changed."""
-        for resource in tuple(self._keys):
-            self.tell(resource)
+        """What names stand for has changed: of those that this object is, was or will be part of. None: of any."""
+        if stored is None:
+            for resource in tuple(self._keys):
+                self.tell(resource)
+            return
+        kind, ident = stored.kind, stored.id
+        if kind == "hint":
+            self.tell(ident if "@" in ident else f"{ident}@{self.engine.domains.first.id}")
+            return
+        self.changed(f"{kind}:{ident}")
+        for name in stored.aors if kind == "endpoint" else (ident,):
+            self.tell(name)
 
     def _reloaded(self, _: Event) -> None:
         """Another instance with other options may tell something else."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.dal import Unavailable
+from pipeline.dal import Aor, Endpoint, Hint, Unavailable
 from pipeline.pending import Pending
 from pipeline.pubsub import NoSuchResource
 from pipeline.pubsub.lookout import CALLS, CONFERENCES, CONTACTS, Lookout, Meant
@@ -118,6 +118,34 @@ def test_what_is_stored_anew_is_told(server, lookout):
     lookout.watch("r", ["k"])
     server.engine.dal._tell("endpoint", "put", None)
     assert told(server) == [("e", "r")]
+
+
+@pytest.mark.parametrize(
+    ("stored", "touched"),
+    [
+        (Endpoint(id="mobile", auth=(), aors=("alice@example.com",)), {"alice@example.com"}),
+        (Endpoint(id="desk", auth=(), aors=()), {"alice@example.com", "office@example.com", "sales@example.com"}),
+        (Endpoint(id="new", auth=(), aors=("office@example.com",)), {"office@example.com"}),
+        (Aor(id="office@example.com"), {"office@example.com", "sales@example.com"}),
+        (Hint(id="sales"), {"sales@example.com"}),
+        (Hint(id="602@second.example"), {"602@second.example"}),
+        (Hint(id="nobody"), set()),
+    ],
+)
+def test_of_what_is_stored_only_the_names_that_it_concerns_are_told(server, lookout, stored, touched):
+    for name in ("alice@example.com", "office@example.com", "sales@example.com", "602@second.example"):
+        lookout.watch(name, meant(lookout, name).keys())
+    server.engine.dal._tell(stored.kind, "put", stored)
+    assert {resource for _, resource in told(server)} == touched
+
+
+def test_an_endpoint_that_a_hint_names_before_it_is_there_is_told_when_it_comes(server, lookout, monkeypatch):
+    monkeypatch.setitem(server.engine.dal._get, "endpoint", lambda kind, ident: None)
+    found = meant(lookout, "sales@example.com")
+    assert (found.endpoints, found.absent) == ((), ("desk",))
+    lookout.watch("sales@example.com", found.keys())
+    server.engine.dal._tell("endpoint", "put", Endpoint(id="desk", auth=()))
+    assert told(server) == [("e", "sales@example.com")]
 
 
 def test_closed_it_tells_nothing(server, lookout):
