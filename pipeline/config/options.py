@@ -16,7 +16,11 @@ __all__ = ["PipelineOptions"]
 class PipelineOptions:
     """[pipeline]"""
 
-    name: str = option("", help="what this server is called in logs, traces and call records; empty: the host's name")
+    name: str = option(
+        "",
+        help="what this server is called in logs, traces, call records and what it stores; empty: the host's name. "
+        "By another name it does not go on with its subscriptions",
+    )
     domains: tuple[str, ...] = option((), help='domains served, each short for [domain."NAME"]; ids without @ belong to the first')
     state: str = option(".sipline", help="folder of database, control socket and nonce key, from this file's folder")
     log_level: Literal["debug", "info", "warning", "error"] = option("info", help="the least level that is logged")

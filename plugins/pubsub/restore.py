@@ -1,7 +1,8 @@
 """After a start: the dialogs and subscriptions that the store has kept go on (RFC 6665 says nothing of restarts; phones know of none).
 
-Rule: who has expired meanwhile is removed in silence, and so is who has no endpoint any more; who may still watch is told the state anew,
-at the pace of changes, with numbers above all that he has seen. Who cannot be reached any more is found out by that.
+Rule: each server takes over its own (`node`), for a dialog is with one. Who has expired meanwhile is removed in silence, and so is who has
+no endpoint any more; who may still watch is told the state anew, at the pace of changes, with numbers above all that he has seen. Who
+cannot be reached any more is found out by that.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ COMING_BACK = 60.0
 
 async def restore(notifier: Notifier) -> None:
     """Take over what is stored."""
-    dal, now = notifier.engine.dal, notifier.engine.clock.time()
+    dal, now, node = notifier.engine.dal, notifier.engine.clock.time(), notifier.engine.plan.name
     if dal.stores("publication"):
         for stored in await finished(dal.find("publication")):
             notifier.publications.restore(stored)
@@ -38,6 +39,9 @@ async def restore(notifier: Notifier) -> None:
     usages: dict[Any, EventDialog] = {}
     endpoints: dict[str, Any] = {}
     for stored in await finished(dal.find("subscription")):
+        if stored.node not in ("", node) and stored.expires_at > now:
+            notifier.counts["others"] += 1  # of another server that shares the store: its watcher is told by that one alone
+            continue
         package = notifier.package(stored.event)
         if stored.endpoint not in endpoints:
             endpoints[stored.endpoint] = await finished(dal.get("endpoint", stored.endpoint)) if stored.endpoint else None

@@ -85,6 +85,21 @@ def test_who_has_gone_meanwhile_is_removed(kept, watch, notifier):
     assert not kept.run(_all(kept, "subscription"))
 
 
+def test_only_the_server_whose_subscription_it_is_goes_on_with_it(kept, watch, probe, notifier):
+    bob = watch(kept.phone("alice"), "bob")
+    [stored] = kept.run(_all(kept, "subscription"))
+    for ident, until in (("other", stored.expires_at), ("old", 1.0)):
+        other = attrs.evolve(stored, id=ident, node="another", local_tag=ident, expires_at=until)
+        kept.engine.dal.change("subscription", ident, (other,))
+    kept.stop()
+    kept.start()
+    kept.advance(1)
+    assert list(notifier(kept).subscriptions) == [stored.id]
+    assert len(bob.notifies) == 2
+    assert {each.id for each in kept.run(_all(kept, "subscription"))} == {stored.id, "other"}
+    assert notifier(kept).counts["others"] == 1
+
+
 def test_after_a_crash_too(kept, watch, probe):
     bob = watch(kept.phone("alice"), "bob")
     kept.advance(1)
