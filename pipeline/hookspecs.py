@@ -126,7 +126,8 @@ def event_published(resource: Resource, publication: Publication, publisher: Wat
 
 @hookspec(firstresult=True)
 def event_watched(resource: Resource, watcher: Watcher) -> str | None:
-    """Say who may watch whom: "active", "pending", "rejected", or "waiting" (polite block: he is told that nothing goes on).
+    """Say who may watch whom: "active", "pending", "rejected", or "waiting" (polite block: he is told that nothing goes on; of a
+    list, that nobody is in it).
 
     None: not my say. Asked in list order; when nobody says anything, the option of `pubsub` does. For PUBLISH see `event_publisher`.
     """

@@ -97,10 +97,14 @@ class Lists:
             subscription.view.open()
 
     def judge(self, resource: Resource) -> None:
-        """Ask anew who may watch a resource that may be a member of lists."""
+        """Ask anew who may watch a resource that may be a list, or a member of lists."""
         if self.known:
             for subscription in tuple(self.notifier.subscriptions.values()):
-                if subscription.view is not None and subscription.topic.package.name == resource.event:
+                if subscription.view is None or subscription.topic.package.name != resource.event:
+                    continue
+                if subscription.topic.resource.aor == resource.aor:
+                    self.notifier.permit(subscription, self.notifier.rights.verdict(subscription))
+                if not subscription.over:
                     subscription.view.judge(resource.aor)
 
 
@@ -365,6 +369,11 @@ class ListView:
         kind, body = self.write(forced=forced)
         return self.aor, kind, body
 
+    def nothing(self) -> tuple[Any, str, bytes]:
+        """Return, as `body` does, that nobody is in the list: for a watcher who is politely blocked."""
+        kind, body = self._written([], full=True)
+        return self.aor, kind, body
+
     def write(self, *, forced: bool) -> tuple[str, bytes]:
         """Write it: all members when it is asked for, else those of which there is news."""
         full = forced or self.whole or self.stored.full
@@ -374,6 +383,9 @@ class ListView:
             if full or view.news:
                 kind, body = view.write(forced=full)
                 parts.append(Part(access.resource_of("", view.aor).uri, view.stored.name, view.aor, "active", "", kind, body))
+        return self._written(parts, full=full)
+
+    def _written(self, parts: list[Part], *, full: bool) -> tuple[str, bytes]:
         version, self.version = self.version, self.version + 1
         mark = self.lists.notifier.engine.token(8)
         uri = access.resource_of("", self.aor).uri

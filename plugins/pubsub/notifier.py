@@ -187,7 +187,7 @@ class Notifier:
         self.rights.leave(subscription)
         topic = subscription.topic
         self.note_watcher(subscription, reason)
-        if subscription.view is not None:
+        if subscription.view is not None and not subscription.last_words:
             subscription.view.close()
         self.topics.leave(topic, subscription.id)
         if subscription.written:
@@ -201,6 +201,8 @@ class Notifier:
         """Nothing is left of it."""
         subscription.ended = True
         self.limits.gone(subscription)
+        if subscription.view is not None:
+            subscription.view.close()
         usage = subscription.usage
         if usage.subscriptions.get(subscription.key) is subscription:
             del usage.subscriptions[subscription.key]
@@ -461,9 +463,14 @@ class Notifier:
         return True
 
     def _nothing(self, subscription: Subscription) -> tuple[Any, str, bytes]:
-        """Return what is told to who is politely blocked, as `_body` does; it looks like the state of somebody who does nothing."""
+        """Return what is told to who is politely blocked, as `_body` does.
+
+        It looks like the state of somebody who does nothing, or like a list that nobody is in: who is in one is not for him either.
+        """
         topic = subscription.topic
-        if topic.package.blocked is None or subscription.view is not None:
+        if subscription.view is not None:
+            return subscription.view.nothing()  # type: ignore[no-any-return]
+        if topic.package.blocked is None:
             return NOTHING, "", b""
         state = topic.package.blocked(topic.resource)
         return state, subscription.content_type, self.topics.write(topic.resource, state, subscription.form(None)) or b""

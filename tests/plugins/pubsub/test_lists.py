@@ -252,3 +252,49 @@ def test_who_refreshes_all_day_is_told_the_whole_list_once_in_its_interval(serve
     assert server.wait(team.unsubscribe()).status == 200
     server.advance(0.2)
     assert team.state == "terminated"
+
+
+def test_who_fetches_a_list_is_told_all_its_members(server, watch, notifier):
+    team = watch(server.phone("alice"), "team", headers=TAKES, seconds=3, expires=0)
+    [notify] = team.notifies
+    assert team.state == "terminated"
+    assert {uri: state for uri, (state, _, _) in read(notify)[1].items()} == {
+        "sip:bob@example.com": "active",
+        "sip:carol@example.com": "active",
+        "sip:nemo@example.com": "terminated",
+    }
+    assert not notifier(server).topics
+
+
+def test_who_ends_it_is_told_all_its_members_once_more(server, watch, notifier):
+    team = watch(server.phone("alice"), "team", headers=TAKES, seconds=3)
+    server.wait(team.unsubscribe())
+    server.advance(3)
+    assert (team.state, len(read(team.notifies[-1])[1])) == ("terminated", 3)
+    assert not notifier(server).topics
+
+
+def test_who_is_politely_blocked_sees_a_list_that_nobody_is_in(server, watch, probe):
+    probe(server).verdicts["sip:alice@example.com", "team@example.com"] = "waiting"
+    phone = server.phone("alice")
+    team = watch(phone, "team", headers=TAKES, seconds=3)
+    probe(server).set("bob", 1)
+    server.advance(5)
+    [notify] = team.notifies
+    root, told = read(notify)
+    assert (team.state, root.get("version"), root.get("fullState"), told) == ("active", "0", "true", {})
+    assert notify.get("require") == "eventlist"
+    server.wait(team.subscribe())
+    server.advance(3)
+    assert (read(team.notifies[-1])[0].get("version"), read(team.notifies[-1])[1]) == ("1", {})
+    probe(server).verdicts.clear()
+    server.engine.tell("watchers.changed", event="probe", resource="team@example.com")
+    server.advance(3)
+    root, told = read(team.notifies[-1])
+    assert (root.get("version"), root.get("fullState"), len(told)) == ("2", "true", 3)
+    probe(server).verdicts["sip:alice@example.com", "team@example.com"] = "waiting"
+    server.engine.tell("watchers.changed", event="probe", resource="team@example.com")
+    server.wait(team.unsubscribe())
+    server.advance(3)
+    assert (team.state, read(team.notifies[-1])[1]) == ("terminated", {})
+    assert read(watch(phone, "team", headers=TAKES, seconds=3, expires=0).notifies[-1])[1] == {}
