@@ -41,6 +41,7 @@ calls the server took four times what it used."""
 TOGETHER = 16
 """Messages that leave together at most, when a look has found several requests. Each that finds its receiver asleep costs us 5 us to wake
 it, as much as all that we do to route it; of sixteen one behind the other only the first does. At 50 us each the first waits for 1 ms."""
+LAST = TOGETHER - 1
 WAITING = 1000
 """Datagrams that wait for a full send buffer. SIP over UDP retransmits, so what comes on top is dropped and counted."""
 LOCALS = 4096
@@ -130,8 +131,15 @@ class Datagrams:
     def _looked(self) -> None:
         if self.closed:
             return
-        found = self._read()
-        self._note(found)
+        found = len(DRAIN)  # until it is known: whatever is raised, the next look comes
+        try:
+            found = self._read()
+            self._note(found)
+        finally:
+            self._look_again(found)
+
+    def _look_again(self, found: int) -> None:
+        """Look again at once, in its turn, or when the kernel says so, by how much a look has found."""
         if self.closed:
             return
         if found >= len(DRAIN):  # there is more
@@ -166,6 +174,8 @@ class Datagrams:
                 self.errors += 1
                 continue
             on_datagram(buffer[:size].tobytes(), source, local)
+            if self._posted and count % TOGETHER == LAST:  # those that came of the first wait for no more than a few
+                self._leave()
         return len(DRAIN)
 
     def post(self, data: bytes, destination: Address, local: Address | None = None, refused: OnRefused | None = None) -> OSError | None:
@@ -179,15 +189,15 @@ class Datagrams:
         return None
 
     def _leave(self) -> None:
-        """Send what was posted."""
+        """Send what was posted. Who is refused is told in a turn of his own: what he does then may be anything."""
         posted, self._posted = self._posted, []
         send = self.send
         for data, destination, local, refused in posted:
             if (error := send(data, destination, local)) is not None:
                 if refused is not None:
-                    refused(error)
+                    self._loop.call_soon(refused, error)
                 elif self.on_refused is not None:
-                    self.on_refused(destination, error)
+                    self._loop.call_soon(self.on_refused, destination, error)
 
     def send(self, data: bytes, destination: Address, local: Address | None = None) -> OSError | None:
         """Send one datagram. What the kernel refuses is returned, never raised: no peer may stop the server by where it is."""
@@ -256,6 +266,7 @@ class Datagrams:
         self.closed = True
         if self.among is not None:
             self.among.discard(self)
+        self.unsent += len(self._queue)
         self._queue.clear()
         if self._look is not None:
             self._look.cancel()
@@ -287,6 +298,8 @@ class Datagrams6(Datagrams):
                 self.errors += 1
                 continue
             on_datagram(buffer[:size].tobytes(), source[:2] if not source[3] else host_port(source), local)
+            if self._posted and count % TOGETHER == LAST:
+                self._leave()
         return len(DRAIN)
 
 
@@ -323,6 +336,8 @@ class WildcardDatagrams(Datagrams):
             if six:
                 source = source[:2] if not source[3] else host_port(source)
             on_datagram(buffer[:size].tobytes(), source, local)
+            if self._posted and count % TOGETHER == LAST:
+                self._leave()
         return len(DRAIN)
 
     def _arrived_at(self, information: bytes) -> Address:

@@ -3,7 +3,7 @@
 After 5,000 TLS connections glibc keeps 250 MB of OpenSSL's small pieces. And what has lived for a call and then is a cycle is found by a
 full collection alone, which Python makes after so many objects that a server sees one in a day.
 
-Rule: called when much was freed and things are quiet again, never per message: it takes the heap's lock for some milliseconds.
+Rule: never per message, and only where it pays: when the memory has grown, when much was freed, when a configuration has been taken.
 """
 
 from __future__ import annotations
@@ -16,20 +16,52 @@ from typing import TYPE_CHECKING
 from pipeline.sip.remembered import forget
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pipeline.clock import Clock
 
-FULL = 60.0
-"""Seconds between two full collections, at least."""
+FULL, SELDOM = 60.0, 3600.0
+"""Seconds between two looks at whether a full collection is due, and between two collections at most."""
 SHARE = 2000
 """And as many times what the last one took: half a thousandth of the time goes there at most."""
+GROWN, STEP = 0.02, 2 << 20
+"""By what share of the memory, and by how many bytes, it must have grown: a collection walks through every contact, 100 ms for 100,000, and
+is worth that only when there is something to be found."""
 
 
-def collect_fully(clock: Clock) -> None:
-    """Make a full collection now and then, for as long as the process lives."""
-    begin = time.perf_counter()
+def settle() -> None:
+    """Collect, and never look again at what is alive: called when a configuration has been taken, before it serves.
+
+    What was frozen before is looked at once more, or the rings of the configuration that went would stay.
+    """
+    gc.unfreeze()
     gc.collect()
-    give_back()
-    clock.call_later(max(FULL, SHARE * (time.perf_counter() - begin)), collect_fully, clock)
+    gc.freeze()
+
+
+class Collecting:
+    """Makes a full collection now and then, for as long as the process lives."""
+
+    def __init__(self, clock: Clock, memory: Callable[[], int]) -> None:
+        self._clock = clock
+        self._memory = memory
+        self._before = memory()
+        """What there was after the last collection."""
+        self._at = clock.now()
+        clock.call_later(FULL, self._look)
+
+    def _look(self) -> None:
+        pause = FULL
+        try:
+            memory = self._memory()
+            if memory > self._before + max(STEP, GROWN * self._before) or self._clock.now() - self._at >= SELDOM or not memory:
+                begin = time.perf_counter()
+                gc.collect()
+                give_back()
+                pause = max(FULL, SHARE * (time.perf_counter() - begin))
+                self._before, self._at = self._memory(), self._clock.now()
+        finally:
+            self._clock.call_later(pause, self._look)
 
 
 def after_a_flood() -> None:
@@ -42,8 +74,11 @@ def give_back() -> None:
     """Ask glibc to return every page that is wholly free (malloc_trim); elsewhere nothing happens."""
     if not sys.platform.startswith("linux"):
         return
-    import ctypes  # noqa: PLC0415  # most servers never need it
+    try:
+        import ctypes  # noqa: PLC0415  # a Python may have been built without
 
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    except (ImportError, OSError):
+        return
     if trim is not None:
         trim(0)

@@ -1,10 +1,12 @@
-"""The heap: full collections are made now and then, and what ends all day does not wait for them."""
+"""The heap: full collections are made when memory has grown, and what ends all day does not wait for them."""
 
 import gc
 import weakref
 
+import pytest
+
 from pipeline import heap
-from pipeline.heap import FULL, collect_fully
+from pipeline.heap import FULL, SELDOM, STEP, Collecting, settle
 
 
 class Ring:
@@ -12,16 +14,65 @@ class Ring:
         self.me = self
 
 
-def test_what_holds_itself_is_found_within_a_minute(sip, monkeypatch):
+@pytest.fixture
+def collecting(sip, monkeypatch):
+    """A server whose memory is what the test says, and whose collector comes by itself never."""
     monkeypatch.setattr(heap, "SHARE", 0)  # a test process is large
     server = sip()
-    collect_fully(server.engine.clock)
+    server.memory = 50 << 20
+    Collecting(server.engine.clock, lambda: server.memory)
     gc.disable()
+    yield server
+    gc.enable()
+
+
+def test_what_holds_itself_is_found_within_a_minute_when_memory_has_grown(collecting):
+    gone = weakref.ref(Ring())
+    collecting.memory += STEP + 1
+    collecting.advance(FULL - 1)
+    assert gone() is not None
+    collecting.advance(2)
+    assert gone() is None
+
+
+def test_while_memory_does_not_grow_nothing_is_looked_through(collecting):
+    gone = weakref.ref(Ring())
+    collecting.memory += STEP
+    collecting.advance(SELDOM - 1)
+    assert gone() is not None
+
+
+def test_it_is_once_an_hour_all_the_same(collecting):
+    gone = weakref.ref(Ring())
+    collecting.advance(SELDOM + FULL)
+    assert gone() is None
+
+
+def test_it_goes_on_after_one_that_failed(collecting, monkeypatch):
+    def fail():
+        raise OSError("no such file")
+
+    monkeypatch.setattr(heap, "give_back", fail)
+    collecting.memory *= 2
+    collecting.loop.set_exception_handler(lambda loop, told: None)
+    collecting.advance(FULL + 1)
+    monkeypatch.undo()
+    monkeypatch.setattr(heap, "SHARE", 0)
+    gone = weakref.ref(Ring())
+    collecting.memory *= 2
+    collecting.advance(FULL + 1)
+    assert gone() is None
+
+
+def test_what_was_frozen_with_the_configuration_before_is_found_when_the_next_is_taken():
+    ring = Ring()
+    settle()
+    gone = weakref.ref(ring)
+    del ring
+    gc.collect()
+    assert gone() is not None, "what is frozen is not looked at"
     try:
-        gone = weakref.ref(Ring())
-        server.advance(FULL - 1)
-        assert gone() is not None
-        server.advance(2)
+        settle()
         assert gone() is None
     finally:
-        gc.enable()
+        gc.unfreeze()

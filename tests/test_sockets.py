@@ -292,6 +292,63 @@ def test_what_is_posted_and_refused_when_it_leaves_is_told(run):
     run(main)
 
 
+def test_whatever_is_raised_by_who_hears_or_is_refused_the_socket_is_read_on(run, monkeypatch):
+    """Also while it is looked at in turns, instead of waking us: nobody else would look again."""
+    monkeypatch.setattr(datagrams, "WAKES", 1)
+    monkeypatch.setattr(datagrams, "BUSY", 60.0)
+
+    async def main(sockets):
+        inbox, raised = Inbox(), []
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, told: raised.append(str(told["exception"])))
+
+        def hear(data, source, _local):
+            if data == b"refuse":
+                server.post(b"x", ("not an address", 1), None, lambda error: 1 / 0)
+                server.post(b"behind it", source)
+            elif data == b"raise":
+                raise LookupError("by who hears")
+            inbox(data)
+
+        with socket_of(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as client:
+            server = sockets.datagram("127.0.0.1", 0, hear)
+            for _ in range(3):
+                for word in (b"refuse", b"raise", b"hear"):
+                    client.sendto(word, server.local)
+                    while word == b"hear" and await inbox.get() != word:
+                        pass
+                assert client.recv(100) == b"behind it"
+            assert raised.count("by who hears") == 3
+            assert raised.count("division by zero") == 3
+
+    run(main)
+
+
+def test_what_was_posted_waits_for_a_few_datagrams_at_most(run):
+    async def main(sockets):
+        seen, done = [], asyncio.Event()
+
+        def hear(data, source, _local):
+            if data == b"0":
+                server.post(b"200", source)
+            client.setblocking(False)
+            try:
+                seen.append(client.recv(100))
+            except BlockingIOError:
+                seen.append(b"")
+            if data == b"39":
+                done.set()
+
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+            client.bind(("127.0.0.1", 0))
+            server = sockets.datagram("127.0.0.1", 0, hear)
+            for number in range(40):
+                client.sendto(b"%d" % number, server.local)
+            await done.wait()
+            assert seen.index(b"200") == datagrams.TOGETHER
+
+    run(main)
+
+
 def test_the_kernel_s_drops_are_counted(run):
     async def main(sockets):
         heard = Inbox()

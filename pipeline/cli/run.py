@@ -19,7 +19,8 @@ from pipeline.control.place import Busy, Lock
 from pipeline.control.server import Control
 from pipeline.descriptors import ask_for_all
 from pipeline.engine import Pipeline
-from pipeline.heap import FULL, collect_fully
+from pipeline.heap import Collecting, settle
+from pipeline.overload import resident
 from pipeline.reload import why_not
 
 if TYPE_CHECKING:
@@ -72,10 +73,9 @@ async def _serve(plan: Plan, args: Namespace, lock: Lock) -> None:
             raise Failed(_why_not(engine, error)) from None
         await control.start()
         await first_start.welcome(engine)
-        gc.collect()
-        gc.freeze()
+        settle()
         gc.set_threshold(YOUNG, MIDDLE, OLD)
-        engine.clock.call_later(FULL, collect_fully, engine.clock)
+        Collecting(engine.clock, resident)
         print(_ready(engine), file=sys.stderr, flush=True)
         await ending.wait()
         LOG.info("stopping")

@@ -43,4 +43,5 @@ class Acknowledging(Seeking):
 
     def _refused(self, flow: Flow, error: Exception) -> None:
         self._clients.engine.tell("send.failed", flow=flow.id, error=str(error))
+        self._invite.acks.pop(self._tag, None)  # a repeated 2xx tries again
         self.failed(TransportError(str(error)))

@@ -200,8 +200,9 @@ class Clients:
             self._refused(branch, error)
 
     def _refused(self, branch: Branch, error: OSError) -> None:
-        self.engine.tell("send.failed", flow=branch.flow.id, error=str(error))
-        self.run(branch, branch.machine.transport_error())
+        self.engine.unsent(branch.flow.id, error)
+        if self.has(branch):
+            self.run(branch, branch.machine.transport_error())
 
     def _make(self, branch: Branch, what: str, response: Response | None) -> None:
         engine = self.engine
@@ -225,7 +226,7 @@ class Clients:
             data = engine.prepare(ack, passage)
             if data is not None:
                 branch.machine.keep_ack(data)
-                self._send(branch, data)
+                self.engine._write(data, branch.flow)  # whose answer it acknowledges has been told: nobody is left who could try elsewhere
 
     def _fire(self, key: str, name: str, serial: int) -> None:
         branch = self._branches.get(key)

@@ -369,9 +369,13 @@ class MemoryEndpoint:
         self._host = host
         self._keys = keys
 
-    def post(self, data: bytes, destination: Address, local: Address | None = None, _refused: OnRefused | None = None) -> OSError | None:
-        """Send one datagram: here nothing is won by sending several together."""
-        return self.send(data, destination, local)
+    def post(self, data: bytes, destination: Address, local: Address | None = None, refused: OnRefused | None = None) -> OSError | None:
+        """Send one datagram: nothing is won here by sending several together, but who is refused is told later, as by real sockets."""
+        error = self.send(data, destination, local)
+        if error is None or refused is None:
+            return error
+        self._host.network.loop.call_soon(refused, error)
+        return None
 
     def send(self, data: bytes, destination: Address, local: Address | None = None) -> OSError | None:
         """Send one datagram; what a kernel would refuse at once is returned."""

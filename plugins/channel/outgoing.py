@@ -141,8 +141,8 @@ class Outgoing(Session):
         except Malformed as error:
             self.failed(error)
             return
-        if self.state not in (OVER, ENDING) or self.asking is None:
-            self.asking = asking
+        if not (asking.over and self.asking is not None) and (self.state not in (OVER, ENDING) or self.asking is None):
+            self.asking = asking  # one that has failed at once may have had another sent already
 
     def _made(self, flow: Flow) -> Request:
         """Write the INVITE for a flow: Contact and From depend on it."""

@@ -32,7 +32,9 @@ HOUR = 3600
 """RFC 3261 10.3: an interval of an hour or more is never too brief."""
 QUOTED = r'"(?>(?:[^"\\]|\\.)*)"'
 OURS = "expires|pub-gruu|temp-gruu"
-EXPIRES = re.compile(rf"({QUOTED})|[ \t]*+;[ \t]*+(?:{OURS})[ \t]*+(?>(?:=[ \t]*+(?:{QUOTED}|[^;\"]*+))?)(?=;|$)", re.IGNORECASE)
+EXPIRES = re.compile(  # begins only where a run of blanks begins: a datagram full of them costs linear time
+    rf"({QUOTED})|(?<![ \t])[ \t]*+;[ \t]*+(?:{OURS})[ \t]*+(?>(?:=[ \t]*+(?:{QUOTED}|[^;\"]*+))?)(?=;|$)", re.IGNORECASE
+)
 
 
 class Change:

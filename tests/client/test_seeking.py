@@ -88,3 +88,22 @@ def test_the_next_target_is_tried_when_the_network_refuses_a_datagram_as_it_leav
     later.pop()()
     server.advance(1)
     assert [outcome.response.status for outcome in told] == [200]
+
+
+def test_the_ack_of_a_refused_invite_that_the_network_refuses_harms_nobody(server, phone, ask, told, request_, monkeypatch):
+    """The INVITE is at the next target by then."""
+    busy = server.phone("carol", address=("10.0.0.3", 5060))
+    busy.phone.script["INVITE"] = [503]
+    phone.phone.script["INVITE"] = [200]
+    send = MemoryEndpoint.send
+
+    def refusing(self, data, destination, local=None):
+        if data.startswith(b"ACK") and destination[0] == "10.0.0.3":
+            return OSError(1, "Operation not permitted")
+        return send(self, data, destination, local)
+
+    monkeypatch.setattr(MemoryEndpoint, "send", refusing)
+    ask([Target("10.0.0.3", 5060), Target("10.0.0.2", 5060)], request_("INVITE"))
+    server.advance(5)
+    assert [outcome.response.status for outcome in told] == [200]
+    assert server.engine.counts["unsent"]

@@ -1,6 +1,9 @@
 """plugins.registrar.bindings: RFC 3261 10.3 steps 6 and 7, all or nothing."""
 
+import time
+
 import pytest
+from pipeline.plugins.registrar.bindings import without_expires
 
 MINUTE = '[user.alice]\npassword = "x"\nminimum_expiration = 60\n'
 ONE, TWO, THREE = (f"sip:alice@10.0.0.{n}" for n in (21, 22, 23))
@@ -256,3 +259,11 @@ def test_expired_bindings_do_not_count(sip):
     register(server, ONE, TWO, expires=60)
     server.advance(60)
     assert register(server, THREE, cseq=2).status == 200
+
+
+def test_blanks_in_the_parameters_of_a_contact_cost_linear_time():
+    """20,000 of them took half a second."""
+    begin = time.thread_time()
+    assert without_expires(f";a{' ' * 60000};b;expires=60") == f";a{' ' * 60000};b"
+    assert without_expires(";a  ; expires = 60 ;b") == ";a;b"
+    assert time.thread_time() - begin < 0.05
