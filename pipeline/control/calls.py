@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core import Cause, Dialed, Ended, Hangup, Party, Refused, Unacceptable, Unavailable, Unroutable
-from pipeline.pending import finished
+from pipeline.dal import StorageError
+from pipeline.pending import Pending, finished
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -134,6 +135,7 @@ async def originate(engine: Pipeline, asked: dict[str, Any]) -> list[Row]:
     if extension:
         extension, _, context = extension.partition("@")
         dialed = Dialed(context=context or "default", extension=extension, caller=caller, endpoint="", technology="")
+        await _leads_somewhere(engine, dialed)
     seconds = float(asked.get("seconds") or RING)
     try:
         placed = engine.core.originate(target, target2=to, dialed=dialed, caller=caller, seconds=seconds)
@@ -143,6 +145,18 @@ async def originate(engine: Pipeline, asked: dict[str, Any]) -> list[Row]:
     return [
         {"id": each.id, "channel": each.name, "state": str(each.state), "party": str(each.party)} for each in tuple(channel.call.channels)
     ]
+
+
+async def _leads_somewhere(engine: Pipeline, dialed: Dialed) -> None:
+    """See, before anybody's phone rings, that there is something behind an extension. Raises NotPlaced."""
+    try:
+        route = engine.core.route(dialed)
+        if isinstance(route, Pending):
+            route = await finished(route)
+    except StorageError as error:
+        raise NotPlaced(f"not placed: nobody knows where {dialed.extension} leads: {error}") from None
+    if route is None:
+        raise NotPlaced(f"not placed: {dialed.extension} leads nowhere in the context {dialed.context}")
 
 
 async def record(engine: Pipeline, asked: dict[str, Any]) -> list[Row]:

@@ -10,6 +10,8 @@ import pytest
 
 from pipeline.control.calls import party_of, reason
 from pipeline.core import Cause, Hangup, Party
+from pipeline.dal import Unavailable
+from pipeline.pending import Pending
 
 
 def load(name):
@@ -106,6 +108,33 @@ def test_a_call_that_cannot_be_placed_says_why(wired, question, error):
         bob = wire.phone("bob", auto=False)
         bob.tell = lambda what, value=None: server.engine.loop.call_soon(bob.refuse, Hangup(Cause.BUSY, "in a meeting", "wire", 17))
         assert await server.ask(do="originate", **question) == [{"error": error}]
+
+    wired(test)
+
+
+@pytest.mark.parametrize("extension, context", [("999", "default"), ("999@sales", "sales")])
+def test_before_a_phone_rings_it_is_seen_that_the_extension_leads_somewhere(wired, extension, context):
+    async def test(server, wire):
+        bob = wire.phone("bob")
+        error = f"not placed: 999 leads nowhere in the context {context}"
+        assert await server.ask(do="originate", target="bob", extension=extension) == [{"error": error}]
+        assert bob.leg is None and wire.asked == []
+        assert await server.rows(do="show", what="channels") == []
+
+    wired(test)
+
+
+def test_where_an_extension_leads_may_take_a_while_to_find_out(wired):
+    async def test(server, wire):
+        wire.phone("bob")
+        route = Pending()
+        server.engine.core.route = lambda dialed: route
+        server.engine.loop.call_soon(route.resolve, None)
+        error = "not placed: 600 leads nowhere in the context default"
+        assert await server.ask(do="originate", target="bob", extension="600") == [{"error": error}]
+        server.engine.core.route = lambda dialed: Pending.failed(Unavailable("away"))
+        error = "not placed: nobody knows where 600 leads: away"
+        assert await server.ask(do="originate", target="bob", extension="600") == [{"error": error}]
 
     wired(test)
 
