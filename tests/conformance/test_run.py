@@ -44,7 +44,18 @@ def test_who_answers_for_a_busy_callee_is_no_failure(conform):
     plan = "[context.default.extensions]\n'/^(.+)$/' = [{ dial = '${1}' }, 'answer', 'echo']\n"
     results = conform(plan, application=calls["application"], integration=calls["integration"])
     assert [result for result in results.values() if result.result == "failed"] == []
-    assert results["busy-is-passed-on"].detail == "somebody answers for a callee who is busy: a mailbox, or steps behind the dial"
+    assert results["busy-is-passed-on"].detail.startswith("somebody answers for a callee who is busy: a mailbox, or steps behind the dial")
+
+
+@pytest.mark.parametrize(("stored", "result"), [('mailbox = ["memory"]', "passed"), ('mailbox = ["toml"]', "not applicable")])
+def test_a_busy_callee_is_asked_for_without_his_mailbox_where_that_can_be_said(conform, stored, result):
+    integration = [*CALLS_LISTED["integration"], "voicemail"]
+    plan = "[context.default]\nusers = true\nvoicemail = true\n"
+    results = conform(stored + "\n" + plan, application=CALLS_LISTED["application"], integration=integration)
+    busy = results["busy-is-passed-on"]
+    assert busy.result == result
+    assert ("no store of `mailbox` can be written" in busy.detail) is (result == "not applicable")
+    assert [each for each in results.values() if each.result == "failed"] == []
 
 
 def test_without_channel_calls_are_not_applicable_and_say_why(conform):
