@@ -43,12 +43,15 @@ def caller_of(request: Request, endpoint: Endpoint, engine: Pipeline, flow: Flow
         hidden = hidden or withheld
     if found is None:
         if endpoint.caller_id:
-            return _restricted(party_of(endpoint.caller_id), hidden)
+            return _restricted(party_in(endpoint.caller_id, _home(endpoint, engine)), hidden)
         if source.uri.host.lower() == NOWHERE:
-            return Party(number=_own_number(endpoint), presentation=Presentation.RESTRICTED)
+            return Party(number=_own_number(endpoint), domain=_home(endpoint, engine), presentation=Presentation.RESTRICTED)
         if "p-preferred-identity" in request:
             found = _preferred(request, endpoint, engine, flow)
-    return _restricted(_party(found or source, engine, flow), hidden)
+    party = _party(found or source, engine, flow)
+    if found is None and not party.domain:  # its From may say our address alone: it is still a number of the domain it belongs to
+        party = Party(party.name, party.number, _home(endpoint, engine))
+    return _restricted(party, hidden)
 
 
 def connected_of(message: Message, endpoint: Endpoint, engine: Pipeline, flow: Flow | None = None) -> Party | None:
@@ -81,6 +84,18 @@ def party_of(text: str) -> Party:
         number = opaque
     number, _, domain = number.partition("@")
     return Party(name.strip().strip('"').replace('\\"', '"'), number, domain.partition(";")[0])
+
+
+def party_in(text: str, domain: str) -> Party:
+    """Read a party as options have it; `domain` is where its number means something when it does not say; empty: in our first."""
+    party = party_of(text)
+    return party if party.domain else Party(party.name, party.number, domain)
+
+
+def domain_in(aor: str, engine: Pipeline) -> str:
+    """Return the domain of an address of record as a Party has it: empty stands for our first."""
+    domain = aor.rpartition("@")[2]
+    return "" if domain == engine.domains.first.id else domain
 
 
 # -- what an outgoing call says --------------------------------------------------------------------------------------
@@ -165,8 +180,16 @@ def _party(address: Address, engine: Pipeline, flow: Flow | None) -> Party:
     uri = address.uri
     if uri.scheme == "tel":
         return Party(address.display, uri.user or "")
-    ours = engine.domain_of(uri.host, flow) is not None
-    return Party(address.display, uri.user_unescaped, "" if ours else uri.host)
+    ours = engine.domain_of(uri.host, flow)
+    if ours is None:
+        return Party(address.display, uri.user_unescaped, uri.host)
+    return Party(address.display, uri.user_unescaped, "" if ours is engine.domains.first else ours.id)
+
+
+def _home(endpoint: Endpoint, engine: Pipeline) -> str:
+    """Return the domain in which an endpoint is at home, as a Party has it: where it has an address of record, our first before others."""
+    domains = [domain_in(aor, engine) for aor in endpoint.aors]
+    return domains[0] if all(domains) and domains else ""
 
 
 def _restricted(party: Party, hidden: bool) -> Party:

@@ -31,7 +31,7 @@ from pipeline.pending import walk
 from pipeline.reach import static_key, way_of
 from pipeline.sip.routing import route_within
 
-from .identity import party_of, user_text
+from .identity import domain_in, party_in, user_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Sequence
@@ -252,7 +252,7 @@ class Targets:
                 stored = yield self._engine.dal.owned("contact", name)
                 who = _narrowed(name, only, secure)
                 live, nowhere = self._live(who, stored)
-                party = Party(number=number) if number else _who(endpoint, who)
+                party = Party(number=number) if number else self._who(endpoint, who)
                 refused = self._places(found, live, aor.contact, endpoint, number, party, who) or nowhere or refused
         return _known(found, refused)
 
@@ -272,12 +272,18 @@ class Targets:
             owners = yield dal.find("endpoint", aors=name)
             owner: Endpoint = owners[0] if owners else NOBODY
             yield from self._credentials.read(owner)
-            refused = self._places(found, whose.pop("", ()), aor.contact, owner, "", _who(owner, who), who) or refused
+            refused = self._places(found, whose.pop("", ()), aor.contact, owner, "", self._who(owner, who), who) or refused
         for ident, contacts in whose.items():
             endpoint = (yield dal.get("endpoint", ident)) or NOBODY
             yield from self._credentials.read(endpoint)
-            self._places(found, contacts, (), endpoint, "", _who(endpoint, who), who)
+            self._places(found, contacts, (), endpoint, "", self._who(endpoint, who), who)
         return _known(found, refused)
+
+    def _who(self, endpoint: Endpoint, who: Called) -> Party:
+        """Return who answers at an address of record: as its endpoint calls, so it is shown to those who call it."""
+        user, domain = who.aor.rpartition("@")[0], domain_in(who.aor, self._engine)
+        party = party_in(endpoint.caller_id, domain) if endpoint.caller_id else Party(number=user, domain=domain)
+        return attrs.evolve(party, presentation=Presentation.RESTRICTED) if endpoint.privacy or who.hides else party
 
     def _live(self, who: Called, stored: Iterable[Contact]) -> tuple[Sequence[Contact], Reply | None]:
         """Return the contacts that may be called, or why none may."""
@@ -358,12 +364,6 @@ class Targets:
             if each.scheme not in SCHEMES:
                 raise Malformed(f"a {each.scheme} URI names nobody to send to")
         return Destination(where, hop if pinned is None else pinned, tuple(routes), q, endpoint, party, device or uri, pinned is not None)
-
-
-def _who(endpoint: Endpoint, who: Called) -> Party:
-    """Return who answers at an address of record: as its endpoint calls, so it is shown to those who call it."""
-    party = party_of(endpoint.caller_id) if endpoint.caller_id else Party(number=who.aor.rpartition("@")[0])
-    return attrs.evolve(party, presentation=Presentation.RESTRICTED) if endpoint.privacy or who.hides else party
 
 
 def _narrowed(aor: str, only: Called | None, secure: bool) -> Called:

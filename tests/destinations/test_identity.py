@@ -188,6 +188,45 @@ def test_a_user_part_is_escaped(text, user):
     assert user_text(text) == user
 
 
+# -- several domains
+
+
+class Two(House):
+    """Two domains are ours."""
+
+    def __init__(self):
+        from pipeline.dal import Domain
+
+        self.domains = Domains([Domain(id="example.com"), Domain(id="other.org", aliases=("sip.other.org",))])
+        self.domains.bound("10.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("host", "aors", "domain"),
+    [
+        ("example.com", ("alice@example.com",), ""),
+        ("other.org", ("alice@other.org",), "other.org"),
+        ("sip.other.org", ("alice@other.org",), "other.org"),
+        ("10.0.0.1", ("alice@other.org",), "other.org"),  # it knows our address alone
+        ("10.0.0.1", ("alice@other.org", "alice@example.com"), ""),
+        ("10.0.0.1", (), ""),
+        ("elsewhere.net", ("alice@other.org",), "elsewhere.net"),
+    ],
+)
+def test_a_caller_is_of_the_domain_of_ours_that_he_belongs_to(host, aors, domain):
+    party = caller_of(invite(f"<sip:alice@{host}>;tag=1"), Endpoint(id="a", aors=aors), Two())
+    assert party == Party("", "alice", domain)
+    assert outgoing(endpoint(), party, "example.com")[0] == f"<sip:alice@{domain or 'example.com'}>"
+
+
+def test_what_an_endpoint_is_called_means_something_in_its_domain():
+    other = {"id": "a", "aors": ("alice@other.org",)}
+    assert caller_of(invite(), Endpoint(**other, caller_id="Alice <100>"), Two()) == Party("Alice", "100", "other.org")
+    assert caller_of(invite(), Endpoint(**other, caller_id="Alice <sip:100@x.net>"), Two()) == Party("Alice", "100", "x.net")
+    hidden = invite("<sip:anonymous@anonymous.invalid>;tag=1")
+    assert caller_of(hidden, Endpoint(**other), Two()) == Party("", "alice", "other.org", HIDDEN)
+
+
 # -- the connected party, and who forwarded
 
 

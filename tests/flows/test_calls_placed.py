@@ -171,3 +171,23 @@ def test_who_a_phone_claims_is_there_now_does_not(house):
     other.update(headers=[("P-Asserted-Identity", "<sip:900@example.com>")])
     h.advance(2)
     assert call.display.number == "bob"
+
+
+def test_displays_show_the_domain_of_who_is_in_another_than_the_first(house):
+    users = "".join(f'[user."{name}@other.org"]\npassword = "x"\n' for name in ("dave", "erin"))
+    h = house(users + '[domain."other.org"]\n')
+    for name in ("dave", "erin"):
+        phone = h.phones[name] = h.server.phone(name, password="x")
+        phone.domain = "other.org"
+        phone.online()
+    for caller, called, there, back in (
+        ("dave", "erin@other.org", "dave@other.org", "erin@other.org"),
+        ("alice", "erin@other.org", "alice@example.com", "erin@other.org"),
+        ("dave", "bob@example.com", "dave@other.org", "bob@example.com"),
+    ):
+        call = h.phones[caller].call(uri=f"sip:{called}").until("up")
+        other = h.phones[called.partition("@")[0]].calls[-1].until("up")
+        assert other.requests("INVITE")[0].from_.uri.text == f"sip:{there}"
+        assert (other.display.uri, call.display.uri) == (f"sip:{there}", f"sip:{back}")
+        call.hangup()
+        h.advance(1)
