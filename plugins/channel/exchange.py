@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import Malformed, Pending
 from pipeline.core import Cause, Ended, Hangup, Refused, Unacceptable, Unavailable
+from pipeline.sip.grammar import quote
 from pipeline.sip.sdp import parse
 
 from .t38 import FaxLedger
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from pipeline import Flow
 
     from .session import Session
+
+WARNED = 200
+"""Characters of a Warning at most: what is wrong with a description may quote it."""
 
 
 def obtain(ask: Callable[[], Any], then: Callable[[Any], object], failed: Callable[[BaseException], object]) -> None:
@@ -72,6 +76,12 @@ def status_of_failure(session: Session, error: BaseException) -> int:
     if isinstance(error, Unavailable):
         return 503
     return hangup.code if hangup.technology == "sip" and hangup.code in (415, 488, 491, 500, 606) else 488
+
+
+def warning(session: Session, why: str) -> tuple[str, str]:
+    """Return the field of a 488 that says why (RFC 3261 13.3.1.3, 20.43)."""
+    line = "".join(letter if letter.isprintable() else " " for letter in why[:WARNED])
+    return "Warning", f"399 {session.engine.domains.first.id} {quote(line)}"
 
 
 def as_before(sent: bytes, offer: bytes) -> bytes:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pipeline import Drop, Reply
-from pipeline.core import Cause, Hangup
+from pipeline import Drop, Malformed, Reply
+from pipeline.core import Cause, Hangup, Unacceptable
 from pipeline.sip.offer_answer import Meaning
 from pipeline.stages.application import SIP_METHODS
 
@@ -18,7 +18,7 @@ from . import aside, info, prack, texts
 from .aside import is_aside
 from .bodies import description_of
 from .causes import hangup_of_reason
-from .exchange import hangup_of_failure, is_held, obtain, status_of_failure
+from .exchange import hangup_of_failure, is_held, obtain, status_of_failure, warning
 from .t38 import unwanted
 
 if TYPE_CHECKING:
@@ -188,10 +188,11 @@ def _accept(session: Session, message: Request, passage: Passage, body: bytes) -
 
 
 def _unanswerable(session: Session, message: Request, passage: Passage, error: BaseException) -> None:
-    _refuse(session, message, passage, status_of_failure(session, error))
+    why = str(error) if isinstance(error, Unacceptable | Malformed) else ""
+    _refuse(session, message, passage, status_of_failure(session, error), why)
 
 
-def _refuse(session: Session, message: Request, passage: Passage, status: int) -> None:
+def _refuse(session: Session, message: Request, passage: Passage, status: int, why: str = "") -> None:
     transaction: ServerTransaction = passage.transaction
     if session.asked is not transaction or not transaction.open:
         return
@@ -199,8 +200,8 @@ def _refuse(session: Session, message: Request, passage: Passage, status: int) -
     session.offered = None
     session.ledger.refused()
     session.exchange.sent(message.method, status)
-    warning = (("Warning", f'399 {session.engine.domains.first.id} "the offer cannot be answered"'),) if status == 488 else ()
-    passage.reply(status, headers=warning, because="channel: the offer could not be answered; the session goes on")
+    fields = (warning(session, why or "the offer cannot be answered"),) if status == 488 else ()
+    passage.reply(status, headers=fields, because=f"channel: {why or 'the offer could not be answered'}; the session goes on")
     session.flush()
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from pipeline import Drop, Reply
 from pipeline.core import Cause, Dialed, Hangup
+from pipeline.destinations import TECHNOLOGY
 from pipeline.destinations.identity import caller_of, diversions_from
 from pipeline.location import called
 from pipeline.sip.dialog import Dialog
@@ -22,7 +23,7 @@ from pipeline.way import contact, is_pinned
 from .bodies import description_of, is_beyond_us
 from .branches import Branch, choose, show
 from .causes import hangup_of_reason, status_of
-from .exchange import hangup_of_failure, ledger_for, obtain
+from .exchange import hangup_of_failure, ledger_for, obtain, warning
 from .session import Session
 from .t38 import unwanted
 from .usage import ANSWERED, EARLY, OVER, SDP, UP
@@ -322,6 +323,8 @@ class Incoming(Session):
             status, reason, fields = status_of(hangup)
             if self.passage.transaction.open:
                 self.exchange.sent("INVITE", status)
+                if status == 488 and hangup.technology != TECHNOLOGY:  # else it is the other peer who cannot
+                    fields.append(warning(self, hangup.text or "no media in common"))
                 fields += self.driver.supplements.answer(self, self.invite, status)
                 self.passage.reply(status, reason, fields, because=f"core: {hangup.text or hangup.cause.name}")
             self.release()

@@ -67,6 +67,20 @@ def test_incompatible_media_are_488(house):
     assert h.alice.call("bob").until("ended").status == 488
 
 
+@rfc("3261", "13.3.1.3", "20.43")
+def test_a_caller_is_told_why_his_offer_is_not_acceptable(house):
+    h = house()
+    for offer, why in (
+        ("m=audio 4000 RTP/AVP 18\r\n", "nothing that is offered can be spoken here"),
+        ("m=audio 5060 RTP/AVP 0\r\n", "nothing is sent to 10.0.0.1:5060"),
+    ):
+        body = f"v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\n{offer}".encode()
+        refused = h.server.request("INVITE", "600", from_="alice", headers=[("Content-Type", "application/sdp")], body=body)
+        assert (refused.status, refused.get("warning")) == (488, f'399 example.com "{why}"')
+    h.bob.answers(after=0.1, status=488)
+    assert h.alice.call("bob").until("ended").final.get("warning") is None  # it is bob who cannot
+
+
 def test_a_redirection_is_passed_on_where_it_is_not_followed(house):
     h = house(bob='redirect_method = "no"')
     h.bob.answers(after=0.1, status=302, headers=[("Contact", "<sip:carol@example.com>;q=0.5, <sip:dave@10.0.0.77>;q=0.9")])
