@@ -182,10 +182,14 @@ class Reloads:
         key = engine.state_key(listing.plugin)
         if key not in engine.states:
             await _tried(engine, listing, "stop")
-        elif self._last.get(key, listing.plugin) is listing.plugin:  # else its state goes on with a successor
-            await _tried(engine, listing, "stop")
-            engine.states.pop(key, None)
-            self._last.pop(key, None)
+            return
+        async with (
+            self._lock
+        ):  # who comes back while it says goodbye begins afresh: a state that is being stopped is no state to go on with
+            if self._last.get(key, listing.plugin) is listing.plugin:  # else it goes on with a successor
+                await _tried(engine, listing, "stop")
+                engine.states.pop(key, None)
+                self._last.pop(key, None)
 
     async def stop(self) -> None:
         """Wait for a reload under way, and for former generations to end: the server stops."""

@@ -204,6 +204,29 @@ def test_state_goes_to_the_instance_of_that_name_and_what_keeps_none_is_stopped(
     assert not any(name == "keeper" for name, _ in server.engine.states)
 
 
+def test_who_is_put_back_while_he_says_goodbye_begins_with_a_state_of_his_own(sip, write, plugin_of):
+    slow = KEEPER.replace(
+        """    def stop(self):
+        LOG""",
+        """    async def stop(self):
+        import asyncio
+        await asyncio.sleep(2)
+        LOG""",
+    )
+    server = sip(write("keeper", slow), intercept=["keeper"])
+    former = plugin_of(server, "keeper")
+    log = type(former).stop.__globals__["LOG"]
+    reload(server, "")
+    server.advance(0.5)
+    assert log == [], "it is stopping"
+    reload(server, write("keeper", slow, 'word = "second"'), intercept=["keeper"])
+    server.advance(3)
+    assert log == [("stop keeper", "first")]
+    latest = plugin_of(server, "keeper")
+    assert (former.seen, latest.seen) == (["first"], ["second"])
+    assert server.engine.states[server.engine.state_key(latest)] is latest.seen
+
+
 FOLLOWING = {
     "transport": ["shield", "udp"],
     "intercept": ["identify", "security", "auth"],
