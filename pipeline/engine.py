@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from pipeline.pending import Pending
     from pipeline.pubsub.service import PubSub
     from pipeline.sip.message import Message, Request
+    from pipeline.sources import Place
     from pipeline.trace.tap import Tap
 
 
@@ -92,6 +93,8 @@ class Pipeline:
         """The messages that people have left."""
         self.flows: dict[str, Flow] = {}
         """Streams that are open, by id."""
+        self.unheld: dict[Place, None] = {}
+        """Places of those that nobody needs, of all transports, the longest unneeded first."""
         self.reachability = Reachability()
         """Which contacts answered when they were asked."""
         self.pubsub: PubSub | None = None

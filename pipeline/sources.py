@@ -2,8 +2,9 @@
 
 Rules: one that has brought a valid request counts apart from those that have brought none, so that a thousand phones behind one address
 translator are welcome and a thousand half-open connections are not. Where too many have brought none the oldest of these has to go, not
-the newest be refused: who means it says what he wants at once, and whoever holds doors open cannot close them to his neighbours. An IPv6
-host has a whole /64 (RFC 4291 2.5.4): that is the source.
+the newest be refused: who means it says what he wants at once, and whoever holds doors open cannot close them to his neighbours. One valid
+request buys no place for ever: where a source, or the process, has all that it may, one that no binding, dialog or transaction holds may
+have to make room, the longest unneeded first. An IPv6 host has a whole /64 (RFC 4291 2.5.4): that is the source.
 """
 
 from __future__ import annotations
@@ -17,18 +18,21 @@ if TYPE_CHECKING:
 __all__ = ["Place", "Sources"]
 
 CROWDED = "it brought no request, and too many such connections are open"
+UNNEEDED = "nobody needs it, and too many connections are open"
 
 
 class Source:
     """One source and its connections."""
 
-    __slots__ = ("key", "open", "unproved")
+    __slots__ = ("key", "open", "unheld", "unproved")
 
     def __init__(self, key: str) -> None:
         self.key = key
         self.open = 0
         self.unproved: dict[Place, None] = {}
         """Those that have brought nothing yet, the oldest first."""
+        self.unheld: dict[Place, None] = {}
+        """Those that have brought a request and that nobody needs now, the longest unneeded first."""
 
 
 class Place:
@@ -49,58 +53,84 @@ class Place:
         self.source.unproved.pop(self, None)
         self._sources.unproved.pop(self, None)
 
+    def need(self) -> None:
+        """The connection is not one of the unheld: a binding, dialog or transaction holds it."""
+        self.source.unheld.pop(self, None)
+        self._sources.unheld.pop(self, None)
+
+    def spare(self) -> None:
+        """Nobody needs the connection, which has just brought a valid request or was needed until now."""
+        self.need()
+        if not self._gone:
+            self.source.unheld[self] = self._sources.unheld[self] = None
+
     def leave(self) -> None:
         """The connection has closed."""
         if self._gone:
             return
         self._gone = True
         self.prove()
+        self.need()
         self.source.open -= 1
         if not self.source.open:
             self._sources.by_key.pop(self.source.key, None)
 
     def make_room(self) -> None:
         """Close the connection for another's sake."""
+        reason = CROWDED if self in self.source.unproved else UNNEEDED
+        self._sources.crowded += 1
         self.leave()
-        self._give_up(CROWDED)
+        self._give_up(reason)
 
 
 class Sources:
-    """All sources that have connections."""
+    """All sources that have connections by one transport. `unheld`: what all transports share."""
 
-    __slots__ = ("by_key", "crowded", "refused", "unproved")
+    __slots__ = ("by_key", "crowded", "refused", "unheld", "unproved")
 
-    def __init__(self) -> None:
+    def __init__(self, unheld: dict[Place, None] | None = None) -> None:
         self.by_key: dict[str, Source] = {}
         self.unproved: dict[Place, None] = {}
         """Those of all sources that have brought nothing yet, the oldest first."""
+        self.unheld: dict[Place, None] = {} if unheld is None else unheld
+        """Those of all sources and transports that nobody needs now, the longest unneeded first."""
         self.refused = 0
         """Connections that were not taken."""
         self.crowded = 0
         """Connections that had to make room."""
 
-    def come(self, host: str, most: int, unproved: int, in_all: int, give_up: Callable[[str], object]) -> Place | None:
-        """Count one more connection of a host; None when it has `most` already.
+    def come(
+        self, host: str, most: int, unproved: int, in_all: int, give_up: Callable[[str], object], *, crowded: bool = False
+    ) -> Place | None:
+        """Count one more connection of a host; None when it has `most` already, or the process is `crowded`, and nobody makes room.
 
-        Of `unproved` of the host, or `in_all` of all hosts, that have brought nothing yet, the oldest gets a `give_up(reason)`.
+        Who makes room gets a `give_up(reason)`: of `unproved` of the host, or `in_all` of all hosts, that have brought nothing yet, the
+        oldest. Where all are too many it is the oldest of those or of the unheld, of whichever there are more: so neither kind is ever a
+        queue of one, in which whoever connects fast enough shuts the door on his neighbours.
         """
         key = _key(host)
-        source = self.by_key.get(key)
-        if source is None:
-            source = Source(key)
-        elif source.open >= most and not source.unproved:
+        source = self.by_key.get(key) or Source(key)
+        going: Place | None = None
+        if len(source.unproved) >= unproved:
+            going = next(iter(source.unproved))
+        elif source.open >= most:
+            going = _oldest(source.unproved, source.unheld)
+        elif len(self.unproved) >= in_all:
+            going = next(iter(self.unproved))
+        elif crowded:
+            going = _oldest(self.unproved, self.unheld)
+        if going is not None:
+            going.make_room()
+        elif crowded or source.open >= most:
             self.refused += 1
             return None
-        if source.unproved and (source.open >= most or len(source.unproved) >= unproved):
-            self._make_room(next(iter(source.unproved)))
-        elif len(self.unproved) >= in_all:
-            self._make_room(next(iter(self.unproved)))
         self.by_key[key] = source  # it may just have lost its only connection
         return Place(self, source, give_up)
 
-    def _make_room(self, place: Place) -> None:
-        self.crowded += 1
-        place.make_room()
+
+def _oldest(unproved: dict[Place, None], unheld: dict[Place, None]) -> Place | None:
+    more = unheld if len(unheld) > len(unproved) else unproved
+    return next(iter(more), None)
 
 
 def _key(host: str) -> str:

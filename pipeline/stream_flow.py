@@ -112,15 +112,21 @@ class StreamFlow(Flow):
             self.valid = True
             if self.source is not None:
                 self.source.prove()
+        if not self._holds and self.source is not None:
+            self.source.spare()
 
     def hold(self) -> None:
         """Keep the connection open."""
         self._holds += 1
+        if self._holds == 1 and self.source is not None:
+            self.source.need()
 
     def release(self) -> None:
         """Give one hold back; the idle time begins anew."""
         self._holds -= 1
         self.heard = self._engine.clock.now()
+        if not self._holds and self.valid and self.source is not None:
+            self.source.spare()
 
     def _closed(self, reason: str) -> None:
         if self.source is not None:

@@ -1,7 +1,8 @@
 """A transport of connections: listeners, connections that we open, and who has to go. What tcp, tls and websocket share.
 
 Rule: a connection is closed for idleness only when it never carried a valid request (within `first_request`), or when it has been
-silent for `idle` and no binding, dialog or transaction holds it, or when a message it began is not finished in time.
+silent for `idle` and no binding, dialog or transaction holds it, or when a message it began is not finished in time; and for others'
+sake when there are too many (sources.py).
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 MANY, QUIET = 500, 15.0
 """Connections, of 5 kB and over TLS of 50 kB each, whose memory is worth giving back; and seconds until that is done, when a flood may be
 over."""
+SPARE = 8
+"""This part of the file descriptors is not for connections: calls need some for media, stores and DNS a few."""
 LOOK = 4.0
 """Seconds between two looks at one connection's idleness: an eighth of the shortest default limit."""
 
@@ -40,11 +43,11 @@ class Connections:
 
     __slots__ = ("by_peer", "closed", "ended", "failed", "flows", "opening", "owner", "sources")
 
-    def __init__(self) -> None:
+    def __init__(self, unheld: dict[Place, None]) -> None:
         self.flows: dict[str, StreamFlow] = {}
         self.by_peer: dict[Address, StreamFlow] = {}
         self.opening: dict[Any, Pending] = {}
-        self.sources = Sources()
+        self.sources = Sources(unheld)
         self.closed = 0
         self.ended = 0
         """Connections that have closed since memory was given back."""
@@ -78,7 +81,8 @@ class StreamTransport:
     per_source: int = option(
         2000,
         validator=attrs.validators.ge(1),
-        help="connections that one source address (of IPv6: one /64) may have open, a whole office behind one address among them",
+        help="connections that one source address (of IPv6: one /64) may have open, a whole office behind one address among them;"
+        " for a further one the one has to go that no binding, dialog or transaction has needed for longest",
     )
     unproved_per_source: int = option(
         100,
@@ -101,7 +105,7 @@ class StreamTransport:
         600.0,
         unit="s",
         validator=attrs.validators.gt(0),
-        help="a silent connection that no binding, dialog or transaction holds is closed after this time",
+        help="a silent connection that no binding, dialog or transaction holds is closed after this time, or when others need its place",
     )
     message_seconds: float = option(
         32.0, unit="s", validator=attrs.validators.gt(0), help="a message that has begun must be whole within this time (64*T1)"
@@ -131,7 +135,7 @@ class StreamTransport:
         if self._looks is not None:
             self._looks.clear()
         self._looks = Fifo(engine.clock, min(LOOK, self.first_request / 8), self._look, grain=0.25)
-        self._open = engine.state(self, Connections)
+        self._open = engine.state(self, lambda: Connections(engine.unheld))
         self._open.owner = self
         for ident in self._open.flows:
             self._looks.add(ident)
@@ -165,13 +169,16 @@ class StreamTransport:
     # -- connections -------------------------------------------------------------------------------------------------
 
     def _accept(self, stream: Stream) -> None:
-        """Take a connection, unless its source has too many."""
+        """Take a connection, unless its source or the process has too many that are needed."""
+        files = allowed()
+        crowded = len(self._engine.flows) >= files - files // SPARE
         source = self._open.sources.come(
-            stream.peer[0], self.per_source, self.unproved_per_source, min(self.unproved, allowed() // 4), stream.reset
+            stream.peer[0], self.per_source, self.unproved_per_source, min(self.unproved, files // 4), stream.reset, crowded=crowded
         )
         if source is None:
-            stream.reset("its source has too many connections")
-            self._engine.tell("flow.refused", transport=self.via, peer=stream.peer, reason="its source has too many connections")
+            reason = "too many connections are open" if crowded else "its source has too many connections"
+            stream.reset(reason)
+            self._engine.tell("flow.refused", transport=self.via, peer=stream.peer, reason=reason)
         else:
             self._accepted(stream, source)
 

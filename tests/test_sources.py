@@ -1,6 +1,6 @@
-"""How many connections a source may have: those that brought a request, those that did not, and what a source is."""
+"""How many connections a source may have: those that are needed, those that brought a request, those that did not; what a source is."""
 
-from pipeline.sources import CROWDED, Sources
+from pipeline.sources import CROWDED, UNNEEDED, Sources
 
 
 class Doors:
@@ -11,12 +11,20 @@ class Doors:
         self.limits = most, unproved, in_all
         self.closed = []
 
-    def come(self, name, host="192.0.2.1"):
+        self.reasons = set()
+
+    def come(self, name, host="192.0.2.1", *, crowded=False):
         def give_up(reason):
-            assert reason == CROWDED
+            self.reasons.add(reason)
             self.closed.append(name)
 
-        return self.sources.come(host, *self.limits, give_up)
+        return self.sources.come(host, *self.limits, give_up, crowded=crowded)
+
+    def unneeded(self, name, host="192.0.2.1"):
+        place = self.come(name, host)
+        place.prove()
+        place.spare()
+        return place
 
 
 def test_of_too_many_that_brought_nothing_the_oldest_makes_room():
@@ -24,6 +32,7 @@ def test_of_too_many_that_brought_nothing_the_oldest_makes_room():
     places = [doors.come(name) for name in ("first", "second", "third", "fourth")]
     assert None not in places
     assert doors.closed == ["first", "second"]
+    assert doors.reasons == {CROWDED}
     assert doors.sources.crowded == 2
     assert doors.sources.by_key["192.0.2.1"].open == 2
 
@@ -57,6 +66,54 @@ def test_a_full_source_gives_up_one_that_brought_nothing_before_it_refuses():
     doors.come("silent")
     assert doors.come("new") is not None
     assert doors.closed == ["silent"]
+
+
+def test_a_full_source_gives_up_the_longest_unneeded_before_it_refuses():
+    doors = Doors(most=3, unproved=2)
+    first, second, third = (doors.unneeded(name) for name in ("first", "second", "third"))
+    first.need()
+    second.need()
+    second.spare()  # third has been unneeded for longer now
+    assert doors.come("new") is not None
+    assert (doors.closed, doors.reasons) == (["third"], {UNNEEDED})
+    third.spare()  # it has closed: whatever lets go of it now changes nothing
+    assert list(doors.sources.unheld) == list(doors.sources.by_key["192.0.2.1"].unheld) == [second]
+
+
+def test_neither_kind_of_the_unneeded_is_ever_a_queue_of_one():
+    doors = Doors(most=6, unproved=5)
+    for number in range(6):
+        doors.unneeded(number)
+    for _ in range(3):
+        doors.come("silent")
+    assert doors.closed == [0, 1, 2]
+    doors.come("silent")  # as many of each now
+    assert doors.closed == [0, 1, 2, "silent"]
+    doors.unneeded("challenged")
+    assert doors.closed == [0, 1, 2, "silent", "silent"]
+
+
+def test_a_neighbour_loses_none_that_is_needed_and_none_of_another_source():
+    doors = Doors(most=2)
+    doors.unneeded("elsewhere", "192.0.2.2")
+    for name in ("one", "other"):
+        doors.unneeded(name).need()
+    assert doors.come("new") is None
+    assert doors.closed == []
+
+
+def test_near_the_limit_of_the_process_the_longest_unneeded_of_any_source_and_transport_makes_room():
+    tcp, tls = Doors(), Doors()
+    tls.sources = Sources(tcp.sources.unheld)
+    tcp.unneeded("tcp", "192.0.2.1")
+    tls.unneeded("tls", "192.0.2.2")
+    tls.come("needed", "192.0.2.3").prove()
+    for name, place in (("new", "192.0.2.4"), ("newer", "192.0.2.5")):
+        tls.come(name, place, crowded=True).prove()
+    assert (tcp.closed, tls.closed) == (["tcp"], ["tls"])
+    assert (tcp.sources.crowded, tcp.sources.by_key) == (1, {})
+    assert tls.come("too many", "192.0.2.6", crowded=True) is None
+    assert tls.sources.refused == 1
 
 
 def test_of_too_many_in_all_the_oldest_of_any_source_makes_room():

@@ -51,6 +51,11 @@ def options(server, n=1, body=b""):
     return server.message("OPTIONS", headers=[("Via", f"SIP/2.0/TCP 10.0.0.9:40000;branch=z9hG4bKtcp{n}")], body=body)
 
 
+def bound(server, n):
+    """A REGISTER after which a binding needs the connection."""
+    return register(server, f"<sip:u{n}@abc.invalid;transport=tcp>", n)
+
+
 def register(server, contact, n=1, expires=3600):
     headers = [
         ("Via", f"SIP/2.0/TCP 10.0.0.9:40000;branch=z9hG4bKreg{n}"),
@@ -151,15 +156,42 @@ def test_a_source_that_opens_too_many_connections_loses_some_and_others_none(sip
     other = Client(server, "10.0.0.8")
     server.advance(0.1)
     assert [bool(client.closed) for client in waiting] == [True, False, False, False]  # the oldest that has brought nothing
-    proved = [client.send(options(server, n)) for n, client in enumerate(waiting[1:])]
-    proved += [Client(server).send(options(server, n)) for n in (4, 5)]
+    proved = [client.send(bound(server, n)) for n, client in enumerate(waiting[1:])]
+    proved += [Client(server).send(bound(server, n)) for n in (4, 5)]
     assert all(client.closed is None and len(client.answers()) == 1 for client in proved)
-    assert Client(server).stream.closed
+    assert Client(server).stream.closed  # a binding needs each of the others
     assert other.closed is None
     assert plugin_of(server, "tcp").stats()["refused"] == 1
     proved[0].stream.close("gone")
     server.advance(0.1)
     assert len(Client(server).send(options(server, 7)).answers()) == 1
+
+
+def test_one_valid_request_buys_a_connection_no_place_for_ever(sip, plugin_of):
+    server = sip('[plugin.tcp]\nbind = ["10.0.0.1:5060"]\nunproved_per_source = 3\nper_source = 3')
+    phone = Client(server).send(bound(server, 1))
+    strangers = [Client(server).send(options(server, n)) for n in (2, 3)]
+    neighbour = Client(server).send(bound(server, 4))
+    assert neighbour.answers()[0].status == 200
+    assert [bool(client.closed) for client in (phone, *strangers)] == [False, True, False]
+    assert plugin_of(server, "tcp").stats()["crowded"] == 1
+    neighbour.send(register(server, "<sip:u4@abc.invalid;transport=tcp>", 5, 0))  # its binding has gone: nobody needs it
+    strangers[1].send(options(server, 6))  # this one has been needed since
+    Client(server)
+    server.advance(0.1)
+    assert [bool(client.closed) for client in (phone, strangers[1], neighbour)] == [False, False, True]
+
+
+def test_near_the_limit_of_descriptors_what_nobody_needs_makes_room_before_others_are_refused(sip, monkeypatch):
+    monkeypatch.setattr("pipeline.stream_transport.allowed", lambda: 8)
+    server = sip('[plugin.tcp]\nbind = ["10.0.0.1:5060"]')
+    phones = [Client(server, f"10.0.1.{n}").send(bound(server, n)) for n in range(6)]
+    stranger = Client(server, "10.0.0.8").send(options(server, 20))
+    phones.append(Client(server, "10.0.0.9").send(bound(server, 21)))
+    assert stranger.closed
+    assert Client(server, "10.0.0.10").stream.closed
+    assert not any(phone.closed for phone in phones)
+    assert server.told("flow.refused")[-1].fields["reason"] == "too many connections are open"
 
 
 def test_an_idle_connection_is_closed_and_one_with_keepalives_is_not(sip):

@@ -280,11 +280,18 @@ def test_what_is_no_tls_at_all_is_closed_at_once(secure):
     assert told
 
 
+def bound(server, n):
+    """A REGISTER after which a binding needs the connection."""
+    via = ("Via", f"SIP/2.0/TLS 10.0.0.9:40000;branch=z9hG4bKbound{n}")
+    contact = ("Contact", f"<sip:u{n}@abc.invalid;transport=tls>")
+    return server.message("REGISTER", headers=[via, contact, ("Call-ID", f"bound{n}")])
+
+
 def test_who_holds_connections_open_and_brings_nothing_makes_room_for_who_does(secure, authority, plugin_of):
     server = secure(more="unproved_per_source = 3\nper_source = 5")
     elsewhere = Client(server, authority.client(), address="10.0.0.8")
     waiting = [raw(server) for _ in range(3)]
-    good = [Client(server, authority.client()).send(options(server, n)) for n in range(5)]
+    good = [Client(server, authority.client()).send(bound(server, n)) for n in range(5)]
     assert all(each.closed is None and each.answers() for each in good)
     assert elsewhere.closed is None
     server.advance(1)
