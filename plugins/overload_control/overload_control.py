@@ -2,7 +2,9 @@
 
 Rules: a server that has too much to do tells those who sent it requests, in the Via that they wrote, what per cent of them to leave out; a
 client of such a server leaves them out itself, where a refusal costs nobody anything. Only the loss-based scheme is spoken, which everybody
-must. What it is told is believed only of a server that was asked something, and only of that. It belongs before `security`.
+must. It is spoken with `neighbours` alone: who could say that he is overloaded could have us send nothing, and who hears of our load knows
+when to strike (5.2, 11). What it is told is believed only of a server that was asked something, and only of that. It belongs before
+`security`.
 """
 
 from __future__ import annotations
@@ -12,11 +14,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import attrs
 
 from pipeline import Drop, Malformed, hookimpl, option, plugin
+from pipeline.dal.acls import networks
+from pipeline.prefixes import Prefixes, network
 
 from .downstream import Downstream
 
 if TYPE_CHECKING:
-    from pipeline import Message, Passage, Request, Response
+    from pipeline import Flow, Message, Passage, Request, Response
+    from pipeline.config.checked import Checked
     from pipeline.engine import Pipeline
 
 ASKED = ';oc;oc-algo="loss"'
@@ -40,12 +45,26 @@ class OverloadControl:
     validity: int = option(
         2000, unit="ms", validator=attrs.validators.in_(range(1, 60001)), help="how long what an answer says counts (oc-validity)"
     )
-    secure_only: bool = option(
-        False, help="whether it is spoken only over TLS, so that strangers do not learn that we speak it (RFC 7339 5.2)"
+    neighbours: list[str] = option(
+        factory=list,
+        validator=networks,
+        help='networks of the servers with whom it is spoken, as "192.0.2.0/24": they are believed, and told our load; [] = nobody',
     )
+    secure_only: bool = option(False, help="whether it is spoken only over TLS, where nobody else can say it in their name (RFC 7339 11)")
 
+    _trusted: Any = attrs.field(init=False, default=None)
     _engine: Any = attrs.field(init=False, default=None)
     _state: Any = attrs.field(init=False, default=None)
+
+    def __attrs_post_init__(self) -> None:
+        self._trusted = Prefixes([(network(text), True) for text in self.neighbours])
+
+    @hookimpl
+    def check(self, file: Checked) -> None:
+        """Say that without neighbours it does nothing."""
+        if not self.neighbours:
+            message = "`neighbours` is empty, so overload control is spoken with nobody"
+            file.warning(("plugin", file.name), message, 'write neighbours = ["192.0.2.10"]: the servers that may tell us to send less')
 
     @hookimpl
     def start(self, engine: Pipeline) -> None:
@@ -56,7 +75,7 @@ class OverloadControl:
     @hookimpl
     def intercept(self, message: Message, passage: Passage) -> None:
         """Hear what the server that answers asks for."""
-        if message.is_request or "oc=" not in message.first.get("via", ""):
+        if message.is_request or "oc=" not in message.first.get("via", "") or not self._speaks(passage.flow):
             return
         asked = self._engine.clients.way_of(message)
         if asked is None or asked.peer != passage.flow.peer:
@@ -71,12 +90,16 @@ class OverloadControl:
     @hookimpl
     def intercept_out(self, message: Message, passage: Passage) -> Drop | None:
         """Say that we speak it, or what we want; leave out what is to be left out."""
-        if self.secure_only and not passage.flow.secure:
+        if not self._speaks(passage.flow):
             return None
         if message.is_request:
             return self._request(message, passage)  # type: ignore[arg-type]
         self._response(message, passage)  # type: ignore[arg-type]
         return None
+
+    def _speaks(self, flow: Flow) -> bool:
+        """Tell whether who is at the other end is a neighbour."""
+        return self._trusted.find(flow.peer[0]) is not None and (flow.secure or not self.secure_only)
 
     def _request(self, message: Request, passage: Passage) -> Drop | None:
         via = message.via

@@ -7,12 +7,14 @@ from pipeline.plugins.overload_control.downstream import Downstream
 from pipeline.plugins.overload_control.overload_control import FIRST, STEP
 
 from pipeline.client import Final, TransportError
+from pipeline.config import Document, build
 from pipeline.conformance.marks import rfc
 from pipeline.flow import Target
 from pipeline.sip.message import Request, Response
 from pipeline.sip.parser import parse
 
 STAGE = {"intercept": ["overload_control"]}
+SPOKEN = '[plugin.overload_control]\nneighbours = ["10.0.0.7", "10.0.0.9"]\n'
 
 
 def via(extra='oc;oc-algo="loss"', n=1):
@@ -29,14 +31,14 @@ def told(reply):
 
 @rfc("7339", "5.1")
 def test_who_speaks_it_is_told_that_all_is_well(sip):
-    server = sip(**STAGE)
+    server = sip(SPOKEN, **STAGE)
     loss, scheme, validity, sequence = told(server.request("OPTIONS", uri="sip:example.com", headers=[via()]))
     assert (loss, scheme, validity) == ("0", '"loss"', "0")
     assert float(sequence) > 1_700_000_000
 
 
 def test_who_does_not_is_told_nothing(sip):
-    server = sip(**STAGE)
+    server = sip(SPOKEN, **STAGE)
     reply = server.request("OPTIONS", uri="sip:example.com")
     assert "oc" not in reply.get("via")
     assert reply.status == 200
@@ -45,7 +47,7 @@ def test_who_does_not_is_told_nothing(sip):
 
 
 def test_the_rest_of_the_via_is_as_it_came_and_others_are_left_alone(sip):
-    server = sip(**STAGE)
+    server = sip(SPOKEN, **STAGE)
     vias = ("Via", via()[1] + ";x=y, SIP/2.0/TCP far.example.net;branch=z9hG4bKfar;oc=99")
     reply = server.request("OPTIONS", uri="sip:example.com", headers=[vias])
     assert reply.via.params["x"] == "y"
@@ -56,7 +58,7 @@ def test_the_rest_of_the_via_is_as_it_came_and_others_are_left_alone(sip):
 
 @rfc("7339", "5.2")
 def test_under_overload_it_asks_for_less_and_less_and_for_more_when_that_is_over(sip):
-    server = sip(**STAGE)
+    server = sip(SPOKEN, **STAGE)
     server.engine.overload.reasons.add("test")
 
     def ask(n):
@@ -78,7 +80,7 @@ def test_under_overload_it_asks_for_less_and_less_and_for_more_when_that_is_over
     "value", ["SIP/2.0/UDP 10.0.0.9:5060;;oc;branch=z9hG4bKx", 'SIP/2.0/UDP 10.0.0.9:5060;oc;oc-algo="lo;branch=z9hG4bKx']
 )
 def test_a_via_that_cannot_be_read_is_400_all_the_same(sip, value):
-    assert sip(**STAGE).request("OPTIONS", uri="sip:example.com", headers=[("Via", value)]).status == 400
+    assert sip(SPOKEN, **STAGE).request("OPTIONS", uri="sip:example.com", headers=[("Via", value)]).status == 400
 
 
 # -- as a client
@@ -88,7 +90,7 @@ class Peer:
     """A server downstream that says what it wants."""
 
     def __init__(self, server, address="10.0.0.7"):
-        self.server, self.got, self.extra = server, [], ""
+        self.server, self.got, self.extra, self.unasked = server, [], "", ""
         self.endpoint = server.network.host(address).datagram(address, 5060, self._came)
         self.target = Target(address, 5060, "UDP")
 
@@ -98,6 +100,7 @@ class Peer:
             return
         self.got.append(message)
         answer = Response.to(message, 200, to_tag="t").encode().replace(b';oc;oc-algo="loss"', self.extra.encode())
+        answer = answer.replace(b";branch", self.unasked.encode() + b";branch", 1)
         self.endpoint.send(answer, source)
 
     def ask(self, n, *, to="", more=()):
@@ -116,7 +119,7 @@ class Peer:
 
 @pytest.fixture
 def peer(sip):
-    return Peer(sip(**STAGE))
+    return Peer(sip(SPOKEN, **STAGE))
 
 
 @rfc("7339", "4.1", "4.2")
@@ -182,9 +185,59 @@ def test_a_forged_answer_asks_for_nothing(peer):
     assert peer.sent(20) == 20
 
 
-def test_strangers_are_not_told_where_only_tls_is_trusted(sip):
-    server = sip("[plugin.overload_control]\nsecure_only = true", **STAGE)
+def test_neighbours_are_not_told_where_only_tls_is_trusted(sip):
+    server = sip(SPOKEN + "secure_only = true", **STAGE)
     assert told(server.request("OPTIONS", uri="sip:example.com", headers=[via()]))[0] is None
+    peer = Peer(server)
+    peer.unasked = ALL
+    assert peer.sent(20) == 20
+
+
+# -- who is no neighbour (5.2, 11)
+
+ALL = ';oc=100;oc-algo="loss";oc-validity=30000;oc-seq=5'
+NOBODY = ["", "[plugin.overload_control]\nneighbours = []\n", '[plugin.overload_control]\nneighbours = ["10.0.1.0/24"]\n']
+
+
+@pytest.mark.parametrize("more", NOBODY)
+@rfc("7339", "5.2", "11")
+def test_who_is_no_neighbour_is_not_told_how_much_we_have_to_do(sip, more):
+    server = sip(more, **STAGE)
+    server.engine.overload.reasons.add("test")
+    assert told(server.request("OPTIONS", uri="sip:example.com", headers=[via()])) == (None, '"loss"', None, None)
+
+
+@pytest.mark.parametrize("more", NOBODY)
+@rfc("7339", "11")
+def test_who_is_no_neighbour_does_not_stop_what_we_send_and_does_not_learn_that_we_would(sip, more):
+    peer = Peer(sip(more, **STAGE))
+    peer.unasked = ALL
+    assert peer.sent(40) == 40
+    assert all("oc" not in request.via.params for request in peer.got)
+
+
+def test_without_neighbours_the_check_says_that_nothing_is_done(tmp_path):
+    plan = """
+[[stage]]
+name = "transport"
+plugins = ["udp"]
+[[stage]]
+name = "protocol"
+plugins = ["stack"]
+[[stage]]
+name = "intercept"
+plugins = ["overload_control"]
+[[stage]]
+name = "application"
+plugins = []
+[[stage]]
+name = "integration"
+plugins = []
+"""
+    plan = build(Document(tmp_path / "pipeline.toml", plan))
+    assert [each.message for each in plan.warnings if "overload" in each.message] == [
+        "`neighbours` is empty, so overload control is spoken with nobody"
+    ]
 
 
 # -- the loss-based scheme (7.2)
