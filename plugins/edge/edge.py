@@ -2,8 +2,8 @@
 
 Rules: what is for a domain of ours is not its affair. Everything else from phones goes to `upstream`, who alone decides whom they may call,
 so nobody is given a relay to anywhere; within a dialog it goes where the dialog's routes say. Towards phones goes what carries a token of
-ours and nothing else. What phones assert of themselves stays here (RFC 3325). It belongs before `identify` and `auth`: the registrar is
-who asks for passwords.
+ours and nothing else. What phones assert of themselves stays here, and within a dialog what anybody does but upstream (RFC 3325). It
+belongs before `identify` and `auth`: the registrar is who asks for passwords.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import attrs
 
 from pipeline import Claim, Drop, Malformed, Reply, Uri, hookimpl, option, plugin
+from pipeline.dal.acls import networks
 from pipeline.proxy import Forwarding, Passing, mark_of, onward, screen, withheld
 from pipeline.reach import way_by
 from pipeline.sip.message import STAR
@@ -25,6 +26,8 @@ from .routes import NO_WAY, record, value, way
 from .tokens import DIALOG, PATH, Tokens
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from pipeline import Flow, Message, Passage, Request, Response, Verdict
     from pipeline.engine import Pipeline
 
@@ -54,6 +57,12 @@ class Edge:
         help='whom requests from phones go to: the registrar or proxy of their domain, as "sip:registrar.example.com" or'
         ' "sip:192.0.2.1:5060;transport=tcp"',
     )
+    trusted: list[str] = option(
+        factory=list,
+        validator=networks,
+        help="networks of other servers than `upstream` that are believed when they say within a dialog who somebody is"
+        ' (P-Asserted-Identity, Remote-Party-ID; RFC 3325 5), as "192.0.2.0/24": the far end of a dialog can send to a phone too',
+    )
     limit: int = option(
         10000, validator=attrs.validators.ge(1), help="requests that may be under way at a time; new ones are then refused with 503"
     )
@@ -74,6 +83,7 @@ class Edge:
         self._engine = engine
         self._tokens = Tokens(engine.key)
         self._held = engine.state(self, lambda: Held(engine))
+        self._held.trusted.configure(self.upstream, self.trusted)
 
     @hookimpl
     def intercept(self, message: Message, passage: Passage) -> Verdict | None:
@@ -96,14 +106,15 @@ class Edge:
             return _refuse(request, refusal)
         if there.token is None or there.token.flow == flow.id:
             there, targets = self._onward(request, there)
-            return self._take(request, passage, there, mark, targets, flow)
+            return self._take(request, passage, there, mark, targets, flow, trusted=False)
         if there.token.kind == DIALOG and not request.to.tag:
             return _refuse(request, Reply(403, because="edge: a dialog's flow token begins nothing new"))
         try:
             phone = way_by(engine, there.token.flow, there.token.listener)
         except ConnectionError as error:
             return _refuse(request, Reply(430, because=f"edge: {error} (RFC 5626 5.3.1)"))
-        return self._take(request, passage, there, mark, phone, None)
+        trusted = there.token.kind == PATH or self._held.trusted.holds(flow)
+        return self._take(request, passage, there, mark, phone, None, trusted=trusted)
 
     # -- where it goes -----------------------------------------------------------------------------------------------
 
@@ -114,20 +125,32 @@ class Edge:
             return there._replace(uri=uri, left=routes), hop
         return there, self.upstream
 
-    def _take(self, request: Request, passage: Passage, there: Way, mark: str, targets: Any, phone: Flow | None) -> Verdict:
-        """Pass a request on: from the phone at the end of `phone`, or (None) to one."""
+    def _take(
+        self, request: Request, passage: Passage, there: Way, mark: str, targets: Any, phone: Flow | None, *, trusted: bool
+    ) -> Verdict:
+        """Pass a request on: from the phone at the end of `phone`, or (None) to one. `trusted`: whether its sender says who somebody is."""
         engine = self._engine
-        make = partial(self._made, request, there, passage.flow, phone)
+        outward = phone is not None
+        hops: list[Flow] = []
+        without = withheld(request, trusted=trusted, trusting=outward)
+
+        def make(goes: Flow) -> Request:
+            hops[:] = (goes,)
+            if targets is self.upstream:
+                self._held.trusted.reached(goes)
+            return self._made(request, there, passage.flow, phone, goes, without)
+
+        def back(response: Response) -> Collection[str]:
+            return withheld(response, trusted=outward and self._held.trusted.holds(hops[0]), trusting=not outward)
+
         if request.method == "ACK":
             Passing(engine, passage, make, targets).go_on()
             return Drop("edge: an ACK, passed on")
         if not request.to.tag and (engine.draining or engine.overloaded or self._held.under_way >= self.limit):
             return engine.busy()  # type: ignore[no-any-return]
         engine.transactions.begin(passage, merge=False)  # copies of a request that was forked upstream are no mistake here
-        outward = phone is not None
         answered = partial(self._registered, request, passage.flow) if outward and request.method == "REGISTER" else None
         lost, busy = (503, 503) if outward else (430, 500)
-        back = partial(withheld, trusted=outward, trusting=not outward)
         forwarding = Forwarding(
             engine, passage, make, targets, mark, lost=lost, busy=busy, answered=answered, ended=self._held.answered, without=back
         )
@@ -138,7 +161,7 @@ class Edge:
         self._held.under_way += 1
         forwarding.start()
 
-    def _made(self, request: Request, there: Way, came: Flow, phone: Flow | None, goes: Flow) -> Request:
+    def _made(self, request: Request, there: Way, came: Flow, phone: Flow | None, goes: Flow, without: Collection[str]) -> Request:
         """Make the copy that goes by a flow."""
         path: tuple[str, ...] = ()
         if request.method == "REGISTER":
@@ -152,7 +175,7 @@ class Edge:
             routes=there.left if there.ours else None,
             record=record(request, came, goes, token),
             path=path,
-            without=withheld(request, trusted=phone is None, trusting=phone is not None),
+            without=without,
         )
 
     # -- registrations -----------------------------------------------------------------------------------------------

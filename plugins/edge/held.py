@@ -1,4 +1,5 @@
-"""What outlives a reload: the connections of phones that are registered upstream, kept open as long as that lasts (RFC 5626 5.1).
+"""What outlives a reload: the connections of phones that are registered upstream, kept open as long as that lasts (RFC 5626 5.1), and who
+is believed.
 
 Rule: a connection is held once, whoever registers by it and how often; it is let go when the last registration ends, or when it closes.
 """
@@ -6,6 +7,8 @@ Rule: a connection is held once, whoever registers by it and how often; it is le
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from .trusted import Trusted
 
 if TYPE_CHECKING:
     import asyncio
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 class Held:
     """Holds connections. It outlives a reload."""
 
-    __slots__ = ("_engine", "_timers", "_watched", "under_way")
+    __slots__ = ("_engine", "_timers", "_watched", "trusted", "under_way")
 
     def __init__(self, engine: Pipeline) -> None:
         self._engine = engine
@@ -26,6 +29,7 @@ class Held:
         self._watched: set[str] = set()
         self.under_way = 0
         """Requests that have been passed on and not answered."""
+        self.trusted = Trusted(engine.clock)
 
     def __len__(self) -> int:
         return len(self._timers)

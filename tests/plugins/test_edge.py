@@ -4,6 +4,7 @@ import random
 from pathlib import Path
 
 import pytest
+from pipeline.plugins.edge.trusted import HOSTS, LATELY, Trusted
 
 from pipeline.config import Document, Problems, build
 from pipeline.conformance.marks import rfc
@@ -167,7 +168,7 @@ class _Raw:
     """Sends bytes from an address to the edge, and keeps what comes."""
 
     def __init__(self, w, address, port=5060):
-        self.got, self.w = [], w
+        self.got, self.w, self.address = [], w, address
         self.endpoint = w.server.network.host(address).datagram(address, port, lambda data, *_: self.got.append(parse(data)))
 
     def send(self, data):
@@ -662,3 +663,69 @@ def test_a_phone_is_not_told_who_wants_to_be_private(world):
     upstream.send(Response.to(upstream.got[-1], 180, headers=[*CEO, private], to_tag="t").encode())
     upstream.send(Response.to(upstream.got[-1], 183, headers=CEO, to_tag="t").encode())
     assert [each.get("p-asserted-identity") for each in raw.got if each.status in (180, 183)] == [None, CEO[0][1]]
+
+
+WITHIN = [("To", "<sip:bob@example.com>;tag=1"), ("Call-ID", "this")]
+
+
+def said_within(w, phone, sender):
+    """What the phone hears of the CEO when a sender says within a dialog that it is he."""
+    headers = [route(token(w, kind="d", call_id="this"), ""), *WITHIN, *CEO]
+    sender.send(w.server.message("UPDATE", uri="sip:bob@192.168.1.5", headers=headers, source=(sender.address, 5060)))
+    message = phone.got[-1]
+    assert message.method == "UPDATE"
+    return message.get("p-asserted-identity"), message.get("remote-party-id")
+
+
+BELIEVED = tuple(value for _, value in CEO)
+
+
+@rfc("3325", "5")
+def test_the_far_end_of_a_dialog_is_not_believed_when_it_says_who_it_is(world):
+    w = world('trusted = ["10.0.7.0/24"]')
+    phone = _Raw(w, "10.0.0.50")
+    assert said_within(w, phone, _Raw(w, "10.0.0.200")) == (None, None)
+    assert said_within(w, phone, _Raw(w, "10.0.7.1")) == BELIEVED
+    assert said_within(w, phone, _Raw(w, "10.0.0.77")) == (None, None)
+    registrar = _Raw(w, "10.0.0.1", 5099)  # another port: it may send by a connection of its own
+    assert said_within(w, phone, registrar) == BELIEVED
+
+
+@rfc("3325", "5")
+def test_an_upstream_that_is_a_name_is_known_by_where_its_requests_went(world):
+    w = world()
+    upstream, phone, raw = _Raw(w, "10.0.0.77"), _Raw(w, "10.0.0.50"), _Raw(w, "10.0.0.9")
+    plugin(w).upstream = "sip:10.0.0.77"
+    assert said_within(w, phone, upstream) == (None, None)
+    raw.send(w.server.message("OPTIONS", uri="sip:bob@example.com"))
+    assert said_within(w, phone, upstream) == BELIEVED
+    w.advance(LATELY + 10)
+    assert said_within(w, phone, upstream) == (None, None)
+
+
+@rfc("3325", "5")
+def test_who_answers_a_phone_within_a_dialog_past_upstream_is_not_believed(world):
+    w = world()
+    upstream, phone = _Raw(w, "10.0.0.1", 5099), _Raw(w, "10.0.0.50")
+    far = _Raw(w, "10.0.0.79")
+    for peer, hop in ((far, "sip:bob@10.0.0.79"), (upstream, "sip:bob@10.0.0.1:5099")):
+        headers = [route(token(w, kind="d", call_id="this"), ""), *WITHIN]
+        phone.send(w.server.message("UPDATE", uri=hop, headers=headers, source=("10.0.0.50", 5060)))
+        peer.send(Response.to(peer.got[-1], 200, headers=CEO).encode())
+    assert [each.get("p-asserted-identity") for each in phone.got if each.status == 200] == [None, BELIEVED[0]]
+
+
+def test_who_is_believed_is_bounded_and_forgotten_with_another_upstream():
+    at = [0.0]
+    clock = type("Clock", (), {"now": lambda _: at[0]})()
+    trusted = Trusted(clock)
+    trusted.configure("sip:registrar.example.com", [])
+    flows = [type("Flow", (), {"peer": (f"10.0.0.{number}", 5060)}) for number in range(HOSTS + 1)]
+    for flow in flows:
+        trusted.reached(flow)
+    assert [trusted.holds(flow) for flow in flows] == [False, *[True] * HOSTS]
+    trusted.configure("sip:registrar.example.com", ["10.0.0.0/32"])
+    assert all(trusted.holds(flow) for flow in flows)
+    trusted.configure("sip:[2001:db8::1]:5070", [])
+    assert not any(trusted.holds(flow) for flow in flows)
+    assert trusted.holds(type("Flow", (), {"peer": ("2001:db8::1", 40000)}))
