@@ -74,6 +74,8 @@ class Destination:
     """Which device is there: its instance (RFC 5626), else the name of its binding or its URI. It stays when the binding is refreshed."""
     pinned: bool = False
     """Whether all requests to it must go where `target` says, in the dialog too: its Contact leads nowhere."""
+    outside: bool = False
+    """Whether it is no phone of ours: an address elsewhere, or a number that its endpoint is to call for us, with a password or without."""
     others: tuple[Destination, ...] = ()
     """Other flows of the same phone that lead through proxies of their own: tried when this one fails (RFC 5626 7)."""
 
@@ -177,7 +179,7 @@ class Targets:
                 if self._engine.domain_of(Uri.parse(text).host) is None:
                     if confined or (secure and not is_secured(text)):
                         continue
-                    found.append(self._destination(text, endpoint, 1.0, (), _elsewhere(text)))
+                    found.append(self._destination(text, endpoint, 1.0, (), _elsewhere(text), outside=True))
                 else:
                     found += (yield from self._uri(text, None, secure)) or ()
             except (Malformed, Unroutable, StorageError):
@@ -236,7 +238,7 @@ class Targets:
         """Return a URI itself as the place."""
         if secure and not is_secured(text):
             raise Unroutable(_hangup(insecure(self._engine, text)))
-        return [self._destination(text, endpoint, 1.0, (), _elsewhere(text))]
+        return [self._destination(text, endpoint, 1.0, (), _elsewhere(text), outside=True)]
 
     # -- where they are ----------------------------------------------------------------------------------------------
 
@@ -314,7 +316,8 @@ class Targets:
             try:
                 pinned = way_of(self._engine, contact) if contact.reach else None
                 uri = _with_user(contact.uri, number) if number else contact.uri
-                made = self._destination(uri, endpoint, contact.q, contact.path, party, pinned, contact.instance.lower() or contact.id)
+                device = contact.instance.lower() or contact.id
+                made = self._destination(uri, endpoint, contact.q, contact.path, party, pinned, device, outside=bool(number))
                 if contact.reg_id:
                     _add_flow(found, flows, contact, made)
                 else:
@@ -331,7 +334,7 @@ class Targets:
                     continue
                 uri = _with_user(address.uri.text, number) if number else address.uri.text
                 q = address.q
-                found.append(self._destination(uri, endpoint, 1.0 if q is None else q, (), party))
+                found.append(self._destination(uri, endpoint, 1.0 if q is None else q, (), party, outside=bool(number)))
             except Malformed:
                 continue
         return insecure(self._engine, who.aor) if refused else None
@@ -345,6 +348,8 @@ class Targets:
         party: Party,
         pinned: Flow | Target | None = None,
         device: str = "",
+        *,
+        outside: bool = False,
     ) -> Destination:
         """Make a destination: the Request-URI is the contact without what a Request-URI may not hold (19.1.1). Raises Malformed."""
         if "?" in uri:
@@ -363,7 +368,8 @@ class Targets:
         for each in (hop, there):
             if each.scheme not in SCHEMES:
                 raise Malformed(f"a {each.scheme} URI names nobody to send to")
-        return Destination(where, hop if pinned is None else pinned, tuple(routes), q, endpoint, party, device or uri, pinned is not None)
+        way = hop if pinned is None else pinned
+        return Destination(where, way, tuple(routes), q, endpoint, party, device or uri, pinned is not None, outside)
 
 
 def _narrowed(aor: str, only: Called | None, secure: bool) -> Called:

@@ -1,8 +1,8 @@
 """Who reaches an outside line without having proved who he is: an endpoint that is known by its address alone (`auth = []`).
 
-Rule: an outside line is a `dial` of a number that the caller has chosen, to an endpoint that does not log in here or to an address
-elsewhere. Who forges, or takes over, such an endpoint's address calls there at our cost; it is a warning, for a line between two houses
-may be meant so.
+Rule: an outside line is a `dial` of a number that the caller has chosen, to an endpoint that does not log in here, or does so as a trunk
+(`trust_from`), or to an address elsewhere. Who forges, or takes over, such an endpoint's address calls there at our cost; it is a warning,
+for a line between two houses may be meant so.
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ class Outside:
         self._leads: dict[Room, list[Room]] = {}
         self._lines: dict[Room, str] = {}
         """What dials an outside line, and the line."""
-        self._ours = {endpoint.id for endpoint, _ in file.objects("endpoint") if endpoint.auth and endpoint.aors}
+        endpoints = [endpoint for endpoint, _ in file.objects("endpoint")]
+        self._ours = {each.id for each in endpoints if each.auth and each.aors and not each.trust_from}
         written = file.tables("domain").keys()
         named = file.data.get("pipeline", {})
         domains = named.get("domains", ()) if isinstance(named, dict) else ()

@@ -26,10 +26,14 @@ def bear(stay: Channel, old: Channel) -> Callable[[], None]:
 
 
 def outside(*channels: Channel | None) -> bool:
-    """Tell whether one of these was called outside: at no phone that logs in here with a password of its own."""
+    """Tell whether one of these was called outside: at no phone that logs in here with a password of its own.
+
+    A trunk may have one too: what it is told to call is outside all the same.
+    """
     for channel in channels:
         if channel is not None and channel.direction == "out":
             endpoint = getattr(channel.leg, "endpoint", None)
-            if endpoint is None or not (endpoint.auth and endpoint.aors):
+            destination = getattr(channel.leg, "destination", None)
+            if endpoint is None or not (endpoint.auth and endpoint.aors) or (destination is not None and destination.outside):
                 return True
     return False

@@ -602,12 +602,12 @@ def test_nobody_has_others_connected(plain, who, uri, status):
 # -- what it may cost --------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def outside(sip):
-    """A house with a line to the world, where Bob may have two calls."""
+@pytest.fixture(params=["auth = []", 'auth = ["alice"]'], ids=["known by its address", "with a password"])
+def outside(sip, request):
+    """A house with a line to the world, which may log in here, where Bob may have two calls."""
     plan = PLAN.replace("[user.carol]", "max_calls = 2\n[user.carol]")
     plan += '901 = [{ dial = "world/901" }]\n'
-    plan += '[endpoint.world]\nauth = []\naors = ["world"]\n[aor.world]\ncontact = ["sip:gateway@10.0.0.99:5060"]\n'
+    plan += f'[endpoint.world]\n{request.param}\naors = ["world"]\n[aor.world]\ncontact = ["sip:gateway@10.0.0.99:5060"]\n'
     house = House(sip, plan=plan)
     house.world = house.server.phone("world", address=("10.0.0.99", 5060))
     house.world.answers(after=0.1)

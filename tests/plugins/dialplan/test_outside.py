@@ -87,5 +87,9 @@ def test_a_user_without_a_password_is_told_of_too(told):
     assert len(told(HOUSE + "[user.lobby]\nauth = []\n")) == 2
 
 
+def test_a_trunk_that_has_a_password_is_an_outside_line_too(told):
+    assert len(told(HOUSE.replace("[user.bob]", "[user.bob]\ntrust_from = true"))) == 2
+
+
 def test_menus_that_lead_to_each_other_come_to_an_end(told):
     assert told(HOUSE.replace('1 = [{ dial = "alice" }]', '1 = [{ ivr = "main" }]')) == []
