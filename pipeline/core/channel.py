@@ -94,6 +94,7 @@ class Channel:
         "party",
         "priority",
         "proved",
+        "source",
         "state",
         "technology",
         "variables",
@@ -136,6 +137,8 @@ class Channel:
         """Who is at the far side, as we believe it; of an outgoing channel, until it has said so, what was dialled."""
         self.proved = ""
         """in: as whom the far side has proved itself (a digest user), as its endpoint; empty: it has proved nothing."""
+        self.source = ""
+        """in: the network address that its set-up came from, of IPv6 the /64; empty: none is known. By this strangers are counted."""
         self.connected: Party = caller if direction == "out" else core.nobody
         """Whom the far side is shown as the one it is connected to."""
         self.variables: dict[str, str] = {}

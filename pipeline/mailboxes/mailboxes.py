@@ -33,7 +33,7 @@ DAY = 86400.0
 HANDFUL = 20
 """Mailboxes that are looked at before the loop has its turn: some 2 ms."""
 CALLER_RATE, CALLER_BURST = 1 / 600, 9
-"""Wrong PINs that one caller may give: three calls of three, then one in ten minutes."""
+"""Wrong PINs that one endpoint, or one address of strangers, may give: three calls of three, then one in ten minutes."""
 JUST_NOW = 10.0
 """Seconds in which plugins that start one after the other share one look."""
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from pipeline import Drop, Reply
 from pipeline.core import Cause, Dialed, Hangup
+from pipeline.dal.bans import source_of
 from pipeline.destinations import TECHNOLOGY
 from pipeline.destinations.identity import caller_of, diversions_from
 from pipeline.location import called
@@ -101,6 +102,7 @@ class Incoming(Session):
             "sip", "in", self, endpoint=options.id, context=options.context, dialed=extension, caller=caller
         )
         channel.proved = passage.identity
+        channel.source = source_of(passage.flow.peer[0])
         full = driver.enter(self)
         if full is not None:
             channel.end(full)

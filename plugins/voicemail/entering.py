@@ -2,7 +2,8 @@
 
 Rule: a phone is its owner's when its call has proved so (digest authentication); anything else needs the PIN, and where none was set nobody
 gets in. A wrong number and a wrong PIN sound the same, and wrong PINs lock the mailbox for longer and longer. Who gives too many,
-at whatever mailboxes, is heard no more for a while.
+at whatever mailboxes, is heard no more for a while: an endpoint that has proved itself, else the address that the call came from. The
+caller's number says nothing: he may choose it.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ async def enter(talk: Talk, name: str, *, always: bool = False) -> Mailbox | Non
     if mailbox is not None and not always and owns(engine, endpoint, mailbox):
         return mailbox
     guard, callers = engine.mailboxes.guard, engine.mailboxes.callers
-    caller = endpoint.id if endpoint is not None else f"{channel.endpoint} {channel.caller.number}"
+    caller = endpoint.id if endpoint is not None else f"source {channel.source or channel.endpoint}"
     for _ in range(TRIES):
         tried = mailbox
         if tried is None:

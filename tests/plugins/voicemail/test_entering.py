@@ -155,6 +155,28 @@ def test_a_star_in_the_greeting_leads_the_owner_to_his_mailbox(locked):
     assert hears(locked, call)
 
 
+def test_another_number_is_no_other_caller_and_another_address_is(built):
+    boxes = [f'[mailbox.m{number}]\npin_hash = "{hash_pin("4711", salt=bytes(16))}"\nnumber = "{number}"\n' for number in range(301, 306)]
+    house = built("".join(boxes) + GATEWAY.replace('["10.0.0.77"]', '["10.0.0.77", "10.0.0.78"]'))
+    one, other = (house.server.phone("gateway", password="", address=(host, 5060)) for host in ("10.0.0.77", "10.0.0.78"))
+
+    def tries(phone, name, box, *pins):
+        call = phone.call("700", from_user=name).until("up")
+        house.advance(0.6)
+        for digit in "".join(f"{box}#{pin}#" for pin in pins):
+            call.press(digit)
+            house.advance(0.3)
+        house.advance(1.5)
+        call.hangup()
+
+    for number in (301, 302, 303):
+        tries(one, f"4930{number}", number, "1111", "1112", "1113")
+    tries(one, "4930999", 304, "4711")
+    assert not house.told("mailbox.entered")
+    tries(other, "4930999", 304, "4711")
+    assert [told["mailbox"] for told in house.told("mailbox.entered")] == ["m304"]
+
+
 def test_one_caller_does_not_try_the_usual_pins_at_every_mailbox(built):
     boxes = [f'[mailbox.m{number}]\npin_hash = "{hash_pin("4711", salt=bytes(16))}"\nnumber = "{number}"\n' for number in range(301, 306)]
     house = built("".join(boxes) + GATEWAY)
