@@ -75,6 +75,8 @@ class Driver:
         self.engine = engine
         self.sessions: dict[str, Session] = {}
         """By id: all that live, those too that the core has done with."""
+        self.due: set[str] = set()
+        """Those that have come and neither called anybody nor been answered yet: each may need one more."""
         self.timetable = Timetable(engine.clock, self._fire)
         self.limits = Limits()
         self.loops = Loops(engine.key)
@@ -107,12 +109,16 @@ class Driver:
     def forget(self, session: Session) -> None:
         """A session is no more."""
         self.sessions.pop(session.id, None)
+        self.due.discard(session.id)
 
     @property
     def full(self) -> bool:
-        """Whether there are as many sessions as may be: what has begun gets the legs that it needs, nothing new begins."""
+        """Whether there are as many sessions as may be: what has begun gets the legs that it needs, nothing new begins.
+
+        The second leg of a call counts from its beginning, for whoever calls at the same moment is asked before it is made.
+        """
         most = self.limits.all
-        return 0 < most <= len(self.sessions)
+        return 0 < most <= len(self.sessions) + len(self.due)
 
     def _fire(self, ident: str, name: str, serial: int) -> None:
         session = self.sessions.get(ident)
@@ -141,6 +147,7 @@ class Driver:
 
     def leave(self, session: Session) -> None:
         """The channel of a session has ended: its call counts no more."""
+        self.due.discard(session.id)
         if session.counted:
             self.limits.leave(session.options.id, session.counted)
             session.counted = ""
@@ -158,10 +165,10 @@ class Driver:
 
     def request(self, target: str, wanted: Wanted) -> list[Channel] | Pending | None:
         """Return a channel for each place where a target can be called; None: nobody here is called so. Raises Unroutable."""
-        if wanted.caller is None and self.full:
-            raise Unroutable(FULL_HOUSE)
 
         def placed(found: list[Destination] | None) -> list[Channel] | None:
+            if wanted.caller is None and self.full:  # not before: others may have begun while the store was asked
+                raise Unroutable(FULL_HOUSE)
             return None if found is None else self._place(found, wanted)
 
         only = None if wanted.caller is None else getattr(wanted.caller.leg, "called", None)
@@ -171,6 +178,7 @@ class Driver:
         caller = wanted.caller
         leg = None if caller is None else caller.leg
         trip: Trip = getattr(leg, "trip", BEGINNING)
+        self.due.discard(getattr(leg, "id", ""))
         channels: list[Channel] = []
         refused: Hangup | None = None
         for destination in found:

@@ -93,6 +93,7 @@ class Incoming(Session):
         self.pinned = is_pinned(message, passage)
         self.own(self.dialog)
         driver.add(self)
+        driver.due.add(self.id)
         passage.transaction.on_event = self._event
         self.called = called(engine, message.uri, passage.flow)
         options, extension = self.options, extension_of(message.uri, self.called)
@@ -266,6 +267,7 @@ class Incoming(Session):
         """Answer 200, as soon as that may be."""
         if self.state == EARLY and not self.answering:
             self.answering = True
+            self.driver.due.discard(self.id)
             self._accept()
 
     def _accept(self) -> None:

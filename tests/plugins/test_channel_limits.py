@@ -5,6 +5,8 @@ from pipeline.plugins.channel.limits import FULL, Limits
 
 from pipeline.core import Cause, Unroutable
 from pipeline.dal import Endpoint
+from pipeline.destinations.targets import Targets
+from pipeline.pending import Pending
 from pipeline.testing.server import CALLS
 
 TWO = Endpoint(id="alice", max_calls=2)
@@ -84,6 +86,64 @@ def test_a_call_that_has_begun_gets_its_second_leg_also_at_the_limit(small):
     call.hangup()
     small.advance(40)
     assert not driver.full
+
+
+def driver_of(server):
+    return next(each.plugin for each in server.engine.generation.listings() if each.name == "channel").driver
+
+
+def test_calls_that_come_in_one_moment_do_not_pass_the_limit_with_their_second_legs(small):
+    driver = driver_of(small)
+    calls = [small.alice.call("bob") for _ in range(6)]
+    most = 0
+    for _ in range(50):
+        small.advance(0.02)
+        most = max(most, len(driver.sessions))
+    assert most == 2
+    assert sorted(call.state for call in calls) == ["ended"] * 5 + ["up"]
+    assert {call.status for call in calls if call.state == "ended"} == {503}
+    assert not driver.due
+    next(call for call in calls if call.state == "up").hangup()
+    small.advance(40)
+    assert small.alice.call("bob", cancel_after=0.01).until("ended").status in (487, 200)
+    small.advance(40)
+    assert not (driver.full or driver.due or driver.sessions)
+
+
+def test_a_call_that_is_answered_without_another_counts_once(sip):
+    server = sip(SMALL + '[context.default.extensions]\n1 = ["answer", "echo"]\n9 = ["hangup"]\n[user.alice]\npassword = "a"\n', **CALLS)
+    alice, driver = server.phone("alice").online(), driver_of(server)
+    assert alice.call("9").until("ended").status != 503
+    server.advance(40)
+    assert not driver.due
+    calls = [alice.call("1").until("up") for _ in range(2)]
+    assert alice.call("1").until("ended").status == 503
+    for call in calls:
+        call.hangup()
+    server.advance(40)
+
+
+def test_calls_that_we_place_are_counted_when_the_store_has_answered(small, monkeypatch):
+    driver, find, asked = driver_of(small), Targets.find, []
+
+    def later(*arguments):
+        asked.append((Pending(), arguments))
+        return asked[-1][0]
+
+    async def over(channel):
+        await channel.over()
+
+    monkeypatch.setattr(Targets, "find", later)
+    placed = [small.engine.core.originate("bob", script=over) for _ in range(4)]
+    small.advance(0.01)
+    for pending, arguments in asked:
+        pending.resolve(find(*arguments))
+    small.advance(0.01)
+    assert len(asked) == 4
+    assert len(driver.sessions) == 2
+    assert sorted(each.done for each in placed) == [False, False, True, True]
+    small.bob.calls[0].hangup()
+    small.advance(60)
 
 
 def test_a_call_that_we_would_place_is_refused_too(small):
