@@ -27,6 +27,9 @@ SHARE = 2000
 GROWN, STEP = 0.02, 2 << 20
 """By what share of the memory, and by how many bytes, it must have grown: a collection walks through every contact, 100 ms for 100,000, and
 is worth that only when there is something to be found."""
+BUSY = 0.25
+"""The share of a core above which we are busy: then the heap is full of what is under way, which a collection walks through in vain. Of
+500 calls a second that takes a second, in which nobody is answered."""
 
 
 def settle() -> None:
@@ -47,14 +50,18 @@ class Collecting:
         self._memory = memory
         self._before = memory()
         """What there was after the last collection."""
-        self._at = clock.now()
+        self._at = self._looked = clock.now()
+        self._used = time.process_time()
         clock.call_later(FULL, self._look)
 
     def _look(self) -> None:
-        pause = FULL
+        pause, now, used = FULL, self._clock.now(), time.process_time()
+        busy = used - self._used > BUSY * (now - self._looked)
+        self._looked, self._used = now, used
         try:
             memory = self._memory()
-            if memory > self._before + max(STEP, GROWN * self._before) or self._clock.now() - self._at >= SELDOM or not memory:
+            grown = not memory or memory > self._before + max(STEP, GROWN * self._before)
+            if (grown and not busy) or now - self._at >= SELDOM:
                 begin = time.perf_counter()
                 gc.collect()
                 give_back()

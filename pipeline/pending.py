@@ -8,6 +8,7 @@ servants with `await` or `then`.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
+from functools import partial
 from typing import Any
 
 Then = Callable[["Pending"], object]
@@ -183,35 +184,33 @@ def walk(steps: Generator[Any, Any, Any]) -> Any:
 
     For procedures of several steps that seldom have to wait: nothing does wait that need not.
     """
+    return _advance(steps, steps.send, None)
 
-    def advance(send: Callable[[Any], Any], argument: Any) -> Any:
-        while True:
-            try:
-                given = send(argument)
-            except StopIteration as stop:
-                return stop.value
-            if isinstance(given, Pending):
-                if not given.done:
-                    return _after(given, resume)
-                send, argument = _outcome(steps, given)
-            else:
-                send, argument = steps.send, given
 
-    def resume(pending: Pending, result: Pending) -> None:
+# Functions of the module: two closures that name each other would hold themselves, and what a call has held, until a full collection.
+def _advance(steps: Generator[Any, Any, Any], send: Callable[[Any], Any], argument: Any) -> Any:
+    while True:
         try:
-            value = advance(*_outcome(steps, pending))
-        except Exception as error:
-            result.fail(error)
+            given = send(argument)
+        except StopIteration as stop:
+            return stop.value
+        if isinstance(given, Pending):
+            if not given.done:
+                result = Pending()
+                given.then(partial(_resume, steps, result))
+                return result
+            send, argument = _outcome(steps, given)
         else:
-            follow(value, result)
-
-    return advance(steps.send, None)
+            send, argument = steps.send, given
 
 
-def _after(given: Pending, resume: Callable[[Pending, Pending], None]) -> Pending:
-    result = Pending()
-    given.then(lambda pending: resume(pending, result))
-    return result
+def _resume(steps: Generator[Any, Any, Any], result: Pending, pending: Pending) -> None:
+    try:
+        value = _advance(steps, *_outcome(steps, pending))
+    except Exception as error:
+        result.fail(error)
+    else:
+        follow(value, result)
 
 
 def _outcome(steps: Generator[Any, Any, Any], pending: Pending) -> tuple[Callable[[Any], Any], Any]:

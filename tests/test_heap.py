@@ -42,6 +42,19 @@ def test_while_memory_does_not_grow_nothing_is_looked_through(collecting):
     assert gone() is not None
 
 
+def test_nor_while_we_are_busy(collecting, monkeypatch):
+    used = iter(range(100_000, 110_000, 20))
+    monkeypatch.setattr(heap.time, "process_time", lambda: next(used))
+    collecting.memory *= 2
+    gone = weakref.ref(Ring())
+    collecting.advance(SELDOM / 2)
+    assert gone() is not None
+    monkeypatch.undo()
+    monkeypatch.setattr(heap, "SHARE", 0)
+    collecting.advance(2 * FULL)
+    assert gone() is None
+
+
 def test_it_is_once_an_hour_all_the_same(collecting):
     gone = weakref.ref(Ring())
     collecting.advance(SELDOM + FULL)

@@ -8,6 +8,7 @@ has answered within 5 s, because nobody takes it, is refused with 488 and the so
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from weakref import proxy
 
 from pipeline.sip import t38
 from pipeline.sip.grammar import bad
@@ -38,7 +39,7 @@ class FaxLedger(Ledger):
 
     def __init__(self, session: Session, number: int, address: str) -> None:
         super().__init__(number, address)
-        self._leg = session
+        self._leg = proxy(session)  # who holds this ledger: the two would wait for the collector
         self.fax: Fax | None = None
         """None: no fax was ever spoken of."""
 
