@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pipeline.clock import Clock
 
-FULL, SELDOM = 60.0, 3600.0
+FULL, SELDOM = 20.0, 3600.0
 """Seconds between two looks at whether a full collection is due, and between two collections at most."""
 SHARE = 2000
 """And as many times what the last one took: half a thousandth of the time goes there at most."""
