@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 import sys
 import time
+from math import inf
 from typing import TYPE_CHECKING
 
 from pipeline.sip.remembered import forget
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from pipeline.clock import Clock
 
 FULL, SELDOM = 20.0, 3600.0
-"""Seconds between two looks at whether a full collection is due, and between two collections at most."""
+"""Seconds between two looks at whether a full collection is due, and between two collections at most, if we are not busy."""
 SHARE = 2000
 """And as many times what the last one took: half a thousandth of the time goes there at most."""
 GROWN, STEP = 0.02, 2 << 20
@@ -52,23 +53,35 @@ class Collecting:
         """What there was after the last collection."""
         self._at = self._looked = clock.now()
         self._used = time.process_time()
+        self._not_before, self._settle_at = 0.0, inf
         clock.call_later(FULL, self._look)
 
+    def taken(self, _event: object) -> None:
+        """Note that another configuration serves: what went with the former is found when all that was under way in it has ended."""
+        self._settle_at = self._clock.now() + 2 * FULL
+
     def _look(self) -> None:
-        pause, now, used = FULL, self._clock.now(), time.process_time()
+        now, used = self._clock.now(), time.process_time()
         busy = used - self._used > BUSY * (now - self._looked)
         self._looked, self._used = now, used
         try:
-            memory = self._memory()
-            grown = not memory or memory > self._before + max(STEP, GROWN * self._before)
-            if (grown and not busy) or now - self._at >= SELDOM:
+            if not busy and now >= self._not_before and self._due(now):
                 begin = time.perf_counter()
-                gc.collect()
+                if now >= self._settle_at:
+                    self._settle_at = inf
+                    settle()
+                else:
+                    gc.collect()
                 give_back()
-                pause = max(FULL, SHARE * (time.perf_counter() - begin))
-                self._before, self._at = self._memory(), self._clock.now()
+                self._not_before = now + SHARE * (time.perf_counter() - begin)
+                self._before, self._at = self._memory(), now
         finally:
-            self._clock.call_later(pause, self._look)
+            self._clock.call_later(FULL, self._look)
+
+    def _due(self, now: float) -> bool:
+        memory = self._memory()
+        grown = not memory or memory > self._before + max(STEP, GROWN * self._before)
+        return grown or now >= self._settle_at or now - self._at >= SELDOM
 
 
 def after_a_flood() -> None:

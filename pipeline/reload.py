@@ -187,7 +187,7 @@ class Reloads:
             self._lock
         ):  # who comes back while it says goodbye begins afresh: a state that is being stopped is no state to go on with
             if self._last.get(key, listing.plugin) is listing.plugin:  # else it goes on with a successor
-                await _tried(engine, listing, "stop")
+                await _tried(engine, listing, "stop", START_SECONDS)
                 engine.states.pop(key, None)
                 self._last.pop(key, None)
 
@@ -274,9 +274,10 @@ class _Attempt:
             del engine.states[key]
 
 
-async def _tried(engine: Pipeline, listing: Listing, hook: str) -> None:
+async def _tried(engine: Pipeline, listing: Listing, hook: str, seconds: float | None = None) -> None:
     try:
-        await engine._lifecycle(listing.plugin, hook)
+        async with asyncio.timeout(seconds):  # who never ends must not keep others from reloading
+            await engine._lifecycle(listing.plugin, hook)
     except Exception as error:
         engine.tell("step.failed", plugin=listing.name, stage=listing.stage, error=repr(error), exception=error, passage=None)
 

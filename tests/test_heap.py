@@ -20,7 +20,7 @@ def collecting(sip, monkeypatch):
     monkeypatch.setattr(heap, "SHARE", 0)  # a test process is large
     server = sip()
     server.memory = 50 << 20
-    Collecting(server.engine.clock, lambda: server.memory)
+    server.collecting = Collecting(server.engine.clock, lambda: server.memory)
     gc.disable()
     yield server
     gc.enable()
@@ -86,6 +86,21 @@ def test_what_was_frozen_with_the_configuration_before_is_found_when_the_next_is
     assert gone() is not None, "what is frozen is not looked at"
     try:
         settle()
+        assert gone() is None
+    finally:
+        gc.unfreeze()
+
+
+def test_what_went_with_a_reload_is_found_when_it_has_ended(collecting):
+    ring = Ring()
+    settle()
+    gone = weakref.ref(ring)
+    del ring
+    try:
+        collecting.collecting.taken(None)
+        collecting.advance(FULL)
+        assert gone() is not None
+        collecting.advance(2 * FULL)
         assert gone() is None
     finally:
         gc.unfreeze()

@@ -15,7 +15,6 @@ from pipeline.cli.files import plan_of
 from pipeline.cli.log import LOG, log_as
 from pipeline.config.problems import Problems
 from pipeline.dal import TYPES
-from pipeline.heap import settle
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -41,7 +40,6 @@ class Reading:
             try:
                 plan = await asyncio.to_thread(plan_of, self._args)
                 lines = await self._engine.reload(plan)
-                settle()
             except BaseException:
                 # What an installed module has registered stays: it is imported once, and would not register it again.
                 for kind in [kind for kind, cls in TYPES.items() if kind not in types and cls.__module__.startswith("sipline_file_")]:

@@ -10,7 +10,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pipeline.core import Cause, Dialed, Ended, Hangup, Party, Refused, Unacceptable, Unavailable, Unroutable
-from pipeline.dal import StorageError
 from pipeline.pending import Pending, finished
 
 if TYPE_CHECKING:
@@ -153,8 +152,8 @@ async def _leads_somewhere(engine: Pipeline, dialed: Dialed) -> None:
         route = engine.core.route(dialed)
         if isinstance(route, Pending):
             route = await finished(route)
-    except StorageError as error:
-        raise NotPlaced(f"not placed: nobody knows where {dialed.extension} leads: {error}") from None
+    except Exception as error:  # of a store, or of whatever plugin routes
+        raise NotPlaced(f"not placed: nobody knows where {dialed.extension} leads: {error}") from error
     if route is None:
         raise NotPlaced(f"not placed: {dialed.extension} leads nowhere in the context {dialed.context}")
 

@@ -188,7 +188,7 @@ def _accept(session: Session, message: Request, passage: Passage, body: bytes) -
 
 
 def _unanswerable(session: Session, message: Request, passage: Passage, error: BaseException) -> None:
-    why = str(error) if isinstance(error, Unacceptable | Malformed) else ""
+    why = str(error) if isinstance(error, Unacceptable | Malformed) and not str(error).startswith("rtpengine") else ""
     _refuse(session, message, passage, status_of_failure(session, error), why)
 
 

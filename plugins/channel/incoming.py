@@ -60,6 +60,8 @@ class Incoming(Session):
         self.branches: dict[str, Branch] = {}
         """Those that ring, each in a dialog of its own, where the endpoint wants that."""
         self._obtaining = False
+        self.unfit = ""
+        """What is wrong with the offer, as its peer may be told."""
         self._later: deque[tuple[int, bytes]] = deque()
         """Provisional answers that wait for a PRACK."""
 
@@ -317,6 +319,8 @@ class Incoming(Session):
     def _failed(self, error: BaseException) -> None:
         self._obtaining = False
         if self.state == EARLY:
+            # What is wrong with this peer's offer he is told; what a media server or the other leg's peer said is not for him.
+            self.unfit = "" if str(error).startswith("rtpengine") else str(error)
             self.hangup(hangup_of_failure(self, error))
 
     # -- the end -----------------------------------------------------------------------------------------------------
@@ -328,7 +332,7 @@ class Incoming(Session):
             if self.passage.transaction.open:
                 self.exchange.sent("INVITE", status)
                 if status == 488 and hangup.technology != TECHNOLOGY:  # else it is the other peer who cannot
-                    fields.append(warning(self, hangup.text or "no media in common"))
+                    fields.append(warning(self, self.unfit or "no media in common"))
                 fields += self.driver.supplements.answer(self, self.invite, status)
                 self.passage.reply(status, reason, fields, because=f"core: {hangup.text or hangup.cause.name}")
             self.release()

@@ -109,6 +109,7 @@ def _again(session: Outgoing) -> None:
     session.forks.clear()
     session.dialog = None  # type: ignore[assignment]
     session.part()
+    session.flow = None  # who answers next may be elsewhere
     session.send()
 
 

@@ -33,6 +33,8 @@ def reach_of(uri: Uri, message: Message, passage: Passage) -> str:
     params = uri.params
     if (params and ("ob" in params or params.get("transport") in WEB)) or host[-8:].lower() == ".invalid":
         return "" if "path" in message.first else flow.id  # only the flow itself, or the proxy that holds it, leads there
+    if flow.reliable and (host, uri.port) == flow.peer[:2] and "path" not in message.first:
+        return flow.id  # the far end of this very connection: nobody listens there, and who holds it open for the binding must be known
     if host == source or not host:  # where it says; or a tel:, mailto: ...
         return ""
     key = host_key(host)

@@ -112,6 +112,23 @@ def test_a_phone_behind_nat_is_reached_by_its_connection_which_is_held(sip):
     assert not the_flow(server).held
 
 
+def test_a_contact_that_is_the_far_end_of_its_connection_holds_it(sip):
+    """Nobody listens on the port that a phone connects from: without the connection it is not to be reached."""
+    server = sip()
+    phone = Connection(server)
+    host, port = the_flow_once(server)
+    assert phone.register(f"<sip:alice@{host}:{port};transport=tcp>", via=f"{host}:{port}").status == 200
+    assert the_flow(server).held
+    phone.close()
+    assert server.contacts("alice") == []
+
+
+def the_flow_once(server):
+    """Where the only connection comes from, as soon as the server knows it."""
+    server.loop.run_until(lambda: server.engine.flows, 5)
+    return the_flow(server).peer[:2]
+
+
 def test_a_refresh_holds_the_connection_once(sip):
     server = sip()
     phone = Connection(server)
