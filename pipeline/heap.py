@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 FULL, SELDOM = 20.0, 3600.0
 """Seconds between two looks at whether a full collection is due, and between two collections at most, if we are not busy."""
-SHARE = 2000
-"""And as many times what the last one took: half a thousandth of the time goes there at most."""
+SHARE = 500
+"""And as many times what the last one took: two thousandths of the time go there at most."""
 GROWN, STEP = 0.02, 2 << 20
 """By what share of the memory, and by how many bytes, it must have grown: a collection walks through every contact, 100 ms for 100,000, and
 is worth that only when there is something to be found."""
