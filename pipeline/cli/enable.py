@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pipeline.cli import Failed
@@ -31,8 +32,9 @@ def run(args: Namespace) -> int:
         where = f"it can stand in {' or '.join(possible)}" if possible else "it implements no hook of any stage"
         raise Failed(f"{args.name} does not say where it belongs: {where}; say --stage, and --after a plugin of it")
     after = args.after or tuple(getattr(cls, "after", ()))
+    before = () if args.after else _behind(args)
     try:
-        changed = [stage for stage in stages if edit.enable(args.config, args.name, stage, after)]
+        changed = [stage for stage in stages if edit.enable(args.config, args.name, stage, after, before)]
     except edit.Refused as refused:
         raise Failed(str(refused)) from None
     if not changed:
@@ -44,3 +46,14 @@ def run(args: Namespace) -> int:
         print(f"{here.place}: {args.name} is enabled: {stage} = {', '.join(listing.name for listing in plan.stages[stage])}")
     remind(plan.state)
     return 0
+
+
+def _behind(args: Namespace) -> set[str]:
+    """Return the listed plugins that say that they come after this one."""
+    finder = finder_of(args.config)
+    found = set()
+    for listed in {name for table in read(args.config).data.get("stage", ()) for name in table.get("plugins", ())}:
+        with suppress(Missing):
+            if args.name in getattr(finder.find(listed).cls, "after", ()):
+                found.add(listed)
+    return found

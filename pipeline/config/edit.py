@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.config.read import read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
 __all__ = ["Refused", "disable", "enable"]
 
@@ -25,8 +25,11 @@ class Refused(Exception):  # noqa: N818 (a sentence for the user, not a fault of
     """Why the file was left as it is."""
 
 
-def enable(path: str | os.PathLike[str], name: str, stage: str, after: Sequence[str] = ()) -> bool:
-    """List a plugin in a stage, behind the last of those that `after` names, else at the end. False: it was listed already."""
+def enable(path: str | os.PathLike[str], name: str, stage: str, after: Sequence[str] = (), before: Collection[str] = ()) -> bool:
+    """List a plugin in a stage: behind the last of those that `after` names, else before the first that `before` names, else at the end.
+
+    False: it was listed already.
+    """
 
     def insert(stages: dict[str, Any]) -> tuple[str, ...]:
         if stage not in stages:
@@ -35,7 +38,8 @@ def enable(path: str | os.PathLike[str], name: str, stage: str, after: Sequence[
         if name in names:
             return ()
         behind = [position for position, other in enumerate(names) if other in after]
-        names.insert(behind[-1] + 1 if behind else len(names), name)
+        ahead = [position for position, other in enumerate(names) if other in before]
+        names.insert(behind[-1] + 1 if behind else ahead[0] if ahead else len(names), name)
         return (stage,)
 
     return bool(_edit(path, insert))

@@ -9,6 +9,14 @@ def test_a_plugin_is_listed_where_it_says_and_comments_stay(sipline):
     assert 'plugins = ["registrar", "redirect"]' in text and "# bytes come" in text
 
 
+def test_what_was_disabled_comes_back_before_those_that_say_they_come_after_it(sipline):
+    for name in ("auth", "nat", "identify"):
+        sipline("enable", name)
+    assert "intercept = identify, nat, auth" in sipline("enable", "security")[1].replace("security, ", "")
+    sipline("disable", "identify")
+    assert "intercept = identify, " in sipline("enable", "identify")[1]
+
+
 def test_the_place_can_be_said(sipline):
     sipline("enable", "options")
     assert "application = registrar, redirect, options" in sipline("enable", "redirect", "--after", "registrar")[1]
