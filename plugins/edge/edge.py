@@ -20,19 +20,24 @@ from pipeline.proxy import Forwarding, Passing, mark_of, onward, screen, withhel
 from pipeline.reach import way_by
 from pipeline.sip.message import STAR
 from pipeline.sip.routing import route_within
+from pipeline.sip.session_timer import session_expires_of
 
 from .held import Held
 from .routes import NO_WAY, record, value, way
 from .tokens import DIALOG, PATH, Tokens
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
 
     from pipeline import Flow, Message, Passage, Request, Response, Verdict
     from pipeline.engine import Pipeline
 
     from .routes import Way
 
+DIALOGS = ("INVITE", "UPDATE", "SUBSCRIBE")
+"""Methods whose 2xx begins or refreshes what may last."""
+CALL, PARTING, DAY = 7200.0, 32.0, 86400.0
+"""Seconds that a phone's connection is kept for a call without a session timer, beyond the end of one (RFC 4028 10), and at most."""
 KNOWN = ("path", "outbound", "gruu")
 """Option tags of Proxy-Require that ask nothing of us but what we do."""
 
@@ -149,7 +154,11 @@ class Edge:
         if not request.to.tag and (engine.draining or engine.overloaded or self._held.under_way >= self.limit):
             return engine.busy()  # type: ignore[no-any-return]
         engine.transactions.begin(passage, merge=False)  # copies of a request that was forked upstream are no mistake here
-        answered = partial(self._registered, request, passage.flow) if outward and request.method == "REGISTER" else None
+        answered = None
+        if outward and request.method == "REGISTER":
+            answered = partial(self._registered, request, passage.flow)
+        elif request.method in DIALOGS:
+            answered = partial(self._goes_on, request, (passage.flow,) if outward else hops)
         lost, busy = (503, 503) if outward else (430, 500)
         forwarding = Forwarding(
             engine, passage, make, targets, mark, lost=lost, busy=busy, answered=answered, ended=self._held.answered, without=back
@@ -188,6 +197,21 @@ class Edge:
             if self.flow_timer and "outbound" in [tag.lower() for tag in response.require]:
                 response.set("flow-timer", str(self.flow_timer), by="edge")
         return response
+
+    def _goes_on(self, request: Request, flows: Sequence[Flow], response: Response) -> Response:
+        """Keep the connection of a phone open as long as its dialog lasts: it may have no registration (any more)."""
+        if 200 <= response.status < 300:
+            with suppress(Malformed):
+                self._held.at_least(flows[0], _lasts(request, response))
+        return response
+
+
+def _lasts(request: Request, response: Response) -> float:
+    """Return how long a dialog lasts that nobody refreshes. Raises Malformed."""
+    if request.method == "SUBSCRIBE":
+        return float(min(response.expires or 0, DAY))
+    timer = session_expires_of(response)
+    return CALL if timer is None else min(timer.seconds + PARTING, DAY)
 
 
 def _seconds(request: Request, response: Response) -> int:

@@ -402,6 +402,38 @@ def test_a_registered_connection_is_held_until_the_registration_ends(world):
     assert len(plugin(w)._held) == 0
 
 
+def test_the_connection_of_a_phone_is_held_for_its_call_when_no_registration_holds_it(world):
+    w = world()
+    alice, bob = w.phone("alice", "TCP"), w.phone("bob")
+    call = alice.call("bob").until("up")
+    [flow] = [flow for flow in w.edge.flows.values() if flow.peer[0] == alice.address[0]]
+    w.server.wait(alice.unregister())
+    w.advance(60)
+    assert flow.held, "the call is not over"
+    call.hangup()
+    bob.calls[0].until("ended")
+    flow.close("gone")
+    w.advance(0.1)
+    assert len(plugin(w)._held) == 0
+
+
+def test_of_two_dialogs_by_one_connection_the_one_that_lasts_longer_counts(world):
+    w = world()
+    alice = w.phone("alice", "TCP")
+    [flow] = [flow for flow in w.edge.flows.values() if flow.peer[0] == alice.address[0]]
+    w.server.wait(alice.unregister())
+    w.advance(40)
+    held = plugin(w)._held
+    held.at_least(flow, 30)
+    held.at_least(flow, 10)
+    w.advance(20)
+    assert flow.held
+    w.advance(11)
+    assert not flow.held
+    held.at_least(flow, 5)
+    assert flow.held
+
+
 # -- what a proxy looks at (RFC 3261 16.3)
 
 
