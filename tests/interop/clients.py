@@ -76,7 +76,7 @@ class Baresip:
         lines = [
             f"module_path {modules}",
             *names,
-            f"sip_listen 127.0.0.1:{tools.free_port()}",
+            f"sip_listen 127.0.0.1:{tools.spaced_port()}",
             "net_interface 127.0.0.1",
             f"ctrl_tcp_listen 127.0.0.1:{self.control}",
             "audio_player aubridge,here",
