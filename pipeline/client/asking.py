@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pipeline.flow import Flow
     from pipeline.sip.message import Response
 
+    from .challenges import Proofs
     from .outcomes import Outcome
 
 
@@ -34,8 +35,8 @@ class Asking(Seeking):
 
     cancel_headers: tuple[tuple[str, str], ...] = ()
     """What the CANCEL says besides (a Reason, RFC 3326)."""
-    _challenged: dict[str, int] | None = None
-    """Realm -> challenges of it that were answered."""
+    _proofs: Proofs | None = None
+    """What the target at work has asked us to prove."""
     branch: Branch | None = None
     _left = False
     """Whether its owner has parted from it."""
@@ -191,6 +192,11 @@ class Asking(Seeking):
                 self._dead()
             self.failed(TransportError(f"the flow to {branch.flow.peer[0]} failed"))
 
+    def failed(self, failure: Outcome) -> None:
+        """Try the next target, which asks for credentials anew: it gets the request without what the last one wanted."""
+        self._proofs = None
+        super().failed(failure)
+
     def _dead(self) -> None:
         """Remember who has said nothing at all."""
         target = self._target
@@ -198,9 +204,9 @@ class Asking(Seeking):
             self._clients.engine.locator.health.dead(target)
 
     def _answer(self, branch: Branch, response: Response) -> bool:
-        if self._challenged is None:
-            self._challenged = {}
-        again = answer(self._clients.engine, branch, response, self._challenged)
+        if self._proofs is None:
+            self._proofs = {}
+        again = answer(self._clients.engine, branch, response, self._proofs)
         if again is not None:
             self.send(again, branch.flow)
         return again is not None
