@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from pipeline import state
+from pipeline.carried import Carried
 from pipeline.client import Clients
 from pipeline.clock import Clock
 from pipeline.core import Core
@@ -84,6 +85,8 @@ class Pipeline:
         self.domains = Domains(plan.domains)
         self.lanes = Lanes(self._job_failed)
         self.dialogs = Dialogs()
+        self.carried = Carried(self)
+        """Which dialogs hang on which connection."""
         self.transactions = Transactions(self)
         self.clients = Clients(self)
         self.waiting = Waiting(self)

@@ -6,16 +6,20 @@ itself to be while its messages come from elsewhere leads nowhere, and only the 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 from pipeline.passage import BELIEVED
-from pipeline.reach import ways_to_gruu
-from pipeline.sip.uri import host_key
+from pipeline.reach import way_of, ways_to_gruu
+from pipeline.sip.grammar import Malformed
+from pipeline.sip.uri import Uri, host_key
 
 if TYPE_CHECKING:
-    from pipeline import Flow, Passage, Request, Uri
+    from pipeline import Flow, Passage, Request
+    from pipeline.dal import Endpoint
     from pipeline.engine import Pipeline
+    from pipeline.flow import Target
 
 WEB = ("ws", "wss")
 
@@ -57,6 +61,35 @@ def way_to(hop: Uri, flow: Flow | None, pinned: bool, engine: Pipeline) -> Any:
     if (hop.port or 5060) == port and (hop.host == host or host_key(hop.host) == host_key(host)) and _is_udp(hop):
         return flow
     return hop
+
+
+def ways_back(engine: Pipeline, endpoint: Endpoint | None, target: str, but: str = "") -> list[Flow | Target]:
+    """Return the ways by which the phone behind a Contact has registered, other than `but`: it may have come back by another connection.
+
+    A binding with this very Contact goes before those that differ only in its port: behind a stream that is often the stream's own.
+    """
+    if endpoint is None or not engine.dal.stores("contact"):
+        return []
+    very: list[Flow | Target] = []
+    alike: list[Flow | Target] = []
+    for aor in endpoint.aors:
+        owned = engine.dal.owned("contact", aor)
+        for stored in owned if isinstance(owned, tuple) else ():
+            if not stored.reach or stored.reach == but or not (stored.uri == target or _is_alike(stored.uri, target)):
+                continue
+            with suppress(ConnectionError):
+                way = way_of(engine, stored)
+                if way is not None:
+                    (very if stored.uri == target else alike).append(way)
+    return very + alike
+
+
+def _is_alike(one: str, other: str) -> bool:
+    try:
+        mine, theirs = Uri.parse(one), Uri.parse(other)
+    except Malformed:
+        return False
+    return mine.user == theirs.user and host_key(mine.host) == host_key(theirs.host)
 
 
 def contact(flow: Flow, user: str, *, secure: bool = False) -> str:

@@ -49,7 +49,7 @@ def originate(
         outcome: Outcome = pending.value()
         channel = outcome.answered
         if channel is None:
-            result.fail(Ended(outcome.hangup))
+            result.fail(Ended(outcome.hangup, target))
             return
         call.owner = channel
         if target2:
@@ -64,7 +64,7 @@ def originate(
 
     def gone(over: Pending) -> None:
         if not result.done:
-            result.fail(Ended(over.value()))
+            result.fail(Ended(over.value(), target))
 
     def looked(pending: Pending) -> None:
         try:
@@ -85,6 +85,7 @@ def originate(
 async def _join(core: Core, first: Channel, target: str, seconds: float, variables: dict[str, str], result: Pending) -> None:
     """Call the second party on behalf of the first, and wait for the end of their conversation."""
     first.application = f"originate({target})"
+    first.dialed = target  # what the record of the call has as its destination, though nobody dialled it
     try:
         wanted: Any = core.request(target, Wanted(caller=first, party=first.party, seconds=seconds, variables=variables))
         outcome = await core.dial(first, await finished(wanted), seconds)
@@ -94,7 +95,7 @@ async def _join(core: Core, first: Channel, target: str, seconds: float, variabl
         raise
     if outcome.bridge is None:
         if not result.done:
-            result.fail(Ended(outcome.hangup))
+            result.fail(Ended(outcome.hangup, target))
         first.end(outcome.hangup)
         return
     if not result.done:

@@ -63,9 +63,11 @@ class Wanted:
 class Ended(Exception):  # noqa: N818  it says what happened
     """The channel ended before what was waited for."""
 
-    def __init__(self, hangup: Hangup) -> None:
+    def __init__(self, hangup: Hangup, target: str = "") -> None:
         super().__init__(str(hangup))
         self.hangup = hangup
+        self.target = target
+        """Whom the house had called, of a call that it places itself; empty: it is plain who ended."""
 
 
 class Unroutable(Exception):  # noqa: N818

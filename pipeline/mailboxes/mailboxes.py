@@ -34,6 +34,8 @@ HANDFUL = 20
 """Mailboxes that are looked at before the loop has its turn: some 2 ms."""
 CALLER_RATE, CALLER_BURST = 1 / 600, 9
 """Wrong PINs that one endpoint, or one address of strangers, may give: three calls of three, then one in ten minutes."""
+TRUNK = 10
+"""And ten times as often all callers of an endpoint that is believed who they are (`trust_id_inbound`): each counts for himself."""
 JUST_NOW = 10.0
 """Seconds in which plugins that start one after the other share one look."""
 
@@ -116,6 +118,8 @@ class Mailboxes:
         self.guard = Guard(engine.clock)
         self.callers = Rate(CALLER_RATE, CALLER_BURST)
         """Wrong PINs by who calls, at whatever mailboxes: `guard` alone would let one caller try the usual three at each of them."""
+        self.trunks = Rate(TRUNK * CALLER_RATE, TRUNK * CALLER_BURST)
+        """The same by trunk, whose network might let somebody choose his number after all."""
         self._told: dict[str, Counts] = {}
         self._looked: float | None = None
 

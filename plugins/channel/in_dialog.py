@@ -13,6 +13,7 @@ from pipeline import Drop, Malformed, Reply
 from pipeline.core import Cause, Hangup, Unacceptable
 from pipeline.sip.offer_answer import Meaning
 from pipeline.stages.application import SIP_METHODS
+from pipeline.way import is_pinned
 
 from . import aside, info, prack, texts
 from .aside import is_aside
@@ -39,6 +40,8 @@ def serve(session: Session, passage: Passage) -> None:
     if status := dialog.receive(message):
         passage.reply(status, because=f"channel: CSeq {message.cseq.number} is out of order")
         return
+    if session.flow is not None and session.flow.closed:
+        session.follow(message, passage)
     if session.state == "ending":  # both hang up at once, or the peer does not know yet
         passage.reply(200 if method == "BYE" else 481, because="channel: the session is ending")
         return
@@ -171,6 +174,9 @@ def _accept(session: Session, message: Request, passage: Passage, body: bytes) -
     offered, session.offered = session.offered, None
     session.exchange.sent(method, 200, described=bool(body))
     session.dialog.refresh(message)
+    if "contact" in message.first:
+        session.pinned = is_pinned(message, passage)
+    session.follow(message, passage)
     session.learn(message)
     if offered:
         session.remote = offered

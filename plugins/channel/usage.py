@@ -12,7 +12,7 @@ from pipeline.client import Final
 from pipeline.core import Cause, Hangup
 from pipeline.sip.dialog import credentials_of
 from pipeline.sip.offer_answer import Exchange
-from pipeline.way import way_to
+from pipeline.way import contact, way_to, ways_back
 
 from .loops import BEGINNING
 
@@ -131,15 +131,29 @@ class Usage:
             self.engine.dialogs.remove(*name)
 
     def come_by(self, flow: Flow) -> None:
-        """Note by which flow the dialog was made, and keep it open."""
-        self.flow = self._held = flow
-        flow.hold()
+        """Note by which flow the peer is there, and keep that open."""
+        if flow is not self._held:
+            self.part()
+            self.flow = self._held = flow
+            flow.hold()
+            self.engine.carried.join(flow, self)
         self.source = (flow.transport, flow.peer[0])
         self.flow_id = flow.id if flow.reliable else ""
+
+    def follow(self, message: Request, passage: Passage) -> None:
+        """Go on by the flow that a request of the peer came by: his target refresh (RFC 3261 12.2.2), or any once the former is closed."""
+        flow = self.engine.transactions.back(passage)
+        if self.dialog.secure and not flow.secure:
+            return
+        if self.flow is not None and flow.id == self.flow.id:
+            return
+        self.come_by(flow)
+        self.contact = self.dialog.contact = contact(flow, message.uri.user or "", secure=self.dialog.secure)
 
     def part(self) -> None:
         """Let go of the flow: the session goes on by another."""
         if self._held is not None:
+            self.engine.carried.leave(self._held, self)
             self._held.release()
             self._held = None
 
@@ -246,8 +260,22 @@ class Usage:
     # -- asking the peer ---------------------------------------------------------------------------------------------
 
     def way(self) -> Any:
-        """Return where the requests of the dialog go."""
-        return way_to(self.dialog.hop, self.flow, self.pinned, self.engine)
+        """Return where the requests of the dialog go: where the peer has registered since, when his connection is closed."""
+        hop = self.dialog.hop
+        return [*self._ways_back(), hop] if self._cut else way_to(hop, self.flow, self.pinned, self.engine)
+
+    @property
+    def _cut(self) -> bool:
+        """Whether the connection is closed that alone led to the peer."""
+        return self.pinned and self.flow is not None and self.flow.closed
+
+    def _ways_back(self) -> list[Any]:
+        return ways_back(self.engine, self.endpoint, self.dialog.target, self.flow_id)
+
+    def stranded(self, reason: str) -> None:
+        """The connection closed a while ago, and the peer has said nothing by another."""
+        if self._cut and self.state not in (ENDING, OVER) and not self._ways_back():
+            self.channel.end(Hangup(Cause.DESTINATION_OUT_OF_ORDER, f"its connection closed and it did not come back: {reason}"))
 
     def ask(self, method: str, on_event: Any, fields: Iterable[tuple[str, str]] = (), body: bytes = b"", kind: str = SDP) -> Asking:
         """Send a request within the dialog."""

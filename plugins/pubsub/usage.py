@@ -10,13 +10,13 @@ from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from pipeline import Claim, Target
+from pipeline import Claim
 from pipeline.client import Final
 from pipeline.dal import Contact
 from pipeline.peers import is_peer
 from pipeline.pending import settle
 from pipeline.reach import way_of
-from pipeline.way import contact, way_to
+from pipeline.way import contact, way_to, ways_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,6 +84,7 @@ class EventDialog:
             self._part()
             self.flow = self._held = flow
             flow.hold()
+            self.engine.carried.join(flow, self)
         self.source = (flow.transport, flow.peer[0])
         self.flow_id = flow.id if flow.reliable else ""
         self.pinned = pinned
@@ -93,8 +94,17 @@ class EventDialog:
 
     def _part(self) -> None:
         if self._held is not None:
+            self.engine.carried.leave(self._held, self)
             self._held.release()
             self._held = self.flow = None
+
+    def stranded(self, _reason: str) -> None:
+        """The connection closed a while ago: who has not come back since is told nothing more (RFC 6665 4.2.2)."""
+        flow = self.flow
+        if flow is None or not flow.closed or not self.pinned or ways_back(self.engine, self.endpoint, self.dialog.target, self.reach):
+            return
+        for subscription in tuple(self.subscriptions.values()):
+            self.notifier.drop(subscription, "unreachable")
 
     # -- what comes --------------------------------------------------------------------------------------------------
 
@@ -124,7 +134,7 @@ class EventDialog:
             return way_to(self.dialog.hop, flow, self.pinned, self.engine)
         found: list[Any] = []
         if self.reach or self.pinned:
-            found += self._registered()
+            found += ways_back(self.engine, self.endpoint, self.dialog.target, self.reach)
             try:
                 stored = Contact(id="", aor="", uri=self.dialog.target, reach=self.reach, listener=self.listener)
                 way = way_of(self.engine, stored)
@@ -133,24 +143,6 @@ class EventDialog:
             except ConnectionError:
                 pass
         return [*found, self.dialog.hop]
-
-    def _registered(self) -> list[Flow | Target]:
-        """Return the ways to bindings of the watcher with this very Contact: its phone has come back by another connection."""
-        endpoint = self.endpoint
-        found: list[Flow | Target] = []
-        if endpoint is None or not self.engine.dal.stores("contact"):
-            return found
-        for aor in endpoint.aors:
-            owned = self.engine.dal.owned("contact", aor)
-            for stored in owned if isinstance(owned, tuple) else ():
-                if stored.uri == self.dialog.target and stored.reach and stored.reach != self.reach:
-                    try:
-                        way = way_of(self.engine, stored)
-                    except ConnectionError:
-                        continue
-                    if way is not None:
-                        found.append(way)
-        return found
 
     def ask(self, method: str, headers: list[tuple[str, str]], body: bytes, on_event: Callable[[Outcome], None]) -> None:
         """Send a request of the dialog."""

@@ -3,7 +3,8 @@
 Rule: a phone is its owner's when its call has proved so (digest authentication); anything else needs the PIN, and where none was set nobody
 gets in. A wrong number and a wrong PIN sound the same, and wrong PINs lock the mailbox for longer and longer. Who gives too many,
 at whatever mailboxes, is heard no more for a while: an endpoint that has proved itself, else the address that the call came from. The
-caller's number says nothing: he may choose it.
+caller's number says nothing, for he may choose it; but where an endpoint is believed who calls through it (`trust_id_inbound`, RFC 3325 5)
+each of its callers counts for himself, or one could lock out all others.
 """
 
 from __future__ import annotations
@@ -46,8 +47,9 @@ async def enter(talk: Talk, name: str, *, always: bool = False) -> Mailbox | Non
                 break
     if mailbox is not None and not always and owns(engine, endpoint, mailbox):
         return mailbox
-    guard, callers = engine.mailboxes.guard, engine.mailboxes.callers
-    caller = endpoint.id if endpoint is not None else f"source {channel.source or channel.endpoint}"
+    guard, callers, trunks = engine.mailboxes.guard, engine.mailboxes.callers, engine.mailboxes.trunks
+    trunk = endpoint.id if endpoint is not None else f"source {channel.source or channel.endpoint}"
+    caller = f"{trunk} {channel.caller.number}" if await _is_believed(channel) else trunk
     for _ in range(TRIES):
         tried = mailbox
         if tried is None:
@@ -65,7 +67,8 @@ async def enter(talk: Talk, name: str, *, always: bool = False) -> Mailbox | Non
             await talk.say(["locked"])
             return None
         # Counted before it is looked at: of many calls at once that guess, no more get an answer than of one after the other.
-        if callers.take(caller, channel.core.clock.now()):
+        now = channel.core.clock.now()
+        if callers.take(caller, now) or (caller != trunk and trunks.take(trunk, now)):
             engine.tell(
                 "mailbox.refused",
                 mailbox=tried.id if tried is not None else "",
@@ -80,6 +83,7 @@ async def enter(talk: Talk, name: str, *, always: bool = False) -> Mailbox | Non
         if await asyncio.to_thread(verify, pin, tried.pin_hash if tried is not None else _NOBODYS) and tried is not None:
             guard.right(tried.id)
             callers.give_back(caller)
+            trunks.give_back(trunk)
             return tried
         engine.tell(
             "mailbox.refused",
@@ -98,6 +102,14 @@ async def _proved(channel: Channel) -> Endpoint | None:
     if not channel.proved or not channel.endpoint:
         return None
     return cast("Endpoint | None", await finished(channel.core.engine.dal.get("endpoint", channel.endpoint)))
+
+
+async def _is_believed(channel: Channel) -> bool:
+    """Tell whether the endpoint of the call is believed who calls through it."""
+    if not channel.endpoint or not channel.caller.number:
+        return False
+    found = await finished(channel.core.engine.dal.get("endpoint", channel.endpoint))
+    return found is not None and found.trust_id_inbound
 
 
 _NOBODYS = "scrypt:" + "00" * 16 + ":" + "00" * 32

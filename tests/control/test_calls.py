@@ -88,7 +88,12 @@ def test_a_call_between_two_is_placed_shown_ended_and_recorded(wired):
         assert [row["channel"] for row in ended] == [rows[0]["channel"]]
         assert bob.ended == carol.ended == Hangup()
         (record,) = await server.rows(do="show", what="cdr")
-        assert (record["caller"], record["answerer"], record["disposition"]) == ("Bob <bob>", "Carol <carol>", "answered")
+        assert [record[name] for name in ("caller", "dialed", "answerer", "disposition")] == [
+            "Bob <bob>",
+            "carol",
+            "Carol <carol>",
+            "answered",
+        ]
         assert await server.rows(do="hangup", id="all") == []
 
     wired(test)
@@ -98,7 +103,7 @@ def test_a_call_between_two_is_placed_shown_ended_and_recorded(wired):
     "question, error",
     [
         ({"target": "zoe", "to": "bob"}, "not connected: unallocated (nobody can call zoe)"),
-        ({"target": "bob", "to": "carol"}, "not connected: busy (in a meeting, wire 17)"),
+        ({"target": "bob", "to": "carol"}, "not connected: bob: busy (in a meeting, wire 17)"),
         ({"target": "bob"}, "originate needs a target, and one of: to, extension"),
         ({"target": "bob", "to": "x", "caller": "<<"}, "'<<' is no caller: write Name <number>"),
     ],

@@ -6,6 +6,11 @@ from pipeline.config import Document, build
 from pipeline.conformance.marks import rfc
 from pipeline.sip.message import Response
 
+NAT = """
+[plugin.nat]
+rewrite_contact = "always"
+"""
+
 
 @rfc("3581", "5")
 def test_a_phone_behind_a_translator_is_reached_by_the_way_it_came(house):
@@ -108,3 +113,78 @@ def test_a_stream_that_breaks_is_opened_again_for_the_bye(house):
     call.hangup()
     call.until("ended")
     other.until("ended")
+
+
+@pytest.fixture
+def translated(house):
+    """A house whose phones register by TCP and are reached by their connections alone."""
+    built = house(NAT, more={"transport": "TCP"}, stages={"intercept": ["nat", "identify"]})
+    yield built
+    built.advance(1)
+    for phone in built.phones.values():
+        phone.unregister()  # or its binding holds the connection
+    built.advance(1)
+
+
+def leg_of(house, name):
+    [session] = [each for each in house.driver.sessions.values() if each.options.id == name]
+    return session
+
+
+@rfc("3261", "12.2.2")
+def test_a_session_goes_on_by_the_connection_that_the_peer_has_moved_to(translated):
+    h = translated
+    call, other = h.up()
+    session = leg_of(h, "alice")
+    assert session.pinned
+    first = session.flow
+    first.close("the phone has another address now")
+    h.advance(0.5)
+    call.hold()  # opens a connection of its own
+    h.advance(2)
+    assert other.held
+    assert session.flow is not first and not session.flow.closed and session.pinned
+    assert session.flow_id == session.flow.id
+    other.hangup()
+    call.until("ended")
+
+
+@rfc("5626", "5.3")
+def test_a_phone_that_has_come_back_by_another_connection_gets_the_bye(translated):
+    h = translated
+    call, other = h.up()
+    session = leg_of(h, "alice")
+    session.flow.close("cut")
+    h.advance(0.5)
+    h.alice.online()
+    flows = set(h.server.engine.flows)
+    other.hangup()
+    h.advance(2)
+    assert call.state == "ended"
+    assert set(h.server.engine.flows) == flows  # by the connection that the phone has opened, for another would not get through
+
+
+@rfc("5626", "4.5")
+def test_a_leg_whose_connection_closed_ends_when_the_phone_does_not_come_back(translated):
+    h = translated
+    call, other = h.up()
+    session = leg_of(h, "alice")
+    session.flow.close("the page was closed")
+    h.advance(31)
+    assert other.state == "up"  # it may come back
+    h.advance(2)
+    assert other.state == "ended"
+    assert session.channel.hangup.text == "its connection closed and it did not come back: the page was closed"
+    assert not len(h.server.engine.carried)
+    call.state = "ended"  # nobody can tell the phone
+
+
+@rfc("5626", "4.5")
+def test_a_leg_whose_phone_came_back_goes_on(translated):
+    h = translated
+    call, other = h.up()
+    leg_of(h, "alice").flow.close("cut")
+    h.advance(5)
+    h.alice.online()
+    h.advance(60)
+    assert call.state == other.state == "up"

@@ -53,6 +53,18 @@ def test_who_has_no_way_left_is_removed(server, watch, probe, notifier):
     assert not notifier(server).subscriptions
 
 
+def test_who_has_no_way_left_is_removed_though_there_is_nothing_to_tell(server, watch, notifier):
+    alice = server.phone("alice", transport="TCP")
+    alice.address = ("alice.invalid", 5060)
+    watch(alice, "bob")
+    dead(server)
+    server.advance(31)
+    assert notifier(server).subscriptions
+    server.advance(2)
+    assert not notifier(server).subscriptions
+    assert server.told("subscription.ended")[-1].fields["reason"] == "unreachable"
+
+
 def test_after_a_restart_who_came_by_a_connection_has_a_while_to_come_back(kept, watch):
     alice = kept.phone("alice", transport="TCP")
     alice.address = ("alice.invalid", 5060)

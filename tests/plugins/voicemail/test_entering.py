@@ -193,3 +193,29 @@ def test_one_caller_does_not_try_the_usual_pins_at_every_mailbox(built):
         enter(house, gateway, "700", "305#4711#").hangup()
     assert [told["mailbox"] for told in house.told("mailbox.entered")] == ["carol", "m305", "m305", "m305"]
     assert not house.mailboxes.guard.locked("m304")
+
+
+def test_callers_through_a_trunk_that_vouches_for_their_numbers_do_not_lock_out_each_other(built):
+    boxes = [f'[mailbox.m{number}]\npin_hash = "{hash_pin("4711", salt=bytes(16))}"\nnumber = "{number}"\n' for number in range(301, 350)]
+    house = built("".join(boxes) + GATEWAY.replace("[identify", "trust_id_inbound = true\n[identify"))
+    gateway = house.server.phone("gateway", password="", address=("10.0.0.77", 5060))
+
+    def tries(name, box, *pins):
+        call = gateway.call("700", from_user=name).until("up")
+        house.advance(0.6)
+        for digit in "".join(f"{box}#{pin}#" for pin in pins):
+            call.press(digit)
+            house.advance(0.3)
+        house.advance(1.5)
+        call.hangup()
+
+    for number in (301, 302, 303):
+        tries("4930111", number, "1111", "1112", "1113")
+    tries("4930111", 304, "4711")
+    assert not house.told("mailbox.entered")
+    tries("4930999", 304, "4711")
+    assert [told["mailbox"] for told in house.told("mailbox.entered")] == ["m304"]
+    for number in range(305, 340):  # who can choose his number after all is stopped with the trunk
+        tries(f"4930{number}", number, "1111", "1112", "1113")
+    tries("4930998", 345, "4711")
+    assert [told["mailbox"] for told in house.told("mailbox.entered")] == ["m304"]
