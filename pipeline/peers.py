@@ -71,9 +71,10 @@ def is_peer(session: Peered, dialog: Dialog | None, passage: Passage) -> bool | 
             uri = Uri.parse(text[text.find("<") + 1 : text.find(">")] if "<" in text else text)
         except Malformed:
             continue
-        if host_key(uri.host) == key:
+        called = uri.target_host
+        if host_key(called) == key:
             return True
-        if uri.host and not literal(uri.host.strip("[]")):
+        if called and not literal(called.strip("[]")):
             names.append(uri)
     if key in _passed(session):
         return True

@@ -31,6 +31,13 @@ def test_the_source_the_contact_and_the_route_set_are_the_peers(host, taken):
     assert is_peer(owner(), dialog(), passage(host, transport="TCP")) is taken
 
 
+def test_a_contact_s_maddr_is_where_we_call_it_at():
+    named = dialog()
+    named.target = "sip:b@10.0.0.61;maddr=10.0.0.62"
+    assert is_peer(owner(), named, passage("10.0.0.62"))
+    assert is_peer(owner(), named, passage("10.0.0.61")) is False
+
+
 def test_who_has_proved_himself_comes_from_anywhere_if_the_dialog_has_an_endpoint():
     assert is_peer(owner(object()), dialog(), passage("10.0.0.99", identity="alice"))
     assert is_peer(owner(object()), dialog(), passage("10.0.0.99", sourced=True))

@@ -61,7 +61,7 @@ class Endpoint(Stored):
         default=(), converter=strings, validator=networks, help="networks that its Contacts may be in; [] = all but those of `contact_deny`"
     )
     contact_deny: tuple[str, ...] = option(
-        default=(), converter=strings, validator=networks, help="networks that its Contacts may not be in"
+        default=(), converter=strings, validator=networks, help="networks that its Contacts may not be in, nor a proxy in front of them"
     )
 
     # whom it may call, and how often at once

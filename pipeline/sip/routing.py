@@ -11,6 +11,7 @@ import ipaddress
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
+from .address import Address
 from .grammar import bad, split_commas
 from .uri import Uri
 
@@ -91,7 +92,7 @@ def route_within(target: str, route_set: Sequence[str]) -> tuple[str, list[str],
     """
     if not route_set:
         return target, [], Uri.parse(target)
-    first = Uri.parse(_inside(route_set[0]))
+    first = Address.parse(route_set[0], "Route").uri if "<" in route_set[0] else Uri.parse(route_set[0].strip())
     if "lr" in first.params:
         return target, list(route_set), first
     # Not allowed in a Request-URI (19.1.1, table 1): headers, and the method parameter.
@@ -109,7 +110,7 @@ def target_of(uri: Uri) -> Target:
     transport = (uri.params.get("transport") or ("TCP" if sips else "UDP")).upper()
     if sips:
         transport = SECURED.get(transport, transport)
-    host = uri.params.get("maddr") or uri.host
+    host = uri.target_host
     if host[:1] == "[":
         host = host[1:-1]
     address = _address(host)
@@ -149,11 +150,6 @@ def _bare(host: str) -> str:
 
 def _name(param: str) -> str:
     return param.partition("=")[0].strip().lower()
-
-
-def _inside(name_addr: str) -> str:
-    start = name_addr.rfind("<")
-    return name_addr.strip() if start < 0 else name_addr[start + 1 :].partition(">")[0]
 
 
 def _semicolons(text: str) -> list[str]:

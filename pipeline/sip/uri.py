@@ -93,6 +93,11 @@ class Uri:
         return self.host.strip("[]")
 
     @property
+    def target_host(self) -> str:
+        """Whom a request is sent to: maddr, which overrides the host (RFC 3261 19.1.1; TARGET in RFC 3263 4). Brackets as written."""
+        return self.params.get("maddr") or self.host
+
+    @property
     def opaque(self) -> str:
         """All that follows the scheme."""
         return self.text.partition(":")[2]

@@ -63,7 +63,7 @@ def leads_elsewhere(message: Message, source: Address, mode: str) -> bool | None
     contacts = message.contacts
     if len(contacts) != 1:
         return None
-    host = contacts[0].uri.host
+    host = contacts[0].uri.target_host
     key = host_key(host)
     if not host or key == host_key(source[0]):
         return False

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
-from pipeline import Drop, Malformed, Pending, Reply, Wait, hookimpl, option, plugin
+from pipeline import Drop, Pending, Reply, Wait, hookimpl, option, plugin
 from pipeline.dal.acls import networks
 from pipeline.sip.dialog import TARGET_REFRESH
-from pipeline.sip.message import STAR
 
 from .accounts import Accounts
+from .contacts import refusal, strip
 from .lists import Lists, Rules, first_refusal, has_lists
 from .report import DEFAULT, EVENTS, Reports
 
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
 UNANSWERED = frozenset({"ACK", "CANCEL"})
 """No answer of ours may follow these: an ACK has none (RFC 3261 17), and a CANCEL is answered by who has its INVITE (9.2)."""
-LITERAL = re.compile(r"[0-9.]+|\[?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*\]?")
-NO_PLACE = ".invalid"
-"""Contacts of browsers are in this domain (RFC 7118 5): they are reached by their connection, whose source has been judged."""
 
 
 def tokens(_instance: Any, attribute: attrs.Attribute[Any], value: list[str]) -> None:
@@ -54,15 +51,6 @@ def events(_instance: Any, attribute: attrs.Attribute[Any], value: list[str]) ->
     for text in value:
         if text not in EVENTS:
             raise ValueError(f"{attribute.name} holds {text!r}: the events are {', '.join(sorted(EVENTS))}")
-
-
-def leads_astray(lists: Any, host: str) -> str:
-    """Say why a Contact's host passes not all of these lists; "" when it does, or is no place at all."""
-    if not host or host.lower().endswith(NO_PLACE):
-        return ""
-    if not LITERAL.fullmatch(host):
-        return f"contact_deny: the name {host} cannot be judged"
-    return first_refusal(lists, host.strip("[]"))
 
 
 def _followed(response: Any) -> bool:
@@ -88,10 +76,13 @@ class Security:
     )
     acl: list[str] = option(factory=list, refers="acl", help="`acl` objects that every source must pass as well")
     contact_allow: list[str] = option(
-        factory=list, validator=networks, help="networks that Contacts of requests may be in; [] = all but those of `contact_deny`"
+        factory=list, validator=networks, help="networks that Contacts may be in; [] = all but those of `contact_deny`"
     )
     contact_deny: list[str] = option(
-        factory=list, validator=networks, help="networks that Contacts may not be in; a host name cannot be judged and is refused"
+        factory=list,
+        validator=networks,
+        help="networks that Contacts may not be in, nor a proxy in front of them (Path, Record-Route); a host name cannot be judged and is"
+        " refused",
     )
     contact_acl: list[str] = option(factory=list, refers="acl", help="`acl` objects that the address of every Contact must pass as well")
     allow_user_agents: list[str] = option(
@@ -192,11 +183,11 @@ class Security:
     def _request(self, message: Any, passage: Passage) -> Verdict | None:
         """What only requests are asked."""
         if not message.is_request:
-            return self._response(message, passage) if message.get("contact") is not None else None
+            return self._response(message, passage) if "contact" in message.first or "record-route" in message.first else None
         if self._by_request:
             why = self._by_method_and_agent(message)
             if not why and self._contact is not None:
-                why = self._by_contact((self._contact,), message)
+                why = refusal((self._contact,), message, passage.flow.peer[0])
             if why:
                 return self._refused(why, message, passage)
             if self.contact_acl:
@@ -207,7 +198,7 @@ class Security:
         return self._endpoint(message, passage)
 
     def _contacts_pass(self, message: Any, passage: Passage, named: Any) -> Verdict | None:
-        if why := self._by_contact(named, message):
+        if why := refusal(named, message, passage.flow.peer[0]):
             return self._refused(why, message, passage)
         return self._endpoint(message, passage)
 
@@ -228,56 +219,27 @@ class Security:
                 return "allow_user_agents: User-Agent holds none of them"
         return ""
 
-    @staticmethod
-    def _by_contact(lists: Any, message: Any) -> str:
-        try:
-            contacts = message.contacts if message.get("contact") is not None else ()
-        except Malformed:
-            return ""  # whoever needs it says 400
-        if contacts is STAR:
-            return ""
-        for contact in contacts:
-            if why := leads_astray(lists, contact.uri.host):
-                return why
-        return ""
-
     # -- answers -----------------------------------------------------------------------------------------------------
 
     def _response(self, message: Any, passage: Passage) -> Verdict | None:
-        """Take out of an answer the Contacts to which we may not go: a dialog's requests and a followed 3xx go to what these say.
-
-        The answer itself counts: without a Contact the requests of its dialog go where the first one went, and a 3xx leads nowhere.
-        """
+        """Take out of an answer what leads where we may not go: a dialog's requests and a followed 3xx go where these say."""
         asked = passage.pipeline.clients.asked(message)
         endpoint = None if asked is None else asked.endpoint
         names = (*self.contact_acl, *(endpoint.contact_acl if endpoint is not None else ()))
         own = self._lists.of(endpoint)[1] if endpoint is not None else None
         if (self._contact is None and own is None and not names) or not _followed(message):
             return None
+        proxied = asked is not None and "record-route" in asked.message.first
         named = self._lists.named(names) if names else ()
         if isinstance(named, Pending):
-            return Wait(named, partial(self._strip, message, passage, (self._contact, own)), because="contact_acl")
-        self._strip(message, passage, (self._contact, own), named)
+            return Wait(named, partial(self._strip, message, passage, (self._contact, own), proxied), because="contact_acl")
+        self._strip(message, passage, (self._contact, own), proxied, named)
         return None
 
-    def _strip(self, message: Any, passage: Passage, own: Any, named: Any) -> None:
-        try:
-            contacts = message.contacts
-        except Malformed:
-            return
-        kept: list[str] = []
-        for contact in contacts:
-            host = contact.uri.host
-            ours = host and passage.pipeline.domain_of(host, passage.flow) is not None
-            why = "" if ours else leads_astray((*own, *named), host)
-            if why:
-                self._tell(why, message, passage)
-            else:
-                kept.append(contact.text)
-        if len(kept) < len(contacts):
-            message.remove("contact", by="security")
-            for text in kept:
-                message.add("Contact", text, by="security")
+    def _strip(self, message: Any, passage: Passage, own: Any, proxied: bool, named: Any) -> None:
+        flow, domain_of = passage.flow, passage.pipeline.domain_of
+        for why in strip((*own, *named), message, flow.peer[0], lambda host: domain_of(host, flow) is not None, proxied=proxied):
+            self._tell(why, message, passage)
 
     def _endpoint(self, message: Any, passage: Passage) -> Verdict | None:
         """The lists of the endpoint that `identify` found, then how often its user's logins failed."""
@@ -296,7 +258,7 @@ class Security:
         count = len(endpoint.acl)
         why = first_refusal((source, *named[:count]), passage.flow.peer[0])
         if not why and (contact is not None or endpoint.contact_acl):
-            why = self._by_contact((contact, *named[count:]), message)
+            why = refusal((contact, *named[count:]), message, passage.flow.peer[0])
         if not why:
             return self._account(message, passage)
         if passage.dialog is not None or message.method in UNANSWERED:

@@ -80,7 +80,7 @@ class Bound:
                 uri = Uri.parse(contact.uri)
             except Malformed:
                 return None
-            return uri.host.strip("[]"), uri.port or 5060
+            return uri.target_host.strip("[]"), uri.port or 5060
         _, _, where = reach.partition(":")
         host, _, port = where.rpartition(":")
         return (host.strip("[]"), int(port)) if host and port.isdigit() else None

@@ -263,11 +263,22 @@ DENIED = {"toml": f'[plugin.security]\ncontact_deny = ["{VICTIM[0]}"]\n', "stage
 @pytest.mark.parametrize(
     "lists", [DENIED, {"bob": f'contact_deny = ["{VICTIM[0]}"]', "stages": DENIED["stages"]}], ids=["everybody's", "the endpoint's"]
 )
-def test_the_contact_of_an_answer_does_not_lead_where_no_contact_may_be(house, lists):
+@pytest.mark.parametrize(
+    ("contact", "route"),
+    [
+        (f"<sip:v@{VICTIM[0]}>", ""),
+        (f"<sip:one@{PEER[0]};maddr={VICTIM[0]}>", ""),
+        (f"<sip:one@example.com;maddr={VICTIM[0]}>", ""),
+        (f"<sip:one@{PEER[0]}>", f"<sip:{PEER[0]};lr>, <sip:{VICTIM[0]};lr>"),  # of an answer the last is the first (12.1.2)
+    ],
+    ids=["host", "maddr", "maddr of our domain", "route"],
+)
+def test_the_contact_of_an_answer_does_not_lead_where_no_contact_may_be(house, lists, contact, route):
     h, peer, call = called(house, **lists)
     victim = Peer(h, VICTIM)
-    peer.answer(183, headers=[("Require", "100rel"), ("RSeq", "1")], contact=f"<sip:v@{VICTIM[0]}>")
-    peer.answer(200, contact=f"<sip:v@{VICTIM[0]}>")
+    more = [("Record-Route", route)] if route else []
+    peer.answer(183, headers=[("Require", "100rel"), ("RSeq", "1"), *more], contact=contact)
+    peer.answer(200, headers=more, contact=contact)
     call.until("up").hangup()
     h.advance(0.1)
     assert {message.method for message in peer.got if message.is_request} >= {"INVITE", "PRACK", "ACK", "BYE"}

@@ -25,6 +25,7 @@ def reach(server, contact, *, via="192.168.1.7:5060", source=("10.0.0.9", 40000)
         ("mismatch", "<sip:alice@192.168.1.7>", "udp:10.0.0.9:40000"),
         ("mismatch", "<sip:alice@198.51.100.3>", "udp:10.0.0.9:40000"),
         ("mismatch", "<sip:alice@10.0.0.9:5062>", ""),
+        ("mismatch", "<sip:alice@10.0.0.9:5062;maddr=192.168.1.7>", "udp:10.0.0.9:40000"),
         ("mismatch", "<sip:alice@phone.example.net>", ""),
         ("private", "<sip:alice@192.168.1.7>", "udp:10.0.0.9:40000"),
         ("private", "<sip:alice@8.8.4.4>", ""),

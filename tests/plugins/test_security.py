@@ -133,11 +133,42 @@ def test_methods_are_allowed_and_denied(guarded):
         ("<sip:a@x7.invalid;transport=ws>", False),
         ("<sip:a@198.51.100.1>, <sip:a@192.0.2.1:99>", True),
         ("<sip:a@[::ffff:192.0.2.7]>", True),
+        ("<sip:a@198.51.100.1;maddr=192.0.2.7>", True),  # RFC 3261 19.1.1: there it would be called
+        ("<sip:a@192.0.2.7;maddr=198.51.100.1>", True),
+        ("<sip:a@198.51.100.1;maddr=198.51.100.2>", False),
+        ("<sip:a@198.51.100.1;maddr=phone.example.net>", True),
+        ("<sip:a@198.51.100.1;m%61ddr=192.0.2.7>", True),
+        ("<sip:a@x7.invalid;maddr=[::ffff:192.0.2.7]>", True),
+        ("<sip:a@10.1>", True),  # no address: whoever makes one of it makes 10.0.0.1
     ],
 )
 def test_the_address_of_every_contact_is_judged(guarded, contact, refused):
     server = guarded('contact_deny = ["192.0.2.0/24"]\naction = "reject"')
     assert (status(server, headers=[("Contact", contact)]) == [403]) is refused
+
+
+@pytest.mark.parametrize(("method", "name"), [("REGISTER", "Path"), ("SUBSCRIBE", "Record-Route")])
+@pytest.mark.parametrize(
+    ("value", "refused"),
+    [
+        ("<sip:192.0.2.7;lr>", True),
+        ("<sip:192.0.2.7;lr>, <sip:203.0.113.1;lr>", True),
+        ("<sip:203.0.113.1;lr>, <sip:192.0.2.7;lr>", False),  # the first hop knows where the second is
+        ("<sip:203.0.113.1;lr;maddr=192.0.2.7>", True),
+        ("<sip:proxy.example.net;lr>", True),
+        ("<sip:198.51.100.1:5070;lr>", False),
+    ],
+)
+def test_the_proxy_in_front_of_a_contact_is_judged_as_well(guarded, method, name, value, refused):
+    server = guarded('contact_deny = ["192.0.2.0/24"]\naction = "reject"')
+    headers = [("Contact", "<sip:a@198.51.100.1>"), (name, value), ("Supported", "path")]
+    assert (status(server, method, headers=headers) == [403]) is refused
+
+
+def test_a_proxy_at_the_address_that_a_request_came_from_was_judged_as_its_source(guarded):
+    server = guarded('contact_deny = ["192.0.2.0/24"]\naction = "reject"')
+    headers = [("Contact", "<sip:a@198.51.100.1>"), ("Path", "<sip:192.0.2.7:5070;lr>"), ("Supported", "path")]
+    assert status(server, "REGISTER", source=INSIDE, headers=headers) != [403]
 
 
 ACLS = """
@@ -206,6 +237,8 @@ def test_the_contacts_of_an_endpoint_are_judged_by_its_lists(listed):
     here = [("Contact", "<sip:bob@192.0.2.77>")]
     assert server.request("REGISTER", from_="bob", password="bob's", headers=here, source=OUTSIDE).status == 200
     assert server.request("REGISTER", from_="bob", password="bob's", source=OUTSIDE).status == 401
+    here = [("Contact", "<sip:bob@192.0.2.77;maddr=10.0.0.5>")]
+    assert server.request("REGISTER", from_="bob", password="bob's", headers=here, source=OUTSIDE).status == 401
     assert server.request("REGISTER", from_="carol", password="carol's", source=OUTSIDE).status == 200
 
 

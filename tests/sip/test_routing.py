@@ -132,6 +132,11 @@ def test_what_is_not_allowed_in_a_request_uri_is_taken_off_a_strict_route():
     assert hop.text == "sip:p1:5070;transport=tcp;method=BYE?Subject=x"
 
 
+@pytest.mark.parametrize("route", ['<sip:p1;lr>;x="<sip:p2;lr>"', '"<sip:p2>" <sip:p1;lr>'])
+def test_what_is_quoted_in_a_route_is_no_place_to_send_to(route):
+    assert route_within("sip:u@r", [route])[2].text == "sip:p1;lr"
+
+
 def test_without_a_route_set_the_target_is_the_next_hop():
     uri, routes, hop = route_within("sip:u@r:5080", [])
     assert (uri, routes, hop.text) == ("sip:u@r:5080", [], "sip:u@r:5080")
