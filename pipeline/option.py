@@ -22,6 +22,8 @@ def option(
     unit: str = "",
     refers: str = "",
     secret: bool = False,
+    writes: bool = False,
+    sends: bool = False,
     validator: Any = None,
     converter: Any = None,
     factory: Callable[[], Any] | None = None,
@@ -29,7 +31,8 @@ def option(
     """Declare one option of a plugin, or one field of a stored object.
 
     `help` is one sentence; `unit` "s" or "bytes"; `refers` the type of stored object whose id the value is; `secret` values are
-    never shown. Without a default the option is required.
+    never shown. `writes`: the value names a file or folder that is written; `sends`: something leaves by it on another way than the
+    engine's network (mail, a journal, code of the user's). `sipline conformance` has neither. Without a default the option is required.
     """
     return attrs.field(
         default=default,
@@ -37,7 +40,7 @@ def option(
         validator=validator,
         converter=converter,
         factory=factory,
-        metadata={"help": help, "unit": unit, "refers": refers, "secret": secret},
+        metadata={"help": help, "unit": unit, "refers": refers, "secret": secret, "writes": writes, "sends": sends},
     )
 
 

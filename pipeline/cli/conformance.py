@@ -1,12 +1,14 @@
 """`sipline conformance`: run the project's conformance messages and check-list against the configured pipeline, in memory.
 
-Nothing real is touched: no socket is opened, no database of yours is read or written. Exit status 1 when something failed.
+Nothing real is touched: no socket is opened, no file, database or log of yours is written, no mail is sent; what was replaced for that is
+said below the table (with --json: on standard error). Exit status 1 when something failed.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import sys
 from typing import TYPE_CHECKING
 
 from pipeline.cli import Failed
@@ -26,7 +28,7 @@ def run(args: Namespace) -> int:
 
     logging.getLogger("sipline").addHandler(logging.NullHandler())  # the server's own words about what it is sent are not the result
     try:
-        results, left_out = conform(plan_of(args))
+        results, notes = conform(plan_of(args))
     except OSError as error:
         raise Failed(f"the pipeline cannot start: {error}") from None
     failed = sum(result.result == "failed" for result in results)
@@ -34,11 +36,13 @@ def run(args: Namespace) -> int:
         print(json.dumps([{"rfc": r.rfc, "section": r.section, "name": r.name, "point": r.point, "result": r.result, "detail": r.detail}
                           for r in results], indent=1, ensure_ascii=False))  # fmt: skip
     else:
-        _table(results, left_out)
+        _table(results)
+    for how, what in notes.items():
+        print(f"{how}: {', '.join(what)}", file=sys.stderr if args.json else sys.stdout)
     return 1 if failed else 0
 
 
-def _table(results: list[Result], left_out: list[str]) -> None:
+def _table(results: list[Result]) -> None:
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
     from rich.text import Text  # noqa: PLC0415
@@ -58,5 +62,3 @@ def _table(results: list[Result], left_out: list[str]) -> None:
     console.print(table)
     counts = {kind: sum(result.result == kind for result in results) for kind in MARKS}
     console.print("\n" + ", ".join(f"{count} {kind}" for kind, count in counts.items()))
-    if left_out:
-        console.print(f"left out: {', '.join(left_out)} (only UDP and TCP are there in memory)")

@@ -13,7 +13,7 @@ import attrs
 from pipeline.conformance.bench import Bench, Unsuitable, Wrong, must
 from pipeline.conformance.calls import CALLS
 from pipeline.conformance.changed import changed
-from pipeline.conformance.checks import CHECKS, offers
+from pipeline.conformance.checks import CHECKS, datagrams, offers
 from pipeline.conformance.logins import LOGINS
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ def _parts(section: str) -> list[str]:
     return section.replace("-", ".").split(".")
 
 
-def run(plan: Plan) -> tuple[list[Result], list[str]]:
-    """Run all; return the results, and which transports were left out. A pipeline that cannot start raises OSError."""
+def run(plan: Plan) -> tuple[list[Result], dict[str, list[str]]]:
+    """Run all; return the results, and what was not as it is listed. A pipeline that cannot start raises OSError."""
     results: list[Result] = []
     done: dict[Any, tuple[str, str]] = {}
     with tempfile.TemporaryDirectory(prefix="sipline-conformance") as folder:
@@ -65,32 +65,36 @@ def run(plan: Plan) -> tuple[list[Result], list[str]]:
         try:
             for number, section, name, point, check in cases():
                 if check not in done:
-                    bench.fresh()
                     failures.clear()
                     done[check] = _outcome(check, bench)
                     if failures and done[check][0] == PASSED:
                         fields = failures[0].fields
                         done[check] = FAILED, f"{fields['plugin']} failed: {fields['error']}"
                 results.append(Result(number, section, name, point, *done[check]))
-            return results, bench.left_out
+            return results, bench.notes
         finally:
             bench.close()
 
 
 def _outcome(check: Callable[[Bench], None], bench: Bench) -> tuple[str, str]:
+    if bench.unsuitable:
+        return SKIPPED, bench.unsuitable
+    bench.fresh()
     try:
         check(bench)
     except Unsuitable as why:
         return SKIPPED, str(why)
-    except Wrong as error:
-        return FAILED, str(error)
     except Exception as error:
-        return FAILED, f"{type(error).__name__}: {error}"
+        if bench.refusals:  # what is refused as it is meant to be is no fault of what would have answered
+            return SKIPPED, f"a list refuses what is asked: {bench.refusals[0].fields['because']}"
+        return FAILED, str(error) if isinstance(error, Wrong) else f"{type(error).__name__}: {error}"
     return PASSED, ""
 
 
 def _message(case: dict[str, Any], bench: Bench) -> None:
     """Send one message and compare what comes back."""
+    if case.get("datagram"):
+        datagrams(bench)
     if "needs" in case:
         offers(bench, case["needs"])
     serial = bench.engine.token()

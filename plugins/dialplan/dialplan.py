@@ -44,7 +44,7 @@ class Dialplan:
     needs: ClassVar[tuple[str, ...]] = ("context",)
 
     context: str = option("default", help="the context of callers that are no endpoint of ours, or whose endpoint names none")
-    recordings: str = option("recordings", help="the folder of what `record` records, from the state directory")
+    recordings: str = option("recordings", writes=True, help="the folder of what `record` records, from the state directory")
     recording_seconds: float = option(
         3600.0, unit="s", validator=attrs.validators.gt(0), help="how long a `record` without `seconds` goes on"
     )

@@ -38,8 +38,10 @@ class Logging:
 
     stage: ClassVar[str] = "intercept"
 
-    file: str = option("", help='file to append to, from the folder of this file; "" = the server\'s own log (logger "sipline.messages")')
-    journal: bool = option(False, help="whether lines go to systemd's journal; with a `file`, to both")
+    file: str = option(
+        "", writes=True, help='file to append to, from the folder of this file; "" = the server\'s own log (logger "sipline.messages")'
+    )
+    journal: bool = option(False, sends=True, help="whether lines go to systemd's journal; with a `file`, to both")
 
     lost: int = attrs.field(init=False, default=0)
     """Lines that could not be written."""

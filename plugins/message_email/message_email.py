@@ -50,7 +50,7 @@ class MessageEmail:
         help='recipient of messages -> e-mail address, as { ops = "ops@corp.example", "help@example.com" = "desk@corp.example" }; a name'
         " alone is in the first domain",
     )
-    smtp_host: str = option("localhost", help="the server that e-mail is handed to")
+    smtp_host: str = option("localhost", sends=True, help="the server that e-mail is handed to")
     smtp_port: int = option(25, validator=attrs.validators.in_(range(1, 65536)), help="its port")
     smtp_security: Literal["none", "starttls", "tls"] = option(
         "none",

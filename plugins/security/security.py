@@ -108,7 +108,7 @@ class Security:
     log: list[str] = option(
         factory=lambda: sorted(DEFAULT), validator=events, help="security events that are logged, a line each; [] = none"
     )
-    log_file: str = option("", help="file of these lines, from this file's folder; empty: the server's log")
+    log_file: str = option("", writes=True, help="file of these lines, from this file's folder; empty: the server's log")
     log_lines: int = option(
         100, validator=attrs.validators.ge(1), help="lines a second that are written at most; the rest is counted and told in one line"
     )

@@ -23,7 +23,7 @@ class Sqlite:
     stage: ClassVar[str] = "integration"
     fixed: ClassVar[tuple[str, ...]] = ("path", "cache", "timeout")
 
-    path: str = option(default="sipline.db", help="the database file; relative to the state directory")
+    path: str = option(default="sipline.db", writes=True, help="the database file; relative to the state directory")
     gather: float = option(
         default=0.01, unit="s", validator=attrs.validators.ge(0), help="how long a write waits for others to share its fsync"
     )

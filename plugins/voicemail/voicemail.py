@@ -97,7 +97,7 @@ class Voicemail:
         validator=attrs.validators.ge(0),
         help="no message is taken while the disk has less left than this; 0 = it is not looked at",
     )
-    smtp_host: str = option("", help='the server that e-mail is handed to; "" = none is sent')
+    smtp_host: str = option("", sends=True, help='the server that e-mail is handed to; "" = none is sent')
     smtp_port: int = option(25, validator=attrs.validators.in_(range(1, 65536)), help="its port")
     smtp_security: Literal["none", "starttls", "tls"] = option(
         "none",
