@@ -63,9 +63,11 @@ class Auth:
     qop: list[str] = option(
         factory=lambda: ["auth"],
         validator=qops,
-        help='protection offered in challenges: "auth", "auth-int" (with the body); both are taken. Some phones cannot read a list',
+        help='protection offered in challenges: "auth", "auth-int" (with the body); no other is taken. Some phones cannot read a list',
     )
-    require_qop: bool = option(True, help="whether answers without qop (RFC 2069) are refused: they cannot count their use of a nonce")
+    require_qop: bool = option(
+        True, help='whether answers without qop (RFC 2069) are refused: they cannot count a nonce\'s uses. Where qop lacks "auth" all are'
+    )
     strict_uri: bool = option(
         False, help="whether the uri of Authorization must equal the Request-URI; else it need only be of a domain that we serve"
     )

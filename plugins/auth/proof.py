@@ -55,12 +55,17 @@ def _prove(auth: Auth, message: Request, passage: Passage, realm: Realm, ours: l
     right = matches(expected(credentials, ha1 or realm.dummy[algorithm], message.method, message.body), credentials.response)
     if user is not None and ha1 and right and offered:
         count = int(credentials.nc, 16) if credentials.nc else 0
-        if not credentials.qop and auth.require_qop:
+        qop = credentials.qop
+        if not qop and auth.require_qop:
             because = "require_qop: the response was made without qop"
-        elif credentials.qop and not count:
+        elif not qop and "auth" not in auth.qop:
+            because = "qop: the response was made without qop, which protects no body as auth-int does"
+        elif qop and qop not in auth.qop:
+            because = f"qop: {qop} was not offered (RFC 7616 3.4)"
+        elif qop and not count:
             because = "qop: a nonce count begins with 1 (RFC 7616 3.4)"
         else:  # without counts a nonce is good for one request
-            return _proved(auth, message, passage, realm, credentials, user, count if credentials.qop else 1)
+            return _proved(auth, message, passage, realm, credentials, user, count if qop else 1)
         kind = "response"
     else:
         kind, because = _why(passage, realm, ours[0], user, ha1, offered=offered)

@@ -319,6 +319,22 @@ def test_auth_int_covers_the_body(start):
     assert refused(server.replies()[before])
 
 
+@rfc("7616", "3.4")
+@pytest.mark.parametrize(("offered", "given"), [("auth-int", "auth"), ("auth", "auth-int")])
+def test_a_protection_that_was_not_offered_is_refused(start, offered, given):
+    server = start(f'[plugin.auth]\nqop = ["{offered}"]\n')
+    asked = challenge(server)
+    assert refused(answer(server, asked._replace(qop=(given,))))
+    assert reasons(server) == [f"qop: {given} was not offered (RFC 7616 3.4)"]
+    assert answer(server, asked, cseq=3).status == 200
+
+
+def test_where_bodies_must_be_protected_a_response_without_qop_is_refused_whatever_the_option_says(start):
+    server = start('[plugin.auth]\nqop = ["auth-int"]\nrequire_qop = false\n')
+    assert refused(answer(server, challenge(server)._replace(qop=())))
+    assert reasons(server) == ["qop: the response was made without qop, which protects no body as auth-int does"]
+
+
 def test_a_response_without_qop_is_refused_unless_the_option_says_so(start):
     server = start()
     assert refused(answer(server, challenge(server)._replace(qop=())))
