@@ -440,9 +440,11 @@ class Pipeline:
         if passage.final:
             self.counts["late"] += 1
             return
+        stateless = reply.stateless and not (passage.identity and self._kept(passage))
         if transaction is None:
-            if not reply.stateless and not passage.merge and (refusal := self.transactions.merged(passage)) is not None:
+            if not stateless and not passage.merge and (refusal := self.transactions.merged(passage)) is not None:
                 reply, status = refusal, refusal.status
+                stateless = reply.stateless and not (passage.identity and self._kept(passage))
             transaction = passage.transaction  # an INVITE has one now, which repeats its answer until the ACK
         elif not transaction.open:
             self.counts["late"] += 1
@@ -480,20 +482,27 @@ class Pipeline:
                 outgoing.message = response
                 status = 500
         data = response.encode()
-        if transaction is not None and reply.stateless and status >= 200 and transaction.silent:
+        if transaction is not None and stateless and status >= 200 and transaction.silent:
             # It began only because a step had to wait: what is stateless is not repeated to whoever the source may name.
             self.transactions.forget(passage)
             self._write(data, flow)
         elif transaction is not None:
             transaction.respond(status, data, flow)
         else:
-            if (not reply.stateless and not flow.reliable) or request.method == "INVITE":
-                self.transactions.answered(passage, status, data, reply.stateless, flow)
+            if (not stateless and not flow.reliable) or request.method == "INVITE":
+                self.transactions.answered(passage, status, data, stateless, flow)
             self._write(data, flow)
         if status >= 200:
             passage.final = True
         if outgoing is not None and self.tap is not None:
             self.tap.went(outgoing, data)
+
+    @staticmethod
+    def _kept(passage: Passage) -> bool:
+        """Tell whether an answer meant to be stateless is kept for one who has proved himself: his nonce count is used, so that his
+        retransmission would be taken for a replay and challenged. Its bytes, no more: an INVITE's would want a transaction.
+        """
+        return not passage.flow.reliable and passage.message.method != "INVITE"  # type: ignore[attr-defined]
 
     def relay(self, passage: Passage, response: Response) -> None:
         """Answer the request of `passage`, which has a transaction, with what another has answered to it (RFC 3261 16.7).

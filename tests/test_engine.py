@@ -2,6 +2,9 @@
 
 import pytest
 
+from pipeline.sip import digest
+from pipeline.sip.parser import parse
+
 PROBE = """
 @plugin
 class Probe:
@@ -243,6 +246,42 @@ def test_new_work_is_refused_while_draining_and_what_has_begun_goes_on(sip, writ
     assert int(refused.get("retry-after")) > 0
     plugin_of(server, "probe").jobs[0].reply(200)
     assert [reply.status for reply in server.replies()] == [503, 200]
+
+
+def refused_twice(server, method, state):
+    """Have alice prove herself with a request that finds the server busy, and send it once more; give the answers to both."""
+    challenge = digest.parse_challenge(server.request(method, "alice").get("www-authenticate"))
+    setattr(server.engine, state, True)
+    request = parse(server.message(method, "alice", cseq=2))
+    given = digest.answer(challenge, method, request.uri_text, username="alice", password="alice's", cnonce="c")
+    request.set("authorization", given)
+    for _ in range(2):
+        server.send(request.encode())
+    return [reply.encode() for reply in server.replies()[1:]]
+
+
+@pytest.mark.parametrize("state", ["draining", "overloaded"])
+@pytest.mark.parametrize("method", ["OPTIONS", "REGISTER"])
+def test_the_retransmission_of_who_has_proved_himself_is_refused_again_and_taken_for_no_replay(sip, method, state):
+    server = sip(intercept=["identify", "auth"])
+    first, second = refused_twice(server, method, state)
+    assert first.startswith(b"SIP/2.0 503 ")
+    assert second == first
+    assert len(server.told("auth.stale")) == 0
+
+
+def test_a_call_that_is_refused_under_load_leaves_nothing_behind(sip):
+    server = sip(intercept=["identify", "auth"])
+    first, second = refused_twice(server, "INVITE", "overloaded")
+    assert (first[:12], second[:12]) == (b"SIP/2.0 503 ", b"SIP/2.0 401 ")
+    assert len(server.engine.transactions) == 0
+
+
+def test_a_stranger_who_is_refused_under_load_leaves_nothing_behind(sip):
+    server = sip()
+    server.engine.overloaded = True
+    assert server.request("OPTIONS", "bob").status == 503
+    assert len(server.engine.transactions) == 0
 
 
 def test_a_stateless_answer_leaves_nothing_behind_and_keeps_its_tag(sip, write):

@@ -107,6 +107,20 @@ def test_waits_are_bounded_for_one_source_and_in_all(sip, write):
     assert server.replies(other) == []
 
 
+def test_who_has_proved_himself_and_may_not_wait_gets_the_same_answer_again(sip, write):
+    source = WAITER.replace("        self.seen", "        passage.identity = 'alice'\n        self.seen")
+    text = write("waiter", source) + '[pipeline]\nname = "test"\ndomains = ["example.com"]\nwaiting = 1\n'
+    server = sip(text, intercept=["waiter"])
+    server.send(server.message("OPTIONS"))
+    second = server.message("OPTIONS")
+    server.send(second)
+    server.send(second)
+    answers = server.replies()
+    assert [answer.status for answer in answers] == [503, 503]
+    assert answers[0].encode() == answers[1].encode()
+    assert server.engine.counts["retransmitted"] == 1
+
+
 def test_a_retransmission_meanwhile_does_not_end_the_request_that_waits(sip, write, plugin_of):
     server = start(sip, write)
     request = server.message("OPTIONS")

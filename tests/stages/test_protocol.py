@@ -137,6 +137,19 @@ def test_a_request_that_comes_by_two_ways_is_482_the_second_time(sip, write):
     assert statuses(server) == [(200, "OPTIONS"), (482, "OPTIONS")]
 
 
+def test_a_copy_from_who_has_proved_himself_is_482_again_when_it_comes_again(sip, write):
+    source = RINGER.replace("        return Claim", "        passage.identity = 'alice'\n        return Claim")
+    server = sip(write("ringer", source, "status = 200"), application=["ringer"])
+    request = server.message("OPTIONS", "bob")
+    copy = request.replace(b"z9hG4bKtest", b"z9hG4bKother")
+    for each in (request, copy, copy):
+        server.send(each)
+    served, first, second = server.replies()
+    assert (served.status, first.status) == (200, 482)
+    assert first.encode() == second.encode()
+    assert server.engine.counts["retransmitted"] == 1
+
+
 def test_a_stray_ack_is_dropped(sip, write):
     server = ringer(sip, write)
     server.send(server.message("ACK", "bob"))
