@@ -119,9 +119,11 @@ def settle(value: Any, fn: Callable[[Any], Any]) -> Any:
 
     def later(pending: Pending) -> None:
         try:
-            follow(fn(pending.value()), result)
+            given = fn(pending.value())
         except Exception as error:
             result.fail(error)
+        else:
+            follow(given, result)  # outside: what a waiting function raises is no failure of the value it was given
 
     value.then(later)
     return result

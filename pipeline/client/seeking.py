@@ -1,8 +1,8 @@
 """One target after the other until one takes the message: RFC 3263 4.3, and 18.1.1 of RFC 3261 for what is too long for a datagram.
 
 Names are located a step at a time by pipeline.dns; who was dead a moment ago is tried last; a request that is too long goes by TCP, and
-by UDP all the same where TCP is not taken. How a message is sent, and what becomes of it, is the affair of who seeks (asking.py,
-acknowledging.py).
+by UDP all the same where TCP is not taken. What DNS says is the choice of others: it is tried in bounds of number and time. How a message
+is sent, and what becomes of it, is the affair of who seeks (asking.py, acknowledging.py).
 """
 
 from __future__ import annotations
@@ -32,6 +32,11 @@ if TYPE_CHECKING:
     from .clients import Clients
     from .outcomes import Outcome
 
+TRIES = 8
+"""Addresses that DNS gave, or names that it did not know, which are tried for a message: PJSIP_MAX_RESOLVED_ADDRESSES of pjsip. Without
+bounds one request would be thousands, to whomever the owner of a name has chosen."""
+SECONDS = 180.0
+"""For how long a next one of them is tried, RFC 3263 4.3 having none: max_inv_lifetime of Kamailio; Timer C (RFC 3261 16.6) is alike."""
 TCP_CONNECT_SECONDS = 2.0
 """How long a peer may take to accept TCP, for a request that is too long for UDP."""
 
@@ -47,6 +52,12 @@ class Seeking:
     """What the branch at work was sent to, as far as it was located: not for a flow that was given."""
     _udp: Target | None = None
     """Where to go by UDP after all when TCP, taken for the length of the request, fails (RFC 3261 18.1.1)."""
+    _turn = 0
+    """0: nothing is being tried at this moment; 1: it is; 2: it is, and has failed meanwhile."""
+    _tried = 0
+    """How many of TRIES are used up."""
+    _until = 0.0
+    """When SECONDS are over; 0: DNS was not asked."""
     _heard = False
     """Whether the target at work has said anything."""
     _failure: Outcome = TransportError("there is no target")
@@ -71,7 +82,27 @@ class Seeking:
         self._cause = cause
 
     def go_on(self) -> None:
-        """Try the next target; report the last failure when there is none."""
+        """Try the next target; report the last failure when there is none. One that fails at once calls this again: a loop, not deeper."""
+        if self._turn:
+            self._turn = 2
+            return
+        self._turn = 2
+        try:
+            while self._turn == 2:
+                self._turn = 1
+                self._try()
+        except Exception as error:
+            self._broken(error)
+            raise
+        finally:
+            self._turn = 0
+
+    def _broken(self, error: Exception) -> None:
+        """Tell the owner of a mistake in the house: it may be met in a callback, from which nobody else would hear of it."""
+        if not self.over:
+            self._tell(TransportError(f"it could not be sent: {error!r}"))
+
+    def _try(self) -> None:
         if not self.cancelled and not self._targets and self._last:
             self._targets, self._last, self._desperate = deque(self._last), (), True
         if self.cancelled or not self._targets:
@@ -98,25 +129,49 @@ class Seeking:
         except Malformed as error:
             self.failed(TransportError(error.reason))
             return
-        if target.name and (known := self._clients.engine.locator.health.says(target)):
-            if known == "refused":
-                self.failed(TransportError(f"{target} has asked to be left alone (503 with Retry-After)"))
-                return
-            if not self._desperate:
-                self._last = [*self._last, target]
-                self.go_on()
-                return
+        if target.name and not self._is_wanted(target):
+            return
         self._connect(target)
+
+    def _is_wanted(self, target: Target) -> bool:
+        """Tell whether an address that DNS gave is tried now; if not, go on."""
+        known = self._clients.engine.locator.health.says(target)
+        if self._is_enough():
+            self.go_on()
+            return False
+        if not self._desperate:
+            self._tried += 1
+        if known == "refused":
+            self.failed(TransportError(f"{target} has asked to be left alone (503 with Retry-After)"))
+            return False
+        if known and not self._desperate:
+            self._last = [*self._last, target]
+            self.go_on()
+            return False
+        return True
+
+    def _is_enough(self) -> bool:
+        """Tell whether nothing more of what DNS says is tried."""
+        if self._tried >= TRIES and not self._desperate:
+            return True
+        return self._until > 0 and self._clients.engine.clock.now() >= self._until
 
     def _locate(self, step: Uri | Service | Target) -> None:
         """Put in a target's place what DNS says, a step at a time (RFC 3263). Raises Malformed."""
 
         def located(pending: Pending) -> None:
             try:
-                self._located(step, pending.value())
-            except OSError as error:
-                self.failed(TransportError(f"{error.strerror or error}"))
+                found = pending.value()
+            except Exception as error:
+                self._tried += 1
+                self.failed(TransportError(f"{getattr(error, 'strerror', None) or error}"))
+            else:
+                self._located(step, found)
 
+        if self._is_enough():
+            self.go_on()
+            return
+        self._until = self._until or self._clients.engine.clock.now() + SECONDS
         found = self._clients.engine.locator.expand(step)
         if isinstance(found, Pending):
             found.then(located)
@@ -125,6 +180,7 @@ class Seeking:
 
     def _located(self, step: Uri | Service | Target, found: list[Uri | Service | Target]) -> None:
         if not found:
+            self._tried += 1
             self._failure = TransportError(f"nothing serves {step}")
         if not self.cancelled:
             self._targets.extendleft(reversed(found))
@@ -153,7 +209,11 @@ class Seeking:
         if self.cancelled:
             self._tell(Timeout())
             return
-        message = self._make(flow) if callable(self._make) else self._make
+        try:
+            message = self._make(flow) if callable(self._make) else self._make
+        except Exception as error:
+            self._broken(error)
+            raise
         if target is not None:
             self._target = target
             if flow.transport == "UDP" and not target.only and self._clients.is_large(message, target):

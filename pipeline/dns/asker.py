@@ -34,6 +34,12 @@ PAYLOAD = 1232
 """Octets of a UDP answer that surely arrive whole (DNS flag day 2020); longer ones come by TCP."""
 FIRST_WAIT = 1.0
 """Seconds for a server in the first round, twice as long in the next: resolv.conf's 5 s are for batch jobs, not for calls."""
+LARGEST = 8192
+"""Octets of an answer that is read, however it comes: who owns a name writes its records, and reading them holds everybody up (ANS_SIZE of
+Kamailio)."""
+RECORDS = 32
+"""Records of an answer that are taken, those of the lowest priority: as many as Kamailio looks at in a group of SRV records; pjsip takes 8
+(PJ_DNS_SRV_MAX_ADDR, PJ_DNS_MAX_IP_IN_A_REC)."""
 UNDER_WAY = 1000
 """Questions that may be under way at once: names in Contacts and Routes are the choice of others."""
 
@@ -146,6 +152,8 @@ class _Question:
     # -- what comes back ---------------------------------------------------------------------------------------------
 
     def _came(self, data: bytes, server: Address, *, cut_is_whole: bool) -> None:
+        if len(data) > LARGEST:
+            return  # no server sends that much to who said PAYLOAD
         try:
             response = dns.message.from_wire(data, ignore_trailing=True)
         except (dns.exception.DNSException, ValueError):
@@ -195,7 +203,10 @@ class _Question:
 
         def came(data: bytes) -> None:
             received.extend(data)
-            if len(received) >= 2 and len(received) >= 2 + int.from_bytes(received[:2], "big"):
+            if len(received) > LARGEST + 2 or int.from_bytes(received[:2], "big") > LARGEST:
+                self._why = f"{server[0]}: the answer is longer than {LARGEST} octets"
+                self._next()
+            elif len(received) >= 2 and len(received) >= 2 + int.from_bytes(received[:2], "big"):
                 self._came(bytes(received[2:]), server, cut_is_whole=True)
 
         self._asker._network.connect(server[0], server[1], timeout=max(0.1, self._end - self._asker._clock.now())).then(connected)
@@ -246,7 +257,17 @@ def read(response: dns.message.Message) -> Answer:
     missing = response.rcode() == dns.rcode.NXDOMAIN
     if chain.answer is None:
         return Answer([], chain.minimum_ttl, missing)
-    return Answer([value for data in chain.answer if (value := _value(data)) is not None], chain.minimum_ttl)
+    values = [value for data in chain.answer if (value := _value(data)) is not None]
+    if len(values) > RECORDS:
+        values = sorted(values, key=_place)[:RECORDS]
+    return Answer(values, chain.minimum_ttl)
+
+
+def _place(value: Any) -> tuple[int, int]:
+    """Return what is to be kept first of too many."""
+    if isinstance(value, Srv):
+        return value.priority, 0
+    return (value.order, value.preference) if isinstance(value, Naptr) else (0, 0)
 
 
 def _value(data: Any) -> Any:

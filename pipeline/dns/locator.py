@@ -200,9 +200,10 @@ def _or_none(value: Any) -> Any:
 
     def ended(pending: Pending) -> None:
         try:
-            result.resolve(pending.value())
+            found = pending.value()
         except OSError:
-            result.resolve([])
+            found = []
+        result.resolve(found)
 
     value.then(ended)
     return result.value() if result.done else result

@@ -171,9 +171,10 @@ def _caught(value: Any) -> Any:
 
     def ended(pending: Pending) -> None:
         try:
-            result.resolve(pending.value())
+            found = pending.value()
         except OSError as error:
-            result.resolve(error)
+            found = error
+        result.resolve(found)
 
     value.then(ended)
     return result.value() if result.done else result

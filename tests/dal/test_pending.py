@@ -80,6 +80,15 @@ def test_settle_calls_now_when_the_value_is_here_and_later_when_it_is_not():
     assert result.value() == 6
 
 
+def test_an_exception_of_who_waits_for_a_settled_value_is_not_taken_for_its_failure():
+    source = Pending()
+    result = settle(source, lambda n: n + 1)
+    result.then(lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        source.resolve(1)
+    assert result.value() == 2
+
+
 def test_settle_passes_failures_by_and_keeps_those_of_the_function():
     source = Pending()
     result = settle(source, lambda n: n)

@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.conformance.marks import rfc
-from pipeline.dns.asker import NameError_, Unanswered
+from pipeline.dns.asker import RECORDS, NameError_, Unanswered
 from pipeline.dns.records import Naptr, Srv
 
 
@@ -110,8 +110,57 @@ def test_records_whose_time_is_over_are_better_than_none(dns):
 
 def test_a_cut_answer_is_asked_for_again_by_tcp(dns):
     dns.zone.cut = True
-    dns.zone.add("big.example.com", "A", *[f"192.0.2.{n}" for n in range(100)])
-    assert len(dns.find("big.example.com", "A")) == 100
+    dns.zone.add("big.example.com", "A", *[f"192.0.2.{n}" for n in range(30)])
+    assert len(dns.find("big.example.com", "A")) == 30
+
+
+def test_of_too_many_records_those_of_the_lowest_priority_are_taken(dns):
+    dns.zone.add("_sip._udp.big.example", "SRV", *[f"{n} 0 5060 h{n}.big.example" for n in range(200, 0, -1)])
+    found = dns.wait(dns.resolver.records("_sip._udp.big.example", "SRV"))
+    assert [each.priority for each in found] == list(range(1, RECORDS + 1))
+    dns.zone.add("big.example", "A", *[f"192.0.2.{n}" for n in range(200)])
+    assert len(dns.find("big.example", "A")) == RECORDS
+
+
+def test_an_answer_that_would_take_long_to_read_is_not_read(dns):
+    dns.zone.add("huge.example", "A", *[f"10.1.{n // 250}.{n % 250}" for n in range(4000)])
+    with pytest.raises(Unanswered, match="longer than 8192 octets"):
+        dns.find("huge.example", "A")
+    dns.network.names["pbx.example.com"] = ["192.0.2.7"]
+    assert dns.find("pbx.example.com", "A") == ["192.0.2.7"]
+    assert dns.open_sockets() == []
+
+
+def test_aliases_that_go_in_a_circle_lead_nowhere(dns):
+    import dns.message as library
+    import dns.rrset as sets
+
+    def answer(data, *, stream):
+        response = library.make_response(library.from_wire(data))
+        for one, other in (("a", "b"), ("b", "a")):
+            response.answer.append(sets.from_text(f"{one}.example.", 60, "IN", "CNAME", f"{other}.example."))
+        return response.to_wire()
+
+    dns.zone.answer = answer
+    with pytest.raises(Unanswered, match="ChainTooLong"):
+        dns.find("a.example", "A")
+
+
+def test_an_exception_of_who_waits_for_records_leaves_the_resolver_whole(dns):
+    dns.network.names["a.example.com"] = ["192.0.2.7"]
+    heard = []
+    first, second = dns.resolver.addresses("a.example.com", ("A",)), dns.resolver.addresses("a.example.com", ("A",))
+
+    def broken(pending):
+        raise OSError("a mistake of who waits")
+
+    first.then(broken)
+    second.then(lambda pending: heard.append(pending.value()))
+    with pytest.raises(OSError, match="a mistake of who waits"):
+        dns.loop.advance(1)
+    assert heard == [["192.0.2.7"]]
+    assert dns.resolver.asker.under_way == 0
+    assert dns.find("a.example.com", "A") == ["192.0.2.7"]
 
 
 def test_lost_packets_are_asked_for_again(dns):
