@@ -1,4 +1,5 @@
-"""The copy of a request that goes on, and of a response that goes back. RFC 3261 16.6 steps 1 to 6, 16.7 steps 3 and 9; RFC 3327 5.2.
+"""The copy of a request that goes on, and of a response that goes back. RFC 3261 16.6 steps 1 to 6, 16.7 steps 3 and 9; RFC 3327 5.2;
+RFC 5393 5.3.3.
 
 Rule: pure. What need not be changed is as it came; what came is not changed itself.
 """
@@ -8,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from pipeline.sip.breadth import WIDEST, breadth_of
 from pipeline.sip.headers import canonical
 from pipeline.sip.identity import privacy_of
 from pipeline.sip.message import Request, Response
@@ -51,18 +53,20 @@ def onward(
 ) -> Request:
     """Return the copy of a request that is passed on, without Via of ours: one hop less, with these Record-Route and Path values on top.
 
+    It goes to one place at a time, so that all the Max-Breadth it came with goes along (RFC 5393 5.3.3). Raises Malformed.
+
     `uri`: another Request-URI; `routes`: the Route values that are left, None: those that it came with; `without`: keys of fields that stay
     here.
     """
-    hops = request.max_forwards
-    fields = [("Max-Forwards", str(HOPS if hops is None else hops - 1))]
+    hops, breadth = request.max_forwards, breadth_of(request)
+    fields = [("Max-Forwards", str(HOPS if hops is None else hops - 1)), ("Max-Breadth", str(WIDEST if breadth is None else breadth))]
     fields += [("Record-Route", value) for value in record]
     fields += [("Path", value) for value in path]
     if routes is not None:
         fields += [("Route", value) for value in routes]
     for name, value in request.items():
         key = canonical(name)
-        if key == "max-forwards" or (key == "route" and routes is not None) or key in without:
+        if key in ("max-forwards", "max-breadth") or (key == "route" and routes is not None) or key in without:
             continue
         fields.append((name, value))
     return Request.new(request.method, uri or request.uri_text, fields, request.body)

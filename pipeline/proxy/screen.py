@@ -10,7 +10,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from pipeline.passage import Reply
-from pipeline.sip.grammar import number
+from pipeline.sip.breadth import breadth_of
 from pipeline.sip.status import reason_of
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ __all__ = ["HOPS", "mark_of", "screen"]
 
 HOPS = 70
 """RFC 3261 16.6 step 3: Max-Forwards of a request that has none."""
-BREADTH = 255
-"""Max-Breadth is read up to here; RFC 5393 5.3.3 has proxies begin with 60."""
 OCTETS = 6
 
 
@@ -39,7 +37,7 @@ def screen(request: Request, mark: str, extensions: Collection[str] = ()) -> Rep
     hops = request.max_forwards
     if hops == 0:
         return Reply(483, because="Max-Forwards is 0 (RFC 3261 16.3 step 3)")
-    if "max-breadth" in request.first and number(request.first["max-breadth"], BREADTH, "Max-Breadth") == 0:
+    if breadth_of(request) == 0:
         return Reply(440, reason_of(440), because="Max-Breadth is 0 (RFC 5393 5.3.3)")
     if any(via.branch.endswith(f".{mark}") for via in request.vias):
         return Reply(482, because="this request has been here before in the same way (RFC 3261 16.3 step 4)")

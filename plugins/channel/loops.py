@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.core.causes import Cause, Hangup
 from pipeline.destinations import TECHNOLOGY
-from pipeline.sip.grammar import number
+from pipeline.sip.breadth import breadth_of
 from pipeline.sip.uri import host_key
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ HOPS = 70  # RFC 3261 8.1.1.6
 MARKS = HOPS
 """Marks that are read: a call cannot have passed more often."""
 OCTETS = 6
-WIDEST = 255
-"""Max-Breadth is read up to here; RFC 5393 5.3.3 has servers begin with 60."""
 LOOP = Hangup(Cause.INTERWORKING, "Loop Detected", TECHNOLOGY, 482)
 TOO_MANY = Hangup(Cause.INTERWORKING, "Too Many Hops", TECHNOLOGY, 483)
 TOO_BROAD = Hangup(Cause.INTERWORKING, "Max-Breadth Exceeded", TECHNOLOGY, 440)
@@ -37,14 +35,20 @@ TOO_BROAD = Hangup(Cause.INTERWORKING, "Max-Breadth Exceeded", TECHNOLOGY, 440)
 class Breadth:
     """In how many branches a call may be under way at once, as its Max-Breadth says (RFC 5393 5.3.3); each branch gets a share of it."""
 
-    __slots__ = ("_left",)
+    __slots__ = ("_left", "_wanted")
 
     def __init__(self, most: int) -> None:
         self._left = most
+        self._wanted = 0
+
+    def want(self) -> None:
+        """One more branch will take its share."""
+        self._wanted += 1
 
     def take(self) -> int:
-        """Return the share of one more branch: half of what is left, so that those behind it have some, too; 0: there is none."""
-        share = (self._left + 1) // 2
+        """Return the share of one more branch: as much as is left for each that wants one, and 1 at least; 0: there is none."""
+        share = min(self._left, max(1, self._left // max(1, self._wanted)))
+        self._wanted = max(0, self._wanted - 1)
         self._left -= share
         return share
 
@@ -95,10 +99,8 @@ class Loops:
             before = tuple(item for item in items if len(item) == 2 * OCTETS and item.isalnum())[:MARKS]  # anything else is no mark
             if mark in before:
                 return LOOP
-        breadth = None
-        if "max-breadth" in request.first:
-            breadth = Breadth(number(request.first["max-breadth"], WIDEST, "Max-Breadth"))
-        return Trip(HOPS if hops is None else min(hops, HOPS), (*before, mark), breadth)
+        most = breadth_of(request)
+        return Trip(HOPS if hops is None else min(hops, HOPS), (*before, mark), None if most is None else Breadth(most))
 
     def mark(self, uri: Uri, endpoint: str) -> str:
         """Return the mark of a call to this URI by this endpoint."""

@@ -45,6 +45,8 @@ class Outgoing(Session):
         self.trip = trip
         self.breadth = 0
         """Its share of the call's Max-Breadth."""
+        if trip.breadth is not None:
+            trip.breadth.want()
         self.timer = driver.timer_of(self.options)
         self.asking: Asking | None = None
         self._call_id = driver.engine.token(16)

@@ -77,11 +77,21 @@ def test_a_bad_number_of_hops_is_malformed():
 @rfc("5393", "5.3.3")
 def test_the_branches_of_a_call_share_its_breadth_and_give_it_back():
     breadth = Breadth(10)
-    shares = [breadth.take() for _ in range(6)]
-    assert shares == [5, 3, 1, 1, 0, 0]
-    assert sum(shares) == 10
-    breadth.give_back(5)
-    assert breadth.take() == 3
+    for _ in range(4):
+        breadth.want()
+    shares = [breadth.take() for _ in range(4)]
+    assert shares == [2, 2, 3, 3]
+    assert breadth.take() == 0
+    breadth.give_back(2)
+    assert breadth.take() == 2
+
+
+@rfc("5393", "5.3.3")
+def test_as_many_branches_as_the_breadth_has_are_begun_and_no_more():
+    breadth = Breadth(2)
+    for _ in range(3):
+        breadth.want()
+    assert [breadth.take() for _ in range(3)] == [1, 1, 0]
 
 
 @rfc("5393", "5.3.3")
@@ -89,6 +99,7 @@ def test_a_breadth_is_read_and_none_is_none():
     loops = Loops(b"key")
     assert loops.arrived(invite(), "alice").breadth is None
     assert loops.arrived(invite(Max_Breadth="1"), "alice").breadth.take() == 1
+    assert loops.arrived(invite(Max_Breadth="1000000"), "alice").breadth.take() == 60
     with pytest.raises(Malformed):
         loops.arrived(invite(Max_Breadth="wide"), "alice")
 
@@ -109,3 +120,25 @@ def test_a_call_rings_no_more_phones_than_its_breadth_allows(sip):
     nowhere = alice.call("bob", headers=[("Max-Breadth", "0")])
     server.advance(3)
     assert nowhere.status == 440
+
+
+@rfc("5393", "5.3.3")
+def test_each_phone_of_a_call_gets_its_share_of_the_breadth(sip):
+    """The default of 60 is enough for a group of ten, and for forks behind each."""
+    server = sip("[context.default]\nusers = true\n", **CALLS)
+    bobs = [server.phone("bob", password="bob's", address=(f"10.0.1.{number}", 5060)).online() for number in range(1, 11)]
+    for bob in bobs:
+        bob.answers(after=30.0)
+    server.phone("alice").call("bob", headers=[("Max-Breadth", "200")])
+    server.advance(3)
+    assert [bob.calls[-1].invite.get("max-breadth") for bob in bobs] == ["6"] * 10
+
+
+@rfc("5393", "5.3.3")
+def test_one_phone_alone_gets_all_of_the_breadth(sip):
+    server = sip("[context.default]\nusers = true\n", **CALLS)
+    bob = server.phone("bob").online()
+    bob.answers(after=30.0)
+    server.phone("alice").call("bob", headers=[("Max-Breadth", "20")])
+    server.advance(3)
+    assert bob.calls[-1].invite.get("max-breadth") == "20"

@@ -452,6 +452,16 @@ def test_what_may_not_go_on_is_refused(world, header, status):
         assert raw.answer().get("unsupported") == "sec-agree"
 
 
+@rfc("5393", "5.3.3")
+@pytest.mark.parametrize(("came", "goes"), [([], "60"), ([("Max-Breadth", "3")], "3"), ([("Max-Breadth", "999")], "60")])
+def test_what_is_passed_on_says_how_broad_it_may_become(world, came, goes):
+    w = world()
+    upstream = _Raw(w, "10.0.0.77")
+    plugin(w).upstream = "sip:10.0.0.77"
+    _Raw(w, "10.0.0.9").send(w.server.message("MESSAGE", uri="sip:bob@example.com", headers=came))
+    assert next(each for each in upstream.got if each.is_request).all("max-breadth") == [goes]
+
+
 @rfc("3261", "16.3")
 @rfc("5393", "4.2")
 def test_a_request_that_comes_back_in_the_same_way_is_482(world):

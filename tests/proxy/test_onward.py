@@ -43,6 +43,14 @@ def test_without_max_forwards_there_are_seventy():
     assert onward(parse(CAME.replace(b"max-forwards: 7\r\n", b""))).max_forwards == 70
 
 
+@rfc("5393", "5.3.3")
+@pytest.mark.parametrize(("came", "goes"), [((), "60"), (("7",), "7"), (("1000",), "60"), (("5", "9"), "5")])
+def test_what_goes_on_has_one_breadth_which_is_added_kept_or_cut_to_sixty(came, goes):
+    fields = b"".join(b"max-breadth: %s\r\n" % value.encode() for value in came)
+    made = onward(parse(CAME.replace(b"max-forwards", fields + b"max-forwards")))
+    assert made.all("max-breadth") == [goes]
+
+
 @rfc("3261", "16.7")
 def test_an_answer_goes_back_without_our_via():
     request = Request.new(

@@ -29,6 +29,11 @@ def test_what_may_go_no_further_is_refused(fields, status):
     assert dict(reply.headers) == ({"Unsupported": "foo"} if status == 420 else {})
 
 
+@rfc("5393", "5.3.3")
+def test_a_breadth_of_more_than_we_allow_is_no_reason_to_refuse():
+    assert screen(request(max_breadth="256"), "mark") is None
+
+
 def test_what_is_required_of_proxies_and_known_is_let_by():
     assert screen(request(proxy_require="Path"), "mark", ("path",)) is None
 
