@@ -249,6 +249,21 @@ class Pipeline:
             if tap is not None:
                 tap.came(passage)
 
+    def admits(self, data: bytes, flow: Flow) -> bool:
+        """Ask the transport stage alone about a packet that its transport answers itself, as STUN. A step that fails lets nothing in."""
+        packet = Packet(data, flow)
+        passage = Passage(self, packet, flow, self.clock.now())
+        chain = self.untraced.transport
+        for name, step in zip(chain.names, chain.steps, strict=True):
+            try:
+                if step(packet, passage) is not None:
+                    return False
+            except Exception as error:
+                self.counts["failed." + name] += 1
+                self.tell("step.failed", plugin=name, stage=chain.stage, error=repr(error), exception=error, passage=passage)
+                return False
+        return True
+
     def unframed(self, error: Malformed, flow: Flow, data: bytes = b"") -> None:
         """Answer what a stream began with and cannot be followed (RFC 3261 18.3), when enough of it can be read; trace it anyway."""
         passage = Passage(self, Packet(data, flow), flow, self.clock.now())

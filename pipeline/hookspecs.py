@@ -58,7 +58,7 @@ def connect(target: Target) -> Flow | Pending | None:
 
 @hookspec(firstresult=True)
 def transport(packet: Packet, passage: Passage) -> Verdict | None:
-    """See each packet before a byte of it is parsed. `Drop` refuses it silently; None passes it on."""
+    """See each packet before a byte of it is parsed, STUN too. `Drop` refuses it silently; None passes it on."""
 
 
 # -- protocol: bytes become messages, transactions, dialogs ----------------------------------------------------------

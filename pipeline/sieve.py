@@ -2,7 +2,8 @@
 
 Rule: it errs on the side of letting in: what it lets through is looked at as before. It is a classic BPF program (socket(7),
 SO_ATTACH_FILTER; no privilege is needed) over the UDP header and what is behind it. A SIP message begins with a method or with "SIP/2.0"
-(RFC 3261 7), perhaps behind empty lines (7.5): its first eight octets are printable ASCII. STUN has its cookie (RFC 8489 5). What is
+(RFC 3261 7), perhaps behind empty lines (7.5): its first eight octets are printable ASCII. STUN has its cookie (RFC 8489 5) and fits into
+any path (6.1). What is
 shorter than eight octets and begins with no line end is no message, and no keepalive that is answered. The kernel counts what it drops
 here among the drops of the socket.
 """
@@ -14,12 +15,14 @@ import socket
 import struct
 import sys
 
+from pipeline.sip.stun import LARGEST
+
 SO_ATTACH_FILTER = 26
 BEHIND = 8
 """Octets of the UDP header, which the filter sees."""
 PRINTED = 8
 """Octets that are looked at: of random octets one datagram in three thousand passes."""
-LOAD_OCTET, LOAD_WORD, EQUAL, AT_LEAST, ABOVE, GIVE = 0x30, 0x20, 0x15, 0x35, 0x25, 0x06
+LOAD_OCTET, LOAD_WORD, LOAD_LENGTH, EQUAL, AT_LEAST, ABOVE, GIVE = 0x30, 0x20, 0x80, 0x15, 0x35, 0x25, 0x06
 ALL = 0x40000
 COOKIE = 0x2112A442
 
@@ -39,11 +42,13 @@ def program() -> list[Instruction]:
         ]
     begin: list[Instruction] = [
         (LOAD_OCTET, 0, 0, BEHIND),
-        (EQUAL, 5, 0, 0x0D),  # to the accept behind the cookie
-        (EQUAL, 4, 0, 0x0A),
-        (AT_LEAST, 4, 0, 0x04),  # to the checks
+        (EQUAL, 7, 0, 0x0D),  # to the accept behind the cookie
+        (EQUAL, 6, 0, 0x0A),
+        (AT_LEAST, 6, 0, 0x04),  # to the checks
         (LOAD_WORD, 0, 0, BEHIND + 4),
-        (EQUAL, 1, 0, COOKIE),
+        (EQUAL, 0, 2, COOKIE),
+        (LOAD_LENGTH, 0, 0, 0),
+        (ABOVE, 0, 1, BEHIND + LARGEST),
         (GIVE, 0, 0, 0),
         (GIVE, 0, 0, ALL),
     ]

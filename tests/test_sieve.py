@@ -44,6 +44,7 @@ def through(request):
         b"ACK sip:b SIP/2.0\r\n\r\n",
         b"!interesting-Method0123456789_*+`.%indeed'~ sip:b SIP/2.0\r\n\r\n",
         b"\0\1\0\0" + COOKIE + bytes(12),
+        b"\0\1\4\xbc" + COOKIE + bytes(1224),
         b"INVITE sip:b SIP/2.0\r\nSubject: " + b"x" * 60000 + b"\r\n\r\n",
     ],
 )
@@ -61,6 +62,7 @@ def test_messages_keepalives_and_stun_come_through_whole(through, data):
         b"\x16\x03\x01\x02\x00" + bytes(500),
         b"INVITE\0 sip:b SIP/2.0\r\n\r\n",
         b"\0\1\0\0" + bytes(16),
+        b"\0\1\4\xc0" + COOKIE + bytes(1228),
     ],
 )
 def test_what_can_be_none_of_these_does_not(through, data):

@@ -1,7 +1,8 @@
 """STUN Binding answers on the SIP port: what a phone's keepalive asks (RFC 5626 4.4.2, 8; RFC 8489 3, 6.3.1).
 
 Rule: pure, bytes in, bytes out; nothing is kept and nobody is asked to prove himself (RFC 5626 8). Only what is a Binding request by its
-magic cookie and its length gets an answer, which is hardly longer than the question: no amplifier.
+magic cookie and its length gets an answer, which is hardly longer than the question: no amplifier. What it may cost is bounded: its size
+by who receives it (LARGEST), its attributes here.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from __future__ import annotations
 import zlib
 from ipaddress import ip_address
 
-__all__ = ["binding_answer", "is_stun"]
+__all__ = ["LARGEST", "binding_answer", "is_stun"]
 
 COOKIE = b"\x21\x12\xa4\x42"
 HEADER = 20
+LARGEST = 1232
+"""Octets of a message over UDP: of IPv6's 1280 what its header and that of UDP leave (RFC 8489 6.1; over IPv4 they are less than 548)."""
 BINDING, SUCCESS, REFUSED = 0x0001, 0x0101, 0x0111
 ERROR_CODE, UNKNOWN_ATTRIBUTES, XOR_MAPPED_ADDRESS, FINGERPRINT = 0x0009, 0x000A, 0x0020, 0x8028
 UNDERSTOOD = frozenset({0x0006, 0x0008, 0x0014, 0x0015})
@@ -20,6 +23,8 @@ UNDERSTOOD = frozenset({0x0006, 0x0008, 0x0014, 0x0015})
 REQUIRED = 0x8000
 """Attributes below must be understood (RFC 8489 14)."""
 MOST_UNKNOWN = 8
+MOST = 16
+"""Attributes of a request: as many as RFC 8489 knows (18.3)."""
 
 
 def is_stun(data: bytes) -> bool:
@@ -32,7 +37,9 @@ def binding_answer(data: bytes, host: str, port: int) -> bytes | None:
     if not is_stun(data) or int.from_bytes(data[:2], "big") != BINDING or len(data) % 4:
         return None
     unknown, fingerprint, at = [], False, HEADER
-    while at < len(data):
+    for _ in range(MOST):
+        if at == len(data):
+            break
         if at + 4 > len(data):
             return None
         kind, size = int.from_bytes(data[at : at + 2], "big"), int.from_bytes(data[at + 2 : at + 4], "big")
@@ -45,6 +52,8 @@ def binding_answer(data: bytes, host: str, port: int) -> bytes | None:
         elif kind < REQUIRED and kind not in UNDERSTOOD:
             unknown.append(kind)
         at += 4 + (size + 3) // 4 * 4
+    if at < len(data):
+        return None
     transaction = data[4:HEADER]
     if unknown:
         body = _attribute(ERROR_CODE, b"\0\0\x04\x14Unknown Attribute")  # 420

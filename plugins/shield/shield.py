@@ -19,6 +19,7 @@ from pipeline import Drop, hookimpl, option, plugin
 from pipeline.dal.acls import networks
 from pipeline.dal.bans import source_of
 from pipeline.prefixes import Prefixes, network
+from pipeline.sip.stun import is_stun
 
 from .watch import State
 
@@ -45,6 +46,8 @@ SCANNERS = (
 )
 """What SIP scanners call themselves in User-Agent, From or Subject; as Kamailio's and fail2ban's users list them."""
 CREDENTIALS = re.compile(rb"\nauthorization[ \t]*:")
+NO_TEXT = b"\x04"
+"""What sorts below is empty or begins as STUN does (RFC 7983 7)."""
 END = re.compile(rb"\n\r?\n")
 TAG = b";tag="
 TO = re.compile(rb"\r?\n(?:to|t)[ \t]*:([^\r\n]*)")
@@ -102,6 +105,16 @@ class Shield:
     )
     global_failure_rate: float = option(
         200.0, validator=attrs.validators.gt(0), help="failed logins a second from all sources together, by datagrams and by streams each"
+    )
+
+    keepalive_rate: float = option(
+        100.0,
+        validator=attrs.validators.gt(0),
+        help="STUN keepalives a second from one stranger that are answered, twice as many at once: of two thousand phones behind one"
+        " address each sends one in 24 to 29 s (RFC 5626 4.4.2)",
+    )
+    global_keepalive_rate: float = option(
+        2000.0, validator=attrs.validators.gt(0), help="STUN keepalives a second from all strangers together that are answered"
     )
 
     ban_score: float = option(
@@ -171,11 +184,14 @@ class Shield:
         now = passage.arrived
         reliable = passage.flow.reliable
         key = hash(source) + reliable  # a bucket for datagrams and one for streams
+        data = packet.data
+        first = data[:4]
+        if first < NO_TEXT and not reliable and is_stun(data):
+            return self._keepalive(packet, passage, key)
         if not state.packets.take(key, now):
             return state.dropped("rate", passage)
-        head = packet.data[:HEAD].lower()
-        if not head.startswith(b"sip/"):
-            fields = _fields(packet.data)
+        if first.lower() != b"sip/":
+            fields = _fields(data)
             if CREDENTIALS.search(fields):
                 if not state.failures.has(key, now) and not _within(fields):
                     return state.dropped("failure_rate", passage)
@@ -189,15 +205,29 @@ class Shield:
             if spent and not (
                 state.neighbours.take(now)
                 if source in state.known.sources
-                else state.repeated.seen(passage.flow.peer, packet.data) and state.second_chance.take(now)
+                else state.repeated.seen(passage.flow.peer, data) and state.second_chance.take(now)
             ):
                 return state.dropped("global_request_rate", passage)
+        head = data[:HEAD].lower()
         for word in self._words:
             if word in head:
                 state.scanner(passage, source, word.decode())
                 return state.dropped("scanners", passage)
         if not state.all_packets[reliable].take(now):
             return state.dropped("global_rate", passage)
+        return None
+
+    def _keepalive(self, packet: Packet, passage: Passage, key: int) -> Drop | None:
+        """Judge STUN: an answer costs little, but goes wherever the source says."""
+        state: State = self.state
+        now = passage.arrived
+        if not state.keepalives.take(key, now):
+            return state.dropped("keepalive_rate", passage)
+        # As above: who is not answered asks again, seven times (RFC 5626 4.4.2), before he believes that his flow has failed.
+        if not state.all_keepalives.take(now) and not (
+            state.repeated.seen(passage.flow.peer, packet.data) and state.repeated_keepalives.take(now)
+        ):
+            return state.dropped("global_keepalive_rate", passage)
         return None
 
     def stats(self) -> dict[str, Any]:

@@ -58,10 +58,13 @@ class State:
         self.packets = Buckets(1.0, 1.0)
         self.requests = Buckets(1.0, 1.0)
         self.failures = Buckets(1.0, 1.0)
+        self.keepalives = Buckets(1.0, 1.0)
         self.all_packets = (Bucket(1.0, 1.0), Bucket(1.0, 1.0))
         """What comes by datagrams, whose source may be forged, and what comes by streams: a flood of the former leaves the latter alone."""
         self.all_requests = (Bucket(1.0, 1.0), Bucket(1.0, 1.0))
         self.all_failures = (Bucket(1.0, 1.0), Bucket(1.0, 1.0))
+        self.all_keepalives = Bucket(1.0, 1.0)
+        self.repeated_keepalives = Bucket(1.0, 1.0)
         self.second_chance = Bucket(1.0, 1.0)
         self.neighbours = Bucket(1.0, 1.0)
         self.counts: Counter[str] = Counter()
@@ -93,6 +96,9 @@ class State:
         self.packets.configure(owner.rate, 2 * owner.rate)
         self.requests.configure(owner.request_rate, owner.request_burst)
         self.failures.configure(owner.failure_rate, owner.failure_burst)
+        self.keepalives.configure(owner.keepalive_rate, 2 * owner.keepalive_rate)
+        self.all_keepalives.configure(owner.global_keepalive_rate, owner.global_keepalive_rate)
+        self.repeated_keepalives.configure(owner.global_keepalive_rate, owner.global_keepalive_rate)
         for buckets, rate in (
             (self.all_packets, owner.global_rate),
             (self.all_requests, owner.global_request_rate),

@@ -11,7 +11,7 @@ import attrs
 
 from pipeline import Flow, hookimpl, option, plugin
 from pipeline.bind import advertised, binds, parse_advertised, parse_bind
-from pipeline.sip.stun import binding_answer, is_stun
+from pipeline.sip.stun import LARGEST, binding_answer, is_stun
 
 if TYPE_CHECKING:
     from pipeline import Target
@@ -192,10 +192,15 @@ class Udp:
         return way
 
     def keepalive(self, data: bytes, endpoint: Endpoint, source: Address, local: Address) -> bool:
-        """Answer a STUN Binding request (RFC 5626 4.4.2, 8); False: it is no STUN. What is STUN and no request is dropped."""
+        """Answer a STUN Binding request (RFC 5626 4.4.2, 8); False: it is no STUN. What is STUN and no request is dropped.
+
+        So is what is longer than any may be, and what the transport stage does not let in: bans and limits are for STUN too.
+        """
         if not is_stun(data):
             return False
-        answer = binding_answer(data, *source[:2]) if self.stun else None
+        answer = None
+        if self.stun and len(data) <= LARGEST and self._engine.admits(data, UdpFlow(self, endpoint, source, local)):
+            answer = binding_answer(data, *source[:2])
         self._engine.counts["stun.answered" if answer else "stun.dropped"] += 1
         if answer:
             endpoint.send(answer, source, local)

@@ -13,6 +13,7 @@ from pipeline.testing.server import CALLS
 
 STRANGER, OTHER = ("198.51.100.9", 5062), ("198.51.100.10", 5060)
 TRANSPORT = ["shield", "udp", "tcp"]
+STUN = b"\x00\x01\x00\x00\x21\x12\xa4\x42"
 
 
 @pytest.fixture
@@ -32,6 +33,17 @@ def register(server, source, user="alice", headers=()):
     before = len(server.replies(source))
     server.send(server.message("REGISTER", from_=user, source=source, headers=headers), source)
     return [reply.status for reply in server.replies(source)[before:]]
+
+
+def keepalives(server, number, source=STRANGER, first=0):
+    """Ask by STUN so many times at once; give how many answers came back."""
+    got = []
+    endpoint = server.network.host(source[0]).datagram(*source, lambda data, *_: got.append(data))
+    for count in range(first, first + number):
+        endpoint.send(STUN + count.to_bytes(12, "big"), ("10.0.0.1", 5060))
+    server.advance(0.001)
+    endpoint.close()
+    return len(got)
 
 
 def guess(server, source, user="alice", password="wrong"):
@@ -386,3 +398,46 @@ def test_a_ban_of_an_ipv6_address_is_of_its_64(shielded):
     assert [event.fields["source"] for event in server.told("shield.banned")] == ["2001:db8::/64"]
     assert register(server, ("2001:db8::ffff", 5060)) == []
     assert register(server, ("2001:db8:0:1::9", 5060)) == [401]
+
+
+# -- STUN
+
+
+def test_who_is_denied_or_banned_gets_no_answer_to_stun_either(shielded):
+    server = shielded('deny = ["198.51.100.10"]')
+    assert keepalives(server, 1) == 1
+    assert keepalives(server, 1, OTHER) == 0
+    server.engine.dal.create(Ban(id=STRANGER[0], by="admin"))
+    assert keepalives(server, 1) == 0
+    assert server.engine.counts["stun.dropped"] == 2
+
+
+@rfc("5626", "4.4.2")
+def test_stun_of_one_address_has_a_budget_of_its_own_in_which_two_thousand_phones_have_room(shielded):
+    server = shielded()
+    answered = 0
+    for second in range(24):  # 2,000 phones in 24 s
+        answered += keepalives(server, 84, first=84 * second)
+        server.advance(1)
+    assert answered == 24 * 84
+    assert 199 <= keepalives(server, 1000) <= 201
+    assert "keepalive_rate" in {event.fields["limit"] for event in server.told("shield.limited")}
+    assert keepalives(server, 1, OTHER) == 1
+    assert register(server, STRANGER) == [401]  # no budget of SIP was touched
+
+
+def test_a_known_phone_has_its_stun_answered_beside_a_flood_of_stun_in_the_name_of_its_address(shielded):
+    server = shielded()
+    phone = (STRANGER[0], 6000)
+    assert guess(server, phone, password="alice's") == 200
+    server._endpoints.pop(phone).close()
+    assert 199 <= keepalives(server, 1000) <= 201
+    assert keepalives(server, 1, phone) == 1
+
+
+def test_stun_of_all_strangers_together_has_a_budget_and_who_asks_again_is_answered(shielded):
+    server = shielded("global_keepalive_rate = 20")
+    assert sum(keepalives(server, 1, (f"198.51.100.{number}", 40000)) for number in range(100)) <= 25
+    assert keepalives(server, 1) == 0
+    assert keepalives(server, 1) == 1  # the same transaction once more
+    assert "global_keepalive_rate" in shield_of(server).stats()

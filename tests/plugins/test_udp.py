@@ -96,6 +96,53 @@ def test_a_stun_keepalive_is_told_where_it_came_from(sip, host):
     assert server.engine.counts["stun.answered"] == 1
 
 
+def asked(server, *questions, host="10.0.0.9"):
+    """Send STUN from one address; give what comes back."""
+    got = []
+    endpoint = server.network.host(host).datagram(host, 0, lambda data, *_: got.append(data))
+    for data in questions:
+        endpoint.send(data, ("10.0.0.1", 5060))
+    server.advance(0.1)
+    endpoint.close()
+    return got
+
+
+@rfc("8489", "6.1")
+def test_stun_that_is_longer_than_any_path_takes_is_not_read(sip):
+    def padded(size):
+        return STUN[:2] + (size - 20).to_bytes(2, "big") + STUN[4:] + b"\x80\x22" + (size - 24).to_bytes(2, "big") + bytes(size - 24)
+
+    server = sip()
+    assert len(asked(server, padded(1232))) == 1
+    assert asked(server, padded(1236)) == []
+    assert (server.engine.counts["stun.answered"], server.engine.counts["stun.dropped"]) == (1, 1)
+
+
+def test_whoever_judges_packets_judges_stun_too_and_lets_none_in_by_failing(sip, write):
+    judge = write(
+        "judge",
+        """
+        @plugin
+        class Judge:
+            stage: ClassVar[str] = "transport"
+            fails: bool = option(False, help="whether it raises")
+
+            @hookimpl
+            def transport(self, packet, passage):
+                if self.fails:
+                    raise RuntimeError("no idea")
+                return Drop("judge: no") if passage.flow.peer[0] == "10.0.0.8" else None
+        """,
+    )
+    server = sip(judge, transport=["judge", "udp", "tcp"])
+    assert len(asked(server, STUN)) == 1
+    assert asked(server, STUN, host="10.0.0.8") == []
+    server.plugin("judge").fails = True
+    assert asked(server, STUN) == []
+    assert [event.fields["plugin"] for event in server.told("step.failed")] == ["judge"]
+    assert server.engine.counts["stun.dropped"] == 2
+
+
 def test_stun_can_be_off_and_other_binary_noise_reaches_the_stack(sip):
     server = sip('[plugin.udp]\nbind = ["10.0.0.1:5060"]\nstun = false\n')
     got = []

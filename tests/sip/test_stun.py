@@ -48,6 +48,13 @@ def test_what_may_be_ignored_is_ignored():
     assert binding_answer(request(b"\x80\x22\x00\x04test"), "192.0.2.1", 1)[:2] == b"\x01\x01"
 
 
+def test_more_attributes_than_rfc_8489_knows_are_no_question():
+    ignored = b"\x80\x22\x00\x00"
+    assert binding_answer(request(16 * ignored), "192.0.2.1", 1)[:2] == b"\x01\x01"
+    assert binding_answer(request(17 * ignored), "192.0.2.1", 1) is None
+    assert binding_answer(request(16_371 * ignored), "192.0.2.1", 1) is None
+
+
 def test_an_indication_an_answer_and_sip_get_nothing():
     for data in (
         request(kind=0x11),
