@@ -32,7 +32,9 @@ def main(argv: list[str] | None = None) -> int:
         print(problems, file=sys.stderr)
         return 2
     except Failed as failed:
-        print(f"sipline: {failed}", file=sys.stderr)
+        from pipeline.trace.plain import plain  # noqa: PLC0415
+
+        print(f"sipline: {plain(str(failed))}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

@@ -11,6 +11,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from pipeline.cli import Failed
+from pipeline.sip.passwords import passwordless
+from pipeline.trace.plain import plain
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -25,6 +27,14 @@ PAUSE = 10.0
 """Seconds for which the same failure is only counted."""
 FAILURES = 1000
 """Different failures that are told apart."""
+
+
+class Plain(logging.Formatter):
+    """Entries as text that any terminal and UTF-8 can hold, without passwords: exceptions quote what came from the network."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Write an entry."""
+        return plain(passwordless(super().format(record)))
 
 
 def log_as(args: Namespace, plan: Plan) -> None:
@@ -43,7 +53,7 @@ def configure(level: str, file: Path | None) -> None:
             handler = logging.FileHandler(file, encoding="utf-8")
         except OSError as error:
             raise Failed(f"log file {file}: {error.strerror}") from None
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(message)s"))
+    handler.setFormatter(Plain("%(asctime)s %(levelname)-7s %(message)s"))
     root = logging.getLogger()
     former, root.handlers[:] = root.handlers[:], [handler]
     for each in former:

@@ -70,7 +70,7 @@ def _stats(stats: dict[str, Any]) -> None:
     for name, value in stats.items():
         begun = False
         for path, leaf in _leaves(value):
-            table.add_row("" if begun else name, path, Text(cell(leaf)))
+            table.add_row("" if begun else name, Text(cell(path)), Text(cell(leaf)))
             begun = True
     Console().print(table)
 

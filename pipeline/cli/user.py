@@ -17,7 +17,7 @@ from pipeline.cli import Failed
 from pipeline.cli.client import Client
 from pipeline.cli.files import plan_of, state_of
 from pipeline.cli.first_start import fresh_password
-from pipeline.cli.table import show_table
+from pipeline.cli.table import cell, show_table
 from pipeline.control import accounts
 from pipeline.dal import Domain, StorageError
 
@@ -155,7 +155,7 @@ def _list(args: Namespace, do: Online | Offline) -> int:
 
 def _remove(args: Namespace, do: Online | Offline) -> int:
     for row in do.remove(args.name):
-        print(f"removed {row['type']} {row.get('uri') or row['id']}")
+        print(f"removed {row['type']} {cell(row.get('uri') or row['id'])}")
     return 0
 
 

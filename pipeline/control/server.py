@@ -33,6 +33,7 @@ from pipeline.config.problems import Problems
 from pipeline.control import accounts, bans, calls, events, mailboxes, messages, shows
 from pipeline.control.held import held
 from pipeline.dal import StorageError
+from pipeline.sip.passwords import passwordless
 from pipeline.trace import Filter, Viewer, watch
 from pipeline.trace.record import DEPTHS
 
@@ -153,7 +154,7 @@ class Control:
 
     async def _rows(self, rows: Iterable[dict[str, Any]], writer: asyncio.StreamWriter) -> None:
         for number, row in enumerate(rows, 1):
-            _write(writer, {"row": row})
+            _write(writer, {"row": {name: passwordless(value) if type(value) is str else value for name, value in row.items()}})
             if number % HANDFUL == 0:
                 await writer.drain()
                 await asyncio.sleep(0)

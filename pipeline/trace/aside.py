@@ -1,6 +1,7 @@
 """Sinks on a thread of their own: a terminal that is slow, or stopped with Ctrl-S, must never stop the server.
 
-Rule: the loop's side puts records into a bounded queue and returns; what finds it full is counted, and told by `gap`.
+Rule: the loop's side puts records into a bounded queue and returns; what finds it full is counted, and told by `gap`, and so is what a
+sink could not take: no record is missing in silence.
 """
 
 from __future__ import annotations
@@ -65,15 +66,26 @@ class Aside:
         self._thread.join(2.0)
 
     def _run(self) -> None:
+        untold = [0] * len(self._sinks)
         while (item := self._queue.get()) is not None:
-            for sink in self._sinks:
-                with contextlib.suppress(OSError, ValueError):  # the reader of a pipe went away, the disk is full
-                    if isinstance(item, int):
-                        sink.gap(item)
-                    elif isinstance(item, str):
-                        sink.flush()
-                    else:
-                        sink.show(item)
+            for at, sink in enumerate(self._sinks):
+                untold[at] = _pass(sink, item, untold[at])
         for sink in self._sinks:
             with contextlib.suppress(OSError, ValueError):
                 sink.close()
+
+
+def _pass(sink: Sink, item: Record | int | str, untold: int) -> int:
+    """Pass one thing on; returns how many records the sink has neither taken nor been told of."""
+    missing = untold + item if isinstance(item, int) else untold
+    try:
+        if missing:
+            sink.gap(missing)
+            missing = 0
+        if isinstance(item, str):
+            sink.flush()
+        elif not isinstance(item, int):
+            sink.show(item)
+    except Exception:  # the reader of a pipe went away, the disk is full, or this one cannot be written: the next may be
+        return missing + (1 if isinstance(item, dict) else 0)
+    return missing

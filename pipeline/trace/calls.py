@@ -16,6 +16,7 @@ from pipeline.core.channel import State
 from pipeline.passage import Drop
 from pipeline.trace.ending import Ending, Happened, timer_of
 from pipeline.trace.leg import Call, Leg, call_id_of
+from pipeline.trace.mask import shareable
 from pipeline.trace.record import AGAIN, CAME, TOLD, WENT, Record
 
 if TYPE_CHECKING:
@@ -259,7 +260,7 @@ class Calls:
                 oldest.kept.popleft()
 
     def _draw(self, viewer: Viewer, seen: Seen, message: Message | None, marks: Record) -> None:
-        if seen[0] is TOLD:
-            viewer.sink.show(marks)
-        else:
-            viewer.sink.show(self._scribe.describe(seen, message, "ladder", data=viewer.data) | marks)
+        told = shareable(marks)
+        if seen[0] is not TOLD:
+            told = self._scribe.describe(seen, message, "ladder", data=viewer.data) | told
+        viewer.sink.show(told)

@@ -22,7 +22,7 @@ class JsonLines:
     """Writes one object per message; `{"not_shown": n}` where n are missing."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self._file: IO[str] = os.fdopen(private(path), "w", encoding="utf-8")
+        self._file: IO[str] = os.fdopen(private(path), "w", encoding="utf-8", errors="backslashreplace")
 
     def show(self, record: Record) -> None:
         """Write one record, without the unmasked bytes."""

@@ -10,7 +10,8 @@
 kind is received, sent, sent again (a retransmission), not sent (an interceptor refused it), ended (of one that waited: how). At depth
 "ladder" there are records of another kind between them: event, with what the core told of the call (calls.py).
 
-Rule: nothing here runs on the hot path, and nothing here raises for what came from the network.
+Rules: nothing here runs on the hot path, and nothing here raises for what came from the network. Every text of a record can be written as
+UTF-8 and holds no password of a URI, whatever it was made of: a message, a sentence of a plugin's, an exception.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from pipeline.bind import write_address
 from pipeline.passage import Claim, Drop, Reply, Wait
 from pipeline.sip.grammar import Malformed
 from pipeline.sip.parser import parse
-from pipeline.trace.mask import masked
+from pipeline.sip.passwords import passwordless
+from pipeline.trace.mask import masked, shareable
 from pipeline.trace.why import Places
 
 if TYPE_CHECKING:
@@ -96,6 +98,7 @@ class Scribe:
                 cause = passage.cause
                 if kind in (WENT, HELD) and cause is not None and message is not None and message.is_request:
                     record["cause"] = cause.message.get("call-id") or ""
+        record = shareable(record)
         if depth == "full" and kind is not LATER:
             record["message"] = masked(raw)
         if data:
@@ -159,7 +162,7 @@ def verdict_words(verdict: Any) -> str:
 def _what(message: Message | None, raw: bytes) -> Record:
     """Say what a message is."""
     if message is None:
-        line = raw.lstrip(b"\r\n\0 ").split(b"\r\n", 1)[0][:60].decode("utf-8", "backslashreplace")
+        line = masked(raw.lstrip(b"\r\n\0 ").split(b"\r\n", 1)[0][:8000])[:60]
         return {"start": line or ("keepalive" if raw else "")}
     found: Record = {}
     if message.is_request:
@@ -168,13 +171,8 @@ def _what(message: Message | None, raw: bytes) -> Record:
         found["status"], found["reason"] = message.status, message.reason  # type: ignore[attr-defined]
     found["from"], found["to"] = _party(message, "from"), _party(message, "to")
     for key, name in (("call_id", "call-id"), ("cseq", "cseq")):
-        found[key] = _text(message.get(name) or "")
-    return {key: _text(value) if isinstance(value, str) else value for key, value in found.items()}
-
-
-def _text(value: str) -> str:
-    """Return text that JSON and UTF-8 can hold: octets that were never UTF-8 are written as escapes."""
-    return value if value.isascii() else value.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        found[key] = message.get(name) or ""
+    return found
 
 
 def _party(message: Message, name: str) -> str:
@@ -185,7 +183,7 @@ def _party(message: Message, name: str) -> str:
             return f"{uri.user}@{uri.host}" if uri.user else uri.host
         return str(uri)[:80]
     except Malformed:
-        return (message.get(name) or "")[:80]
+        return passwordless(message.get(name) or "")[:80]
 
 
 def _steps(kind: str, passage: Passage) -> list[Record]:

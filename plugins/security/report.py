@@ -19,6 +19,8 @@ import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from pipeline.sip.passwords import passwordless
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -243,7 +245,7 @@ def line(told: dict[str, Any], now: float) -> str:
     """Write a security event as a line."""
     told = {**told, "proved": "yes" if told.get("proved") else "no"}
     head = f'SecurityEvent="{told["event"]}",EventTV="{_time(now)}",Severity="{told["severity"]}",Service="SIP",EventVersion="1"'
-    return head + "".join(f',{name}="{_value(str(told[key]))}"' for name, key in NAMES if key in told)
+    return head + "".join(f',{name}="{_value(passwordless(str(told[key])))}"' for name, key in NAMES if key in told)
 
 
 def _value(text: str) -> str:

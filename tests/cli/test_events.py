@@ -57,6 +57,6 @@ def test_what_is_told_does_not_control_the_terminal():
     row = {"uri": "sip:eve@example.com", "event": "presence", "state": "active\udcff\x1b[2J", "reason": "x\ny"}
     row["body"] = "<a/>\r\n\x1b]0;mine\x07\n"
     text = shown(row)
-    assert text == "sip:eve@example.com presence: active\\udcff\\x1b[2J (x\\ny)\n<a/>\n\\x1b]0;mine\\x07"
+    assert text == "sip:eve@example.com presence: active\\xff\\x1b[2J (x\\ny)\n<a/>\n\\x1b]0;mine\\x07"
     assert text.encode()
     assert shown({**row, "state": "active", "reason": "", "body": ""}) == "sip:eve@example.com presence: active"

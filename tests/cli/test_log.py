@@ -2,7 +2,7 @@
 
 import logging
 
-from pipeline.cli.log import PAUSE, Failures
+from pipeline.cli.log import PAUSE, Failures, Plain
 from pipeline.events import Bus
 
 
@@ -32,3 +32,8 @@ def test_the_traceback_of_a_plugin_is_written(caplog):
         except RuntimeError as error:
             engine.bus.tell("step.failed", plugin="p", stage="s", error=repr(error), exception=error, passage=None)
     assert caplog.records[0].exc_info is not None
+
+
+def test_no_entry_controls_the_terminal_or_tells_a_password_and_each_can_be_written():
+    entry = logging.LogRecord("x", logging.ERROR, "", 0, "what is %s?", ("sip:a:5ec4e7@b \x1b[2J \udcff",), None)
+    assert Plain("%(message)s").format(entry) == "what is sip:a:***@b \\x1b[2J \\xff?"

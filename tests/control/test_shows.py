@@ -122,3 +122,12 @@ def test_lag_tells_the_worst_of_the_last_minute():
         clock.due()
     row = lag.row()
     assert row["worst_ms"] < 0.01 and row["looks_by_ms"] == {"0.5": LOOKS + 1, "1": 1, "50": 1}  # the histogram forgets nothing
+
+
+def test_the_password_of_a_contact_is_not_shown(running):
+    async def test(server):
+        server.engine.dal.create(contact(server, uri="sip:alice:5ec4e7@192.0.2.1"))
+        (row,) = await server.rows(do="show", what="contacts")
+        assert row["uri"] == "sip:alice:***@192.0.2.1"
+
+    running(test)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from pipeline.plugins.security.report import line
 
 from pipeline.config import Problems
 from pipeline.dal import Acl
@@ -332,6 +333,11 @@ def test_no_message_can_forge_a_line_or_a_field(listed, tmp_path):
     for text in (tmp_path / "security.log").read_text().splitlines():
         assert text.count("RemoteAddress=") - text.count("\\x22,RemoteAddress=") == 1
         assert text.count('Proved="') == 1
+
+
+def test_no_line_tells_the_password_of_a_uri():
+    told = {"event": "RequestNotAllowed", "severity": "Error", "reason": "sip:a:5ec4e7@b is not his"}
+    assert line(told, 0.0).endswith('Reason="sip:a:***@b is not his"')
 
 
 def test_lines_are_bounded_and_what_is_missing_is_told(listed, tmp_path):

@@ -61,3 +61,32 @@ def test_a_reader_that_goes_away_does_not_end_the_thread():
     aside.show({"n": 1})
     aside.close()
     assert kept.got == [1]
+
+
+def test_a_record_that_a_sink_could_not_take_is_counted_and_told():
+    class Picky(Slow):
+        def show(self, record):
+            if record["n"] in (1, 2):
+                raise UnicodeEncodeError("utf-8", "\udcff", 0, 1, "surrogates not allowed")
+            super().show(record)
+
+    picky = Picky()
+    picky.go.set()
+    aside = Aside([picky])
+    for n in range(5):
+        aside.show({"n": n})
+    aside.close()
+    assert (picky.got, sum(picky.gaps)) == ([0, 3, 4], 2)
+
+
+def test_what_the_last_records_were_is_told_at_the_end_of_the_turn():
+    class Full(Slow):
+        def show(self, record):
+            raise OSError(28, "No space left on device")
+
+    full = Full()
+    aside = Aside([full])
+    aside.show({"n": 0})
+    aside.flush()
+    aside.close()
+    assert full.gaps == [1]

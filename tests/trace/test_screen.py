@@ -90,6 +90,7 @@ def test_no_message_can_control_the_terminal(field):
 def test_control_characters_are_shown_as_text_in_a_message_too():
     assert "\x1b" not in drawn({**CAME, "message": "REGISTER\nSubject: \x1b]0;x\x07\n\n\x1b[31m"}, depth="full")
     assert plain("a\tb") == "a\tb"
+    assert plain("é\u2028\u200f\ufeff\udcff") == "é\\u2028\\u200f\\ufeff\\xff"
 
 
 @pytest.mark.parametrize(("us", "text"), [(0.4, "0.4 µs"), (43.2, "43 µs"), (1234, "1.2 ms"), (2_100_000, "2.1 s")])

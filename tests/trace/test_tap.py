@@ -1,11 +1,17 @@
 """What the tap shows of messages that come, go, come again, wait and are dropped; and what it costs: nothing while nobody looks."""
 
+import io
+import json
+
 import pytest
+from rich.console import Console
 
 from pipeline.chain import Chain
 from pipeline.flow import Target
 from pipeline.sip.message import Request
 from pipeline.trace import Viewer, begin, end
+from pipeline.trace.jsonl import JsonLines
+from pipeline.trace.screen import Screen
 from pipeline.trace.tap import RING, Tap
 
 INTERCEPTOR = """
@@ -298,3 +304,49 @@ def test_a_request_that_an_interceptor_refused_is_shown_as_not_sent(sip, write, 
     assert (held["kind"], held["method"], held["decided"]["plugin"]) == ("not sent", "MESSAGE", "probe")
     assert held["decided"]["verdict"] == ("failed: RuntimeError" if fails else "Drop")
     assert len(outcomes) == 1
+
+
+HOSTILE = """
+@plugin
+class Probe:
+    @hookimpl
+    def intercept(self, message, passage):
+        if message.method == "MESSAGE":
+            raise RuntimeError(f"what is {message.uri_text}?")
+        return Reply(403, because=f"{message.uri_text}: {message.get('subject')}")
+"""
+
+
+@pytest.mark.parametrize("method", ["REGISTER", "MESSAGE"])
+@pytest.mark.parametrize("depth", ["lines", "stages", "full", "ladder"])
+def test_every_text_of_a_record_can_be_written_and_tells_no_password(sip, write, watched, tmp_path, depth, method):
+    """Also a plugin's sentence and an exception: one octet that is no UTF-8 must not end an operator's trace."""
+    server = sip(write("probe", HOSTILE), intercept=["probe"])
+    kept = watched(server, depth=depth)
+    server.send(
+        f"{method} sip:alice:5ec4e7@example.com SIP/2.0\r\nVia: SIP/2.0/UDP 10.0.0.9;branch=z9hG4bK1\r\nMax-Forwards: 70\r\n".encode()
+        + b"From: \xff <sip:a\xfe:5ec4e7@example.com>;tag=\xff\r\nTo: <sip:alice:5ec4e7@example.com>\r\nCall-ID: \xff\r\n"
+        + f"CSeq: 1 {method}\r\n".encode()
+        + b"Subject: \xff\x1b[2J\r\nContent-Length: 0\r\n\r\n"
+    )
+    server.replies()
+    records = kept.seen()
+    lines = JsonLines(tmp_path / "trace.jsonl")
+    screen = Screen(Console(file=io.TextIOWrapper(out := io.BytesIO(), "utf-8", write_through=True), width=400), depth)
+    for record in records:
+        json.dumps(record, ensure_ascii=False).encode()
+        lines.show(record)
+        screen.show(record)
+    lines.close()
+    assert len(records) == 2 or depth == "ladder"
+    assert "5ec4e7" not in json.dumps(records)
+    assert b"\x1b[2J" not in out.getvalue()
+    assert [json.loads(line)["kind"] for line in (tmp_path / "trace.jsonl").read_text("utf-8").splitlines()] == [r["kind"] for r in records]
+
+
+def test_what_is_no_message_is_shown_without_its_secrets(sip, watched):
+    server = sip()
+    kept = watched(server, depth="lines")
+    server.send(b'Authorization: Digest response="5ec4e7"\r\n\r\n')
+    server.replies()
+    assert "5ec4e7" not in json.dumps(kept.seen())
