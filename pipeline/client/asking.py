@@ -8,6 +8,7 @@ from pipeline.passage import Passage
 from pipeline.sip.dialog import Dialog, credentials_of
 from pipeline.sip.grammar import Malformed
 from pipeline.sip.message import Request
+from pipeline.sip.routing import next_hop
 from pipeline.sip.transaction_client import InviteClient, NonInviteClient
 
 from .acknowledging import Acknowledging
@@ -56,13 +57,14 @@ class Asking(Seeking):
         """Send the ACK of a 2xx (RFC 3261 13.2.2.4) and keep it: when that 2xx is repeated, it is sent again.
 
         It goes where its Route or Request-URI says, which need not be where the INVITE went: `target` as for `Pipeline.request`;
-        None: by the flow of the INVITE.
+        None: by the flow of the INVITE, when that has closed to its next hop.
         """
         branch = self.branch
         if branch is None:
             raise RuntimeError("there is no INVITE to acknowledge")
-        targets = branch.flow if target is None else target
-        Acknowledging(self._clients, ack, targets, branch, response.to.tag).go_on()
+        if target is None:
+            target = next_hop(ack) if branch.flow.closed else branch.flow
+        Acknowledging(self._clients, ack, target, branch, response.to.tag).go_on()
 
     def leave(self) -> None:
         """Part from the owner, who has nothing more to say: a 2xx that comes now is acknowledged and released here (13.2.2.4, 9.1).

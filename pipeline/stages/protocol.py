@@ -16,6 +16,7 @@ from pipeline.sip.routing import reply_to
 from pipeline.sip.timers import End, Make, Send, Start, Stop, Tell, Timers
 from pipeline.sip.transaction_server import InviteServer, NonInviteServer
 from pipeline.stages.generations import Generations
+from pipeline.stages.returning import Returns
 from pipeline.stages.timetable import Timetable
 
 if TYPE_CHECKING:
@@ -127,6 +128,7 @@ class Transactions:
         """The answers of those that are done, until Timer J ends."""
         self.merges: Generations[int, str] = Generations(engine.clock, self.timers.lifetime)
         """What a request and its copies have in common (8.2.2.2) -> the key of the one that came first."""
+        self._returns = Returns(engine)
         self._timetable = Timetable(engine.clock, self._fire)
         self._claims: Fifo[tuple[str, int]] = Fifo(engine.clock, engine.plan.options.claim_seconds, self._claim_over, grain=0.5)
 
@@ -254,13 +256,23 @@ class Transactions:
         """Return the flow by which the answer to a request goes (RFC 3261 18.2.2, RFC 3581)."""
         flow = passage.flow
         if flow.reliable:
-            return flow
+            return self._anew(passage, flow) if flow.closed else flow
         peer = flow.peer
         message: Any = passage.message
         via = message.__dict__.get("via") or message.return_path  # the former when its syntax has been checked
         if via is None or passage.symmetric or "rport" in via.params or (via.port or 5060) == peer[1]:
             return flow
         return flow.toward(reply_to(via, peer, reliable=False))
+
+    def _anew(self, passage: Passage, flow: Flow) -> Flow:
+        """Return what takes the place of the connection that a request came by: one that is opened, while it is not answered yet."""
+        transaction: ServerTransaction | None = passage.transaction
+        if transaction is None:
+            return flow
+        if transaction.open and transaction.flow is flow:
+            message: Any = passage.message
+            transaction.flow = self._returns.flow(flow, message.return_path)
+        return transaction.flow
 
     def answered(self, passage: Passage, status: int, data: bytes, stateless: bool, flow: Flow) -> None:
         """Keep the answer of a request that never had a transaction object."""

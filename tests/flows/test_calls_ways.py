@@ -115,6 +115,20 @@ def test_a_stream_that_breaks_is_opened_again_for_the_bye(house):
     other.until("ended")
 
 
+@rfc("3261", "18.2.2")
+def test_a_caller_whose_stream_breaks_while_it_rings_hears_the_answer_by_another(house):
+    h = house(more={"transport": "TCP"})
+    h.bob.answers(after=2.0)
+    call = h.alice.call("bob")
+    h.advance(1)
+    h.server.network.cut("10.0.0.2", "the access network changed")
+    call.until("up")
+    h.advance(1)
+    assert call.agreed
+    h.bob.calls[-1].hangup()
+    call.until("ended")
+
+
 @pytest.fixture
 def translated(house):
     """A house whose phones register by TCP and are reached by their connections alone."""
