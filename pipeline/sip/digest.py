@@ -13,7 +13,7 @@ import hmac
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from .digest_read import Challenge, Credentials, parse_challenge, parse_credentials
+from .digest_read import FIELDS_READ, Challenge, Credentials, parse_challenge, parse_credentials
 from .grammar import Malformed, quote
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ALGORITHMS",
+    "FIELDS_READ",
     "Challenge",
     "Credentials",
     "answer",

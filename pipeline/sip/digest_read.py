@@ -15,7 +15,11 @@ from .grammar import PAIR, TOKEN_CHARS, bad
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Challenge", "Credentials", "parse_challenge", "parse_credentials"]
+__all__ = ["FIELDS_READ", "Challenge", "Credentials", "parse_challenge", "parse_credentials"]
+
+FIELDS_READ: Final = 4
+"""Authorization fields of one request that are looked at, so that it cannot ask for a thousand hashes; a client sends one per realm (RFC
+3261 22.3). Who limits logins has to look at as many as who tries them."""
 
 # One parameter up to its comma, or, as the last group, whatever else stands there: findall can skip nothing, and a text that does not
 # end in blanks or commas matches wherever it is looked at. So, with possessive quantifiers, one header of any length costs linear time.

@@ -13,7 +13,7 @@ import attrs
 
 from pipeline import Reply, hookimpl, option, plugin
 from pipeline.dialogs import by_its_own_way
-from pipeline.sip.digest import parse_credentials
+from pipeline.sip.digest import FIELDS_READ, parse_credentials
 
 from .nonces import Nonces
 from .proof import look
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from pipeline.sip.digest import Credentials
 
 NEVER = frozenset({"ACK", "CANCEL"})
-HEADERS_READ = 4
-"""Authorization fields tried in one request, so that one message cannot ask for a thousand hashes; a client sends one per realm."""
 QOPS = ("auth", "auth-int")
 
 
@@ -148,11 +146,17 @@ class Auth:
         `kind` is what is wrong with credentials ("account", "password", "response"), `answered` the nonce they were made with: one of
         ours, made for this source, proves that the source receives what we send to it.
         """
+        fresh = self.used.make(passage.flow.peer[0])
+        if not self.unheard(told):
+            self.tell(told, passage, realm, user, because, kind=kind, answered=answered, fresh=fresh)
+        return Reply(401, "", realm.challenges(fresh, stale=stale), because=because, stateless=True)
+
+    def tell(
+        self, told: str, passage: Passage, realm: Realm, user: str, because: str, *, kind: str = "", answered: str = "", fresh: str = ""
+    ) -> None:
+        """Tell who is refused; see `challenge`. `fresh` is the nonce that he is given, "" for credentials that others stood beside."""
         flow = passage.flow
         source = flow.peer[0]
-        fresh = self.used.make(source)
-        if self.unheard(told):
-            return Reply(401, "", realm.challenges(fresh, stale=stale), because=because, stateless=True)
         self.engine.tell(
             told,
             user=user,
@@ -166,13 +170,12 @@ class Auth:
             answered=answered,
             passage=passage,
         )
-        return Reply(401, "", realm.challenges(fresh, stale=stale), because=because, stateless=True)
 
     def _check(self, message: Request, passage: Passage, realm: Realm) -> Verdict | None:
         """Try what the request carries. Raises Malformed (400) when it cannot be read; other schemes are nobody's here."""
         ours: list[Credentials] = []
         other = ""
-        for value in message.all("authorization")[:HEADERS_READ]:
+        for value in message.all("authorization")[:FIELDS_READ]:
             credentials = parse_credentials(value)
             if credentials is None:
                 continue

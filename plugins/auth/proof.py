@@ -2,6 +2,7 @@
 
 Rule: the hash is computed and compared in constant time before anything is decided, for a user who does not exist and for an algorithm
 that was not offered as well. The nonce comes last: that it may not be used (again) is told, as stale, only to who knows the password.
+Each of several credentials in one request that fails is a failure, whatever becomes of the others, or who guesses would hide behind them.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from .nonces import FRESH, STALE
 from .rights import refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pipeline import Passage, Request, Verdict
     from pipeline.dal import Auth as User
     from pipeline.sip.digest import Credentials
@@ -24,8 +27,12 @@ if TYPE_CHECKING:
     from .realm import Realm
 
 
-def look(auth: Auth, message: Request, passage: Passage, realm: Realm, ours: list[Credentials]) -> Verdict | None:
-    """Look up whose credentials the first of `ours` are, and judge them; then the next."""
+Failed = tuple[tuple["Credentials", str, str], ...]
+"""Credentials that did not prove anything, each with what is wrong: its kind, and the reason."""
+
+
+def look(auth: Auth, message: Request, passage: Passage, realm: Realm, ours: list[Credentials], failed: Failed = ()) -> Verdict | None:
+    """Look up whose credentials the first of `ours` are, and judge them; then the next. `failed`: those before them."""
     username = ours[0].username
     endpoint = passage.endpoint
     # For who is not identified something is looked up all the same, and not believed: he shall not be answered sooner.
@@ -35,11 +42,13 @@ def look(auth: Auth, message: Request, passage: Passage, realm: Realm, ours: lis
     except Unavailable as error:
         return Reply(503, headers=(("Retry-After", "5"),), because=f"auth: the credentials cannot be read: {error}", stateless=True)
     if type(user) is Pending:
-        return Wait(user, partial(_prove, auth, message, passage, realm, ours), because="auth: the credentials cannot be read")
-    return _prove(auth, message, passage, realm, ours, user)
+        return Wait(user, partial(_prove, auth, message, passage, realm, ours, failed), because="auth: the credentials cannot be read")
+    return _prove(auth, message, passage, realm, ours, failed, user)
 
 
-def _prove(auth: Auth, message: Request, passage: Passage, realm: Realm, ours: list[Credentials], user: User | None) -> Verdict | None:
+def _prove(
+    auth: Auth, message: Request, passage: Passage, realm: Realm, ours: list[Credentials], failed: Failed, user: User | None
+) -> Verdict | None:
     """Compute and compare, then see what else may be wrong."""
     credentials = ours[0]
     algorithm = credentials.algorithm
@@ -64,14 +73,24 @@ def _prove(auth: Auth, message: Request, passage: Passage, realm: Realm, ours: l
             because = f"qop: {qop} was not offered (RFC 7616 3.4)"
         elif qop and not count:
             because = "qop: a nonce count begins with 1 (RFC 7616 3.4)"
-        else:  # without counts a nonce is good for one request
+        else:
+            if failed:  # who knows one password may not guess another beside it; two answers of one user (RFC 8760) are no guess
+                _tell(auth, passage, realm, [each for each in failed if each[0].username != credentials.username])
+            # without counts a nonce is good for one request
             return _proved(auth, message, passage, realm, credentials, user, count if qop else 1)
         kind = "response"
     else:
         kind, because = _why(passage, realm, ours[0], user, ha1, offered=offered)
     if len(ours) > 1:
-        return look(auth, message, passage, realm, ours[1:])
+        return look(auth, message, passage, realm, ours[1:], (*failed, (credentials, kind, because)))
+    _tell(auth, passage, realm, failed)
     return auth.challenge(passage, realm, credentials.username, because, told="auth.failed", kind=kind, answered=credentials.nonce)
+
+
+def _tell(auth: Auth, passage: Passage, realm: Realm, failed: Iterable[tuple[Credentials, str, str]]) -> None:
+    """Tell of credentials that failed beside others."""
+    for credentials, kind, because in failed:
+        auth.tell("auth.failed", passage, realm, credentials.username, because, kind=kind, answered=credentials.nonce)
 
 
 def _proved(

@@ -15,7 +15,7 @@ import attrs
 from pipeline import Malformed, Pending, Reply, Unavailable, Wait, hookimpl, option, plugin, settle
 from pipeline.dialogs import by_its_own_way
 from pipeline.pending import gather
-from pipeline.sip.digest import parse_credentials
+from pipeline.sip.digest import FIELDS_READ, parse_credentials
 
 from .names import Names
 from .sources import Sources
@@ -33,8 +33,6 @@ SCHEMES = frozenset({"sip", "sips"})
 WAYS = ("username", "auth_username", "certificate", "ip")
 SOURCES = frozenset({"certificate", "ip"})
 """Ways by which nobody can call himself what he likes."""
-HEADERS_READ = 4
-"""Authorization fields looked at in one request; RFC 8760 2.4 asks a client for one per realm."""
 
 
 def ways(_instance: Any, attribute: attrs.Attribute[Any], value: list[str]) -> None:
@@ -206,7 +204,7 @@ class Identify:
     def _by_authorization(self, message: Request, passage: Passage) -> Any:
         if message.get("authorization") is None:
             return None
-        for value in message.all("authorization")[:HEADERS_READ]:
+        for value in message.all("authorization")[:FIELDS_READ]:
             try:
                 credentials = parse_credentials(value)
             except Malformed:

@@ -10,6 +10,7 @@ from pipeline.plugins.security.report import line
 from pipeline.config import Problems
 from pipeline.dal import Acl
 from pipeline.pending import finished
+from pipeline.sip import digest
 
 INSIDE, OUTSIDE = ("192.0.2.7", 5060), ("198.51.100.1", 5060)
 
@@ -260,6 +261,82 @@ def test_a_guess_that_is_spread_over_many_addresses_is_held_up(listed):
     with pytest.raises(AssertionError, match="no final answer"):
         server.request("REGISTER", from_="carol", password="x", source=("198.51.100.77", 5060))
     assert server.told("auth.failed")[-1].fields["source"] == "198.51.100.4"
+
+
+def guess(server, number, *edits, **more):
+    """Send an answer to a challenge with a wrong password, its Authorization written otherwise; return the status, 0 when none comes."""
+    source = (f"198.51.100.{number}", 5060)
+    challenge = digest.parse_challenge(server.request("REGISTER", from_="carol", source=source).get("www-authenticate"))
+    value = digest.answer(challenge, "REGISTER", "sip:example.com", username="carol", password="x", cnonce="1", **more)
+    fields = [("Authorization", edit(value)) for edit in edits]
+    before = len(server.replies(source))
+    server.send(server.message("REGISTER", from_="carol", source=source, headers=fields), source)
+    return next((reply.status for reply in server.replies(source)[before:]), 0)
+
+
+def decoy(value):
+    return value.replace('realm="example.com"', 'realm="elsewhere"').replace('"carol"', '"nobody"')
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [
+        [lambda value: value.replace("username=", "username = ")],
+        [lambda value: value.replace('"carol"', '"ca\\rol"')],
+        [lambda value: value.replace('username="carol"', "username*=UTF-8''c%61rol")],
+        [lambda value: value.replace('"carol"', "carol")],
+        [decoy, str],
+        [decoy, decoy, decoy, str],
+        [lambda _: 'Basic username="nobody"', str],
+        [str, lambda value: value.replace('"carol"', '"nobody"')],  # the guess is counted, not only what stands behind it
+    ],
+    ids=["blanks", "escape", "rfc 5987", "no quotes", "other realm", "three of another realm", "other scheme", "another user behind"],
+)
+def test_a_guess_is_held_up_however_it_is_written(listed, edits):
+    server = listed("account_failures = 3")
+    assert [guess(server, number, *edits) for number in range(5)] == [401, 401, 401, 0, 0]
+
+
+def test_each_of_several_guesses_in_one_request_counts(listed):
+    server = listed("account_failures = 8")
+    assert [guess(server, number, str, str, str, str) for number in range(3)] == [401, 401, 0]
+    assert len(server.told("auth.failed")) == 8
+
+
+def test_who_knows_one_password_cannot_guess_another_beside_it(sip):
+    server = sip(
+        "[plugin.security]\naccount_failures = 2\n[endpoint.carol]\nauth = ['carol', 'dave']\naors = ['carol']\n[aor.carol]\n"
+        "[auth.carol]\npassword = 'c'\n[auth.dave]\npassword = 'd'\n",
+        intercept=["identify", "security", "auth"],
+    )
+
+    def right(value):
+        challenge = digest.parse_challenge(server.replies(("198.51.100.7", 5060))[-1].get("www-authenticate"))
+        return digest.answer(challenge, "REGISTER", "sip:example.com", username="dave", password="d", cnonce="1")
+
+    assert [guess(server, 7, str, right) for _ in range(3)] == [200, 200, 0]
+
+
+def test_two_answers_of_one_user_are_no_guess(listed):
+    server = listed("account_failures = 1")
+
+    def right(value):
+        challenge = digest.parse_challenge(server.replies(("198.51.100.7", 5060))[-1].get("www-authenticate"))
+        return digest.answer(challenge, "REGISTER", "sip:example.com", username="carol", password="carol's", cnonce="1")
+
+    assert guess(server, 7, str, right) == 200
+    assert not server.told("auth.failed")
+
+
+def test_no_request_is_read_for_this_while_nobody_is_held_up(listed):
+    server = listed("account_failures = 2")
+    accounts = server.plugin("security")._accounts
+    guess(server, 1, str)
+    assert not accounts.busy
+    guess(server, 2, str)
+    assert accounts.busy
+    server.advance(11)
+    assert not accounts.busy
 
 
 def test_nobody_can_lock_a_user_out_of_where_he_is(listed):
