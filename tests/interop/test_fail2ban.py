@@ -53,3 +53,24 @@ def test_the_filter_reads_the_server_s_own_log_too(log, tmp_path):
     own.write_text("".join(f"2026-11-23 13:40:11,123 WARNING {text.partition(' ')[2]}\n" for text in log.read_text().splitlines()))
     said, matched, missed = regex(own)
     assert (matched, missed) == (2, 2), said
+
+
+def banned(log, mode):
+    """Whom fail2ban would ban, in its own words."""
+    command = ["fail2ban-regex", "-o", "<ip>", str(log), f"{FILTER}[mode={mode}]"]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    return run.stdout.split()
+
+
+def test_of_ipv6_a_guess_counts_for_its_address_and_a_ban_for_the_network(sip, tmp_path):
+    if shutil.which("fail2ban-regex") is None:
+        missing("fail2ban-regex is not installed: apt-get install fail2ban")
+    toml = '[plugin.security]\nlog_file = "security.log"\n[plugin.udp]\nbind = ["10.0.0.1:5060", "[fd00::1]:5060"]\n'
+    server = sip(toml, intercept=["identify", "security", "auth"])
+    server.request("REGISTER", from_="alice", password="wrong", source=("2001:db8::9", 5060))
+    for source in ("2001:db8::/64", "198.51.100.7"):
+        server.engine.tell("shield.banned", source=source, seconds=3600.0, reason="failed logins", score=10.0)
+    log = tmp_path / "security.log"
+    assert banned(log, "failures") == ["2001:db8::9"]
+    assert banned(log, "banned") == ["2001:db8::/64", "198.51.100.7"]
+    assert banned(log, "all") == ["2001:db8::9", "2001:db8::/64", "198.51.100.7"]
