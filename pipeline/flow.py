@@ -94,6 +94,10 @@ class Flow:
     def proved(self) -> None:
         """Note that a valid request came by this stream: it is no longer on probation."""
 
+    def keepalive(self, told: Callable[[], object]) -> bool:
+        """Ask the peer for a sign of life and have `told()` called when it gives one (RFC 5626 4.4.1); False: there is none to ask for."""
+        return False
+
     def hold(self) -> None:
         """Keep the flow open: a binding, dialog or transaction needs it. Each hold wants a release."""
 

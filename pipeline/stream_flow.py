@@ -141,12 +141,13 @@ class StreamFlow(Flow):
 class FramedFlow(StreamFlow):
     """A connection whose messages are told apart by their Content-Length."""
 
-    __slots__ = ("_framer",)
+    __slots__ = ("_framer", "_pinged")
 
     by_length = True
 
     def __init__(self, connections: Connections, engine: Pipeline, stream: Stream, source: Place | None) -> None:
         self._framer = Framer(connections.owner.limits)
+        self._pinged: list[Callable[[], object]] | None = None
         super().__init__(connections, engine, stream, source)
 
     def came(self, data: bytes) -> None:
@@ -159,10 +160,12 @@ class FramedFlow(StreamFlow):
             found = bool(pieces)
             while pieces:
                 for piece in pieces:
-                    if piece is PING:
-                        self.stream.write(PONG.value)
-                    elif piece is not PONG and isinstance(piece, bytes):
+                    if isinstance(piece, bytes):
                         self._engine.receive(piece, self)
+                    elif piece is PING:
+                        self.stream.write(PONG.value)
+                    elif self._pinged:
+                        self._pinged.pop(0)()
                     if self.stream.closed:
                         return
                 pieces = framer.feed(b"") if framer.broken is not None else []
@@ -175,6 +178,17 @@ class FramedFlow(StreamFlow):
             self.stuck_since = 0.0
         elif found or not self.stuck_since:  # what is unfinished now began with this piece at the earliest
             self.stuck_since = now
+
+    def keepalive(self, told: Callable[[], object]) -> bool:
+        """Send a ping, and call `told()` with its pong."""
+        if self.stream.closed:
+            return False
+        if self._pinged is None:
+            self._pinged = []
+        self._pinged.append(told)
+        self._framer.awaited += 1
+        self.stream.write(PING.value)
+        return True
 
     def _broken(self, error: Malformed) -> None:
         """The stream cannot be followed: say why (the head that we have can often be answered), then close."""

@@ -115,6 +115,13 @@ class Aor(Stored):
     qualify_timeout: float = option(
         default=3.0, unit="s", validator=attrs.validators.gt(0), help="a contact that has not answered in this time is not called"
     )
+    qualify_by: str = option(
+        default="options",
+        validator=attrs.validators.in_(("options", "crlf")),
+        help="how it is asked: options (OPTIONS), or crlf: a double CRLF by the TCP or TLS connection that it has registered by. A phone"
+        " that does not answer with CRLF in 10 s has its connection closed; RFC 5626 asks an answer of servers only, so try it first. UDP,"
+        " WebSocket, contacts behind a proxy or with a port of their own: OPTIONS all the same",
+    )
     qualify_2xx_only: bool = option(default=False, help="whether only a 2xx counts as an answer; else any does")
     support_path: bool = option(default=True, help="whether Path (RFC 3327) is accepted and kept")
     contact: tuple[str, ...] = option(

@@ -44,11 +44,13 @@ class Limits:
 class Framer:
     """Cuts one connection's stream. `broken` is the error that ended it, None while it can be followed."""
 
-    __slots__ = ("_buffer", "_half", "_scanned", "_wanted", "broken", "limits")
+    __slots__ = ("_buffer", "_half", "_scanned", "_wanted", "awaited", "broken", "limits")
 
     def __init__(self, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
         self.broken: Malformed | None = None
+        self.awaited = 0
+        """Pings of ours that have no pong yet: a CRLF is one, and no half of a ping."""
         self._buffer = bytearray()
         self._scanned = 0  # no empty line begins before this place
         self._wanted = 0  # octets of the message at the front, once its head has been read
@@ -118,6 +120,10 @@ class Framer:
         if buffer[:2] != b"\r\n":
             raise Malformed("Bad message: it begins with a bare CR")
         del buffer[:2]
+        if self.awaited:
+            self.awaited -= 1
+            self._half = False
+            return PONG
         self._half = not self._half
         return PONG if self._half else PING
 

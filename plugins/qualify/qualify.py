@@ -1,4 +1,4 @@
-"""The plugin `qualify`: OPTIONS to each contact whose address of record wants it (`qualify_frequency`), as Asterisk does. RFC 3261 11.
+"""The plugin `qualify`: OPTIONS, or a ping of RFC 5626, to each contact whose address of record wants it (`qualify_frequency`).
 
 Rule: only the node that holds a contact asks it. The rounds outlive a reload; this class is their options and what one question looks like.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @plugin
 class Qualify:
-    """Asks contacts whether they are there (OPTIONS); who does not answer is not called."""
+    """Asks contacts whether they are there (OPTIONS, or CRLF by a connection); who does not answer is not called."""
 
     stage: ClassVar[str] = "integration"
     needs: ClassVar[tuple[str, ...]] = ("aor", "contact")

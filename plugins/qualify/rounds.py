@@ -2,7 +2,8 @@
 
 Rule: one heap and one timer for all contacts, and no more than `per_second` questions a second, whatever is due. The store is the truth
 (`watch`): what is registered is asked at once, what is gone is forgotten. An answer of any status is an answer, unless the address of
-record wants a 2xx (`qualify_2xx_only`).
+record wants a 2xx (`qualify_2xx_only`). Where it wants CRLF (`qualify_by`), the connection that leads to the phone itself is asked for a
+pong (RFC 5626 4.4.1): one that gives none has failed, and is closed.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from functools import partial
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any
 
-from pipeline import Address, Malformed, Pending, Uri
+from pipeline import Address, Flow, Malformed, Pending, Uri
 from pipeline.client import Final, Provisional, TransportError
 from pipeline.dal import StorageError
 from pipeline.pending import walk
@@ -34,13 +35,15 @@ SOON = 1.0
 """Seconds within which a new contact is asked: not in step with its 200, which its phone may still be reading."""
 LATER = 30.0
 """Seconds until a store that could not answer is asked again."""
+PONG_SECONDS = 10.0
+"""RFC 5626 4.4.1: a flow that has not answered a ping by then has failed."""
 ASK, SILENT = 0, 1
 
 
 class Watched:
     """One contact that is asked."""
 
-    __slots__ = ("aor", "asked_at", "contact", "frequency", "ident", "only_2xx", "round", "timeout", "uri")
+    __slots__ = ("aor", "asked_at", "by_crlf", "contact", "frequency", "ident", "only_2xx", "pinged", "round", "timeout", "uri")
 
     def __init__(self, ident: str, aor: Aor, uri: str, contact: Contact | None) -> None:
         self.ident = ident
@@ -50,12 +53,15 @@ class Watched:
         self.round = 0
         """Which question is at work or due: what belongs to an older one is passed over."""
         self.asked_at = 0.0
+        self.pinged: Flow | None = None
+        """The connection whose pong is awaited."""
         self.by(aor)
 
     def by(self, aor: Aor) -> None:
         """Take the options of its address of record."""
         self.aor = aor.id
         self.frequency, self.timeout, self.only_2xx = aor.qualify_frequency, aor.qualify_timeout, aor.qualify_2xx_only
+        self.by_crlf = aor.qualify_by == "crlf"
 
 
 class Rounds:
@@ -246,7 +252,7 @@ class Rounds:
             if number != watched.round:
                 continue
             if what == SILENT:
-                self._said(watched, UNAVAIL, f"no answer in {watched.timeout:g} s")
+                self._silent(watched)
             else:
                 room -= 1
                 self._ask(watched, plugin)
@@ -271,9 +277,27 @@ class Rounds:
         except (Malformed, ConnectionError) as error:
             self._said(watched, UNAVAIL, str(error))
             return
+        watched.pinged = None
+        if watched.by_crlf and isinstance(way, Flow) and not routes and way.keepalive(partial(self._ponged, watched, number)):
+            watched.pinged = way
+            self._push(now + PONG_SECONDS, SILENT, watched)
+            return
         self._push(now + watched.timeout, SILENT, watched)
         make = partial(plugin.question, uri, routes)
         self._engine.request(make, hop if way is None else way, partial(self._told, watched, number))
+
+    def _ponged(self, watched: Watched, number: int) -> None:
+        if number == watched.round:
+            self.answered += 1
+            self._said(watched, AVAIL)
+
+    def _silent(self, watched: Watched) -> None:
+        flow = watched.pinged
+        if flow is None:
+            self._said(watched, UNAVAIL, f"no answer in {watched.timeout:g} s")
+            return
+        self._said(watched, UNAVAIL, f"no pong in {PONG_SECONDS:g} s")
+        flow.close("no pong came (RFC 5626 4.4.1)")
 
     def _told(self, watched: Watched, number: int, outcome: Outcome) -> None:
         if isinstance(outcome, Provisional) or number != watched.round:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pipeline.conformance.marks import rfc
 from pipeline.control.shows import contacts as shown
 from pipeline.core import Unroutable
 from pipeline.destinations.credentials import Credentials
@@ -202,3 +203,74 @@ def test_a_reload_keeps_what_is_known(server):
     assert server.engine.reachability.of(contact.id).state == "Avail"
     server.advance(100)
     assert len(asked(alice)) >= 4
+
+
+# -- by CRLF ------------------------------------------------------------------------------------------------------------
+
+BY_CRLF = TOML.replace("qualify_frequency = 60", 'qualify_frequency = 60\nqualify_by = "crlf"')
+
+
+def by_connection(server):
+    """Alice, registered by a connection that she keeps (RFC 5626), and her binding."""
+    server.network.log = []
+    alice = server.phone("alice", transport="TCP")
+    assert server.wait(alice.register(contacts=[f"<{alice.contact};ob>"])).status == 200
+    [contact] = server.contacts("alice")
+    return alice, contact
+
+
+def pings(server):
+    """Return how many pings the server has sent."""
+    return sum(record.what == "wrote" and record.data == b"\r\n\r\n" for record in server.network.log)
+
+
+@rfc("5626", "4.4.1")
+def test_a_phone_is_asked_by_crlf_on_its_connection_and_its_pong_is_the_round_trip(sip):
+    server = sip(BY_CRLF, **STAGES)
+    server.network.delay = (0.02, 0.02)
+    alice, _ = by_connection(server)
+    server.advance(2)
+    assert pings(server) == 1
+    server.advance(600)
+    assert 9 <= pings(server) - 1 <= 11
+    assert asked(alice) == []
+    state, rtt = rows(server)["alice@example.com"]
+    assert state == "Avail"
+    assert 39 <= rtt <= 45
+    assert len(server.told("contact.reachable")) == 1
+
+
+@rfc("5626", "4.4.1")
+def test_a_connection_without_a_pong_in_ten_seconds_has_failed(sip):
+    server = sip(BY_CRLF, **STAGES)
+    alice, contact = by_connection(server)
+    server.advance(2)
+    flow = server.engine.flows[contact.reach]
+    [its] = alice.engine.flows.values()
+    its.stream.on_data = None  # it reads no more
+    server.loop.run_until(lambda: flow.closed, 90)
+    (event,) = server.told("contact.unreachable")
+    assert event.fields["reason"] == "no pong in 10 s"
+    assert [each.fields["reason"] for each in server.told("flow.closed")] == ["no pong came (RFC 5626 4.4.1)"]
+    with pytest.raises(Unroutable):
+        find(server, "alice")
+
+
+def test_where_crlf_has_no_answer_it_is_options_all_the_same(sip):
+    server = sip(BY_CRLF, **STAGES)
+    alice = server.phone("alice")
+    register(server, alice)
+    server.advance(2)
+    assert len(asked(alice)) == 1
+    assert rows(server)["alice@example.com"][0] == "Avail"
+
+
+def test_a_pong_that_comes_when_its_contact_is_gone_says_nothing(sip):
+    server = sip(BY_CRLF, **STAGES)
+    alice, _ = by_connection(server)
+    server.network.delay = (0.5, 0.5)
+    server.loop.run_until(lambda: pings(server), 5)
+    server.wait(alice.unregister())
+    server.advance(20)
+    assert len(server.engine.reachability) == 0
+    assert server.told("flow.closed") == []

@@ -49,6 +49,16 @@ def test_keepalives_between_messages_are_told():
 
 
 @rfc("5626", "3.5.1")
+def test_pongs_that_are_awaited_are_no_halves_of_a_ping():
+    framer = Framer()
+    for _ in range(2):
+        framer.awaited += 1
+        assert framer.feed(b"\r\n") == [PONG]
+    assert framer.feed(b"\r\n\r\n") == [PING]
+    assert framer.feed(b"\r\n") == [PONG]
+    assert framer.feed(b"\r\n") == [PING]
+
+
 def test_a_ping_cut_in_two_is_a_pong_and_then_a_ping():
     framer = Framer()
     assert framer.feed(b"\r\n") == [PONG]
