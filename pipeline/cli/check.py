@@ -13,7 +13,10 @@ from pipeline.config.problems import Problem, Problems
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from pipeline.config.plan import Plan
+    from pipeline.config.plan import Plan, Reference
+
+KINDS = ("endpoint", "auth", "aor")
+"""Types that `sipline user add` makes."""
 
 
 def run(args: Namespace) -> int:
@@ -41,11 +44,16 @@ def _references(plan: Plan) -> None:
         return
     there = {(row["type"], row["id"]) for row in rows if row["there"]}
     missing = [reference for reference in plan.references if there.isdisjoint(reference.any)]
-    hint = "no store holds it either: write it here, add it (`sipline user add`), or remove the reference"
-    told = [(each.mistake, Problem(plan.document.place(*each.keys), each.message, hint)) for each in missing]
+    told = [(each.mistake, Problem(plan.document.place(*each.keys), each.message, _hint(each))) for each in missing]
     if mistakes := [problem for mistake, problem in told if mistake]:
         raise Problems(mistakes)
     plan.warnings.extend(problem for _, problem in told)
+
+
+def _hint(reference: Reference) -> str:
+    add = "add it (`sipline user add`)" if reference.type in KINDS else "add it to a store"
+    hint = f"no store holds it either: write it here, {add}, or remove the reference"
+    return f"{reference.suggestion}\n{hint}" if reference.suggestion else hint
 
 
 def _held(plan: Plan) -> list[dict[str, Any]]:

@@ -7,11 +7,14 @@ told. Nothing is started, opened or written here.
 from __future__ import annotations
 
 import os
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pipeline.config.belongs import belongs
 from pipeline.config.binds import check_listeners
 from pipeline.config.checked import check_plugins
-from pipeline.config.discover import Finder
+from pipeline.config.discover import Finder, builtins
+from pipeline.config.hints import hints
 from pipeline.config.lacking import check_lacking
 from pipeline.config.objects import read_objects
 from pipeline.config.options import PipelineOptions
@@ -44,6 +47,7 @@ def build(document: Document) -> Plan:
     report, data = Report(document), document.data
     tables = plugin_tables(report, data)
     finder = Finder(document.folder, tables)
+    report.whose = partial(belongs, finder, data)
     listings = read_stages(report, data)
     classes = find_classes(report, finder, listings)
     _unknown_tables(report, data)  # after the plugins were imported: they may have registered types of their own
@@ -66,7 +70,7 @@ def build(document: Document) -> Plan:
     report.stop()
 
     check_read(report, objects, mapping, stores)
-    check_lacking(report, listings, classes)
+    check_lacking(report, listings, classes, objects)
     stages = {
         stage: [
             Listing(
@@ -98,7 +102,7 @@ def build(document: Document) -> Plan:
         objects=objects.all,
         references=references,
         warnings=report.warnings(),
-        hints=_hints(served.domains, classes),
+        hints=hints(options, classes, objects.all, mapping, stores),
     )
 
 
@@ -108,9 +112,11 @@ def _unknown_tables(report: Report, data: dict[str, Any]) -> None:
         if name in known:
             continue
         if isinstance(value, dict | list) and not (isinstance(value, list) and not all(isinstance(item, dict) for item in value)):
-            report.error((name,), f"unknown table [{name}]", suggest(name, known, "[{}]", "the tables are"), key=True)
+            plugin = f"write [plugin.{name}]" if name in builtins() else ""
+            report.error((name,), f"unknown table [{name}]", plugin or suggest(name, known, "[{}]", "the tables are"), key=True)
         else:
-            hint = "write it under [pipeline]" if name in options_of(PipelineOptions) else "keys stand under a table, such as [pipeline]"
+            hint = "write it under [pipeline]" if name in options_of(PipelineOptions) else report.whose(name)
+            hint = hint or "keys stand under a table, such as [pipeline]"
             report.error((name,), f"'{name}' stands outside any table", hint, key=True)
 
 
@@ -128,13 +134,3 @@ def _listeners(
         elif not option.required and "bind" not in tables.get(name, {}):
             found.append((name, plugin.cls, option.default_value(), places[name], False))
     return found
-
-
-def _hints(domains: list[Any], classes: dict[str, Found]) -> list[str]:
-    if not any(found.kind == "auth" for found in classes.values()):
-        return []
-    return [
-        f'{domain.id} offers MD5 alone, which every phone knows; stronger: [domain."{domain.id}"] algorithms = ["SHA-256", "MD5"]'
-        for domain in domains
-        if tuple(domain.algorithms) == ("MD5",)
-    ]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.config.plan import Reference
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from pipeline.config.objects import Objects
@@ -65,18 +65,27 @@ class Checked:
         self._report.warning(keys, message, suggestion, key=key)
 
     def refers(
-        self, kind: str, ident: str, keys: Keys, message: str, *, others: tuple[tuple[str, str], ...] = (), mistake: bool = True
+        self,
+        kind: str,
+        ident: str,
+        keys: Keys,
+        message: str,
+        *,
+        others: tuple[tuple[str, str], ...] = (),
+        mistake: bool = True,
+        also: Iterable[str] = (),
+        write: str = "",
     ) -> None:
         """Note that a value names a stored object: `message` is told when it exists neither here nor, perhaps, in another backend.
 
         An address of record without a domain is in the first one. One of `others` will do as well, each (type, id). Without `mistake` it is
-        a warning.
+        a warning. `also` are names of what is no object and was perhaps meant; `write` says where it would stand, if not in [kind.ident].
         """
         asked = [
             (each, self._objects.aor_id(name, keys) if each == "aor" and "@" not in name else name)
             for each, name in ((kind, ident), *others)
         ]
-        self._objects.refers.append(Reference(*asked[0], keys, message, tuple(asked[1:]), mistake))
+        self._objects.refers.append(Reference(*asked[0], keys, message, tuple(asked[1:]), mistake, tuple(also), write))
 
 
 def check_plugins(

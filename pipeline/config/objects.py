@@ -129,7 +129,9 @@ def _long_form(objects: Objects, kind: str, name: str, table: dict[str, Any]) ->
         if key in options:
             _put(objects, values, options[key], value, (*keys, key))
         else:
-            report.error((*keys, key), f"{dotted(*keys)} has no key '{key}'", _belongs(key) or known(key, options), key=True)
+            report.error(
+                (*keys, key), f"{dotted(*keys)} has no key '{key}'", report.whose(key, objects=True) or known(key, options), key=True
+            )
     for option in options.values():
         if option.required and option.name not in table and not misspelt(option.name, table, options):
             report.error(keys, f"{dotted(*keys)} needs '{option.name}'", f"{option.name} is {option.help}" if option.help else "")
@@ -142,14 +144,6 @@ def _long_form(objects: Objects, kind: str, name: str, table: dict[str, Any]) ->
         _password_missing(objects, table, keys, "")
     ident = objects.aor_id(name, keys, key=True) if kind == "aor" else name
     objects.add(kind, ident, values, keys, fine=report.count == before)
-
-
-def _belongs(key: str) -> str:
-    """Say which tables have a key; "" when none has."""
-    kinds = [kind for kind, cls in file_types().items() if key in options_of(cls)]
-    if len(spread().get(key, ())) == 1:
-        kinds.append("user")
-    return f"it belongs to {listed([f'[{kind}.NAME]' for kind in kinds], 'or')}" if kinds else ""
 
 
 def _password_missing(objects: Objects, table: dict[str, Any], keys: Keys, instead: str) -> None:
@@ -265,7 +259,9 @@ def _user(objects: Objects, name: str, table: dict[str, Any], keys_of: dict[str,
             text = f"'{key}' of {dotted(*keys)} could be of {listed(kinds, 'or')}"
             report.error((*keys, key), text, f"write it in {long_forms}", key=True)
         else:
-            report.error((*keys, key), f"{dotted(*keys)} has no key '{key}'", _belongs(key) or known(key, keys_of), key=True)
+            report.error(
+                (*keys, key), f"{dotted(*keys)} has no key '{key}'", report.whose(key, objects=True) or known(key, keys_of), key=True
+            )
     aor = objects.aor_id(name, keys, key=True)
     objects.own_aors.add(aor)
     endpoint = {"auth": (name,), "aors": (aor,), **parts["endpoint"]}

@@ -69,6 +69,12 @@ class Reference:
     """What may be meant as well, each as (type, id): one that exists is enough."""
     mistake: bool = True
     """Whether the file is wrong without it; else it runs, but probably not as meant."""
+    also: tuple[str, ...] = ()
+    """What is no object and may be meant as well, by its name."""
+    write: str = ""
+    """Where it would be written; empty: in a table of its type and id."""
+    suggestion: str = ""
+    """What is like it in the file, or what else is there."""
 
     @property
     def any(self) -> tuple[tuple[str, str], ...]:

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 import attrs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from pipeline.config.read import Document
 
 __all__ = ["Place", "Problem", "Problems", "Report", "known", "listed", "nearest"]
 
 _WIDTH = 150  # longer source lines are cut around the caret
+_ALIKE = 0.8  # of two words, where another table has the very one
 _LISTED = 120  # longer lists of names go on in another line
 
 
@@ -90,6 +91,8 @@ class Report:
 
     def __init__(self, document: Document) -> None:
         self.document = document
+        self.whose: Callable[..., str] = lambda _key, **_how: ""
+        """Says which tables have a key, once the builder knows the plugins: see belongs.py."""
         self._errors: list[tuple[tuple[str | int, ...], bool, str, str]] = []
         self._warnings: list[tuple[tuple[str | int, ...], bool, str, str]] = []
 
@@ -100,6 +103,11 @@ class Report:
     def warning(self, keys: tuple[str | int, ...], message: str, suggestion: str = "", *, key: bool = False) -> None:
         """Note something that runs, but probably not as meant."""
         self._warnings.append((keys, key, message, suggestion))
+
+    def meant(self, key: str, own: Iterable[str]) -> str:
+        """Suggest for a key that a table does not have: one of its own that is much like it, the table that has it, or all of its own."""
+        own = list(own)
+        return nearest(key, own, cutoff=_ALIKE) or self.whose(key) or known(key, own)
 
     @property
     def failed(self) -> bool:

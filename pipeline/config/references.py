@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import attrs
+
 from pipeline.config.plan import Reference
 from pipeline.config.problems import listed, nearest
 from pipeline.config.read import dotted
@@ -15,7 +17,6 @@ from pipeline.config.schema import options_of
 from pipeline.dal.objects import TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from collections.abc import Mapping as Table
 
     from pipeline.config.discover import Found
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from pipeline.dal.layer import Mapping
 
 __all__ = ["check_hashes", "check_read", "check_references"]
+
+MANY = 8
+"""Names that are shown of those that are there."""
 
 
 def check_references(
@@ -54,26 +58,29 @@ def check_references(
                 asked.append(Reference(option.refers, ident, place if isinstance(value, str) else (*place, position), text))
     found: list[Reference] = []
     for reference in asked:
-        known = objects.places.get(reference.type, {})
         if any(ident in objects.places.get(kind, {}) for kind, ident in reference.any):
             continue
+        near, there = _meant(reference, objects)
         if any(elsewhere.get(kind) for kind, _ in reference.any):
-            found.append(reference)
+            found.append(attrs.evolve(reference, suggestion=near or there))
         else:
-            header = dotted(reference.type, reference.id)
-            names = {*known, *objects.own_aors} if reference.type == "aor" else known
+            write = f"{reference.write or f'write {dotted(reference.type, reference.id)}'}, or remove it"
             told = report.error if reference.mistake else report.warning
-            told(reference.keys, reference.message, _meant(reference.id, names) or f"write {header}, or remove it")
+            told(reference.keys, reference.message, near or "\n".join(filter(None, (write, there))))
     return found
 
 
-def _meant(ident: str, known: Iterable[str]) -> str:
-    """Suggest an id; of AORs only the users of one domain are compared, for all of them are alike behind the @."""
-    user, at, domain = ident.rpartition("@")
-    if not at:
-        return nearest(ident, known)
-    users = [other.rpartition("@")[0] for other in known if other.endswith(f"@{domain}")]
-    return nearest(user, users)
+def _meant(reference: Reference, objects: Objects) -> tuple[str, str]:
+    """Suggest what is like it, and say what else is there; of AORs only the users of one domain, for all of them are alike behind the @."""
+    names = [*reference.also]
+    for kind, ident in reference.any:
+        known = [*objects.places.get(kind, {}), *(sorted(objects.own_aors) if kind == "aor" else ())]
+        _, at, domain = ident.rpartition("@")
+        names += [name.removesuffix(f"@{domain}") for name in known if not at or name.endswith(f"@{domain}")]
+    names = list(dict.fromkeys(names))
+    shown = names[:MANY] if len(names) <= MANY else [*names[:MANY], f"{len(names) - MANY} more"]
+    word = reference.id.rpartition("@")[0] or reference.id
+    return nearest(word, names), f"there {'is' if len(names) == 1 else 'are'} {listed(shown)}" if names else ""
 
 
 def check_hashes(report: Report, objects: Objects) -> None:

@@ -17,7 +17,7 @@ import attrs
 
 from pipeline.bind import binds
 from pipeline.config.limits import choices, limits
-from pipeline.config.problems import Report, known, nearest
+from pipeline.config.problems import Report, nearest
 from pipeline.config.read import dotted
 from pipeline.config.values import Fault, convert, shown, words
 
@@ -130,7 +130,7 @@ def check_table(
                 values[name] = value
         elif name not in reserved:
             header = dotted(*keys) if keys[0] != "stage" else "[[stage]]"
-            report.error((*keys, name), f"{header} has no key '{name}'", known(name, [*options, *reserved]), key=True)
+            report.error((*keys, name), f"{header} has no key '{name}'", report.meant(name, [*options, *reserved]), key=True)
     return values
 
 

@@ -39,7 +39,7 @@ def read_stages(report: Report, data: dict[str, Any]) -> dict[str, dict[str, Key
         keys: Keys = ("stage", position)
         for key in table:
             if key not in _KEYS:
-                report.error((*keys, key), f"[[stage]] has no key '{key}'", nearest(key, _KEYS), key=True)
+                report.error((*keys, key), f"[[stage]] has no key '{key}'", report.meant(key, _KEYS), key=True)
         names = _plugins(report, table, keys)
         stage = _name(report, table, keys, wanted)
         if stage is None:

@@ -74,7 +74,8 @@ def read_dal(
     mapping: dict[str, Mapping] = {}
     for kind, value in table.items():
         if kind not in TYPES:
-            report.error(("dal", kind), f"[dal] maps an unknown type '{kind}'", known(kind, TYPES, what="the types are"), key=True)
+            hint = nearest(kind, TYPES) or report.whose(kind) or known(kind, TYPES, what="the types are")
+            report.error(("dal", kind), f"[dal] maps an unknown type '{kind}'", hint, key=True)
         elif (mapped := reader.mapping(kind, value)) is not None:
             mapping[kind] = mapped
     for kind in TYPES:
@@ -112,7 +113,7 @@ class _Reader:
         if isinstance(value, dict):
             for key in value:
                 if key not in ("backends", "durability"):
-                    report.error((*keys, key), f"{kind} has no key '{key}'", nearest(key, ("backends", "durability")), key=True)
+                    report.error((*keys, key), f"{kind} has no key '{key}'", report.meant(key, ("backends", "durability")), key=True)
             if "backends" not in value:
                 if not misspelt("backends", value, ("durability",)):
                     report.error(keys, f"{kind} needs 'backends'", 'write backends = ["sqlite"]')

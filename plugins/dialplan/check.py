@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pipeline.config.problems import nearest
+from pipeline.config.problems import listed, nearest
 from pipeline.config.read import dotted
 
 from .condition import Comparison
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from .dialplan import Dialplan
 
 __all__ = ["check_file"]
+
+MANY = 8
+"""Extensions that are shown of those that are there."""
 
 
 def check_file(dialplan: Dialplan, file: Checked) -> None:
@@ -226,7 +229,8 @@ class _Checking:
             self.file.refers("endpoint", name, keys, f"dial: there is no endpoint '{name}'", mistake=False)
         elif start is target:
             text = f"dial: nobody is called '{name}'"
-            self.file.refers("aor", name, keys, text, others=(("endpoint", name),), mistake=False)
+            others = (("endpoint", name),)
+            self.file.refers("aor", name, keys, text, others=others, mistake=False, write=f"write {dotted('user', name)}")
 
     def _reads(self, value: Any, keys: Keys) -> None:
         for template in _templates(value):
@@ -306,11 +310,23 @@ class _Checking:
         for context, extension, keys in self.asked:
             names, fits = self._reach(context, extension, set())
             if not fits and names is not None:
-                meant = nearest(extension, sorted(names)) or f"write it in {dotted('context', context)}"
+                there = f"\nthere {'is' if len(names) == 1 else 'are'} {listed(sorted(names)[:MANY])}" if names else ""
+                meant = nearest(extension, sorted(names)) or f"write it in {dotted('context', context)}{there}"
                 self.file.error(keys, f"goto: there is no extension '{extension}' in context '{context}'", meant)
             elif not fits and "@" not in extension and self._whole(context, set()):
                 text = f"goto: there is no extension '{extension}' in context '{context}', and no user of that name"
-                self.file.refers("aor", extension, keys, text)
+                also = self._names(context, set())
+                self.file.refers("aor", extension, keys, text, also=also, write=f"write it in {dotted('context', context)}")
+
+    def _names(self, context: str, seen: set[str]) -> list[str]:
+        """Give the names that are written in a context and in what it includes."""
+        seen.add(context)
+        written = self.file.tables("context").get(context, {}).get("extensions")
+        names = [name for name in (written if isinstance(written, dict) else ()) if name[:1] != "_" and not is_expression(name)]
+        for other, _, _ in self.includes.get(context, ()):
+            if other not in seen:
+                names += self._names(other, seen)
+        return names
 
     def _whole(self, context: str, seen: set[str]) -> bool:
         """Tell whether everything that a context reaches stands in the file, but for users."""

@@ -46,7 +46,7 @@ def test_a_plugin_sees_what_was_made_and_warns(plan, write):
         file.warning(keys, f"{stored.id} {sorted(file.plugins)} {file.complete} {file.folder.name != ''}", key=True)
 """
     write(HEAD + body, "mine.py")
-    (warning,) = [problem for problem in plan(LOAD, LISTED).warnings if "alice" in problem.message]
+    (warning,) = [problem for problem in plan(LOAD, LISTED).warnings if problem.message.startswith("alice")]
     assert (warning.place.line, warning.message) == (25, "alice ['memory', 'toml'] True True")
 
 

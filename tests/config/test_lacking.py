@@ -18,8 +18,8 @@ STAGES = {
 def warnings(tmp_path):
     """warnings(**stages): what is said of a pipeline with these lists, each as (the words under the caret, the message, the hint)."""
 
-    def warnings(**stages):
-        found = build(Document(tmp_path / "pipeline.toml", toml_of("", {**STAGES, **stages}))).warnings
+    def warnings(toml="", **stages):
+        found = build(Document(tmp_path / "pipeline.toml", toml_of(toml, {**STAGES, **stages}))).warnings
         return [
             (one.place.text[one.place.column - 1 :][: one.place.length], one.message, one.suggestion)
             for one in found
@@ -35,6 +35,14 @@ def test_a_pipeline_that_has_what_it_needs_is_warned_of_nothing(warnings):
 
 def test_a_server_that_reads_nothing_is_warned(warnings):
     assert warnings(protocol=[]) == [("[]", "nothing reads what arrives: 'stack' is not listed under 'protocol'", "no request is answered")]
+
+
+def test_users_without_a_registrar_are_warned_unless_their_phones_are_known(warnings):
+    hint = "`sipline enable registrar`; an aor that is reached elsewhere has a contact"
+    assert warnings(application=["options"]) == [
+        ('["options"]', "the phones of [user.alice] cannot register: 'registrar' is not listed under 'application'", hint)
+    ]
+    assert warnings('[user.alice]\npassword = "x"\ncontact = ["sip:192.0.2.7"]', application=["options"]) == []
 
 
 def test_auth_before_identify_is_warned(warnings):

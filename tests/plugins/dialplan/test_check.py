@@ -46,8 +46,8 @@ STEPS = {
     ),
     '[{ dial = ["bob", 7] }]': ('["bob", 7]', 'dial must be text or a list, not ["bob", 7]', ""),
     '[{ hangup = "bussy" }]': ('"bussy"', "hangup: there is no 'bussy'", "did you mean 'busy'?"),
-    '[{ goto = "2" }]': ('"2"', "goto: there is no extension '2' in context 'default'", "write it in [context.default]"),
-    '[{ goto = "1@other" }]': ('"1@other"', "goto names context 'other', which does not exist", "write [context.other], or remove it"),
+    '[{ goto = "2" }]': ('"2"', "goto: there is no extension '2' in context 'default'", "write it in [context.default]\nthere is 1"),
+    '[{ goto = "1@other" }]': ('"1@other"', "goto names context 'other', which does not exist", "write [context.other], or remove it\nthere is default"),
     '[{ ivr = "main" }]': ('"main"', "ivr names menu 'main', which does not exist", "write [menu.main], or remove it"),
     '[{ playback = "${caler.name}" }]': ('"${caler.name}"', "there is no variable '${caler.name}'", "did you mean '${caller.name}'?"),
     '[{ playback = "${x" }]': ('{ playback = "${x" }', "'${' is not closed", "write ${name}"),
@@ -67,6 +67,33 @@ STEPS = {
 @pytest.mark.parametrize("steps", STEPS)
 def test_a_wrong_step_is_told_at_its_place(told, steps):
     assert told(f'[context.default.extensions]\n"1" = {steps}') == [STEPS[steps]]
+
+
+MISSING = """
+[context.default]
+users = true
+[endpoint.trunk]
+auth = []
+[user.alice]
+password = "x"
+[context.default.extensions]
+"""
+
+
+def test_what_is_not_there_is_told_with_what_is_and_with_what_is_like_it(told):
+    found = told(MISSING + '600 = [{ goto = "reception" }]\n601 = [{ goto = "6000" }]')
+    assert {message: hint for _, message, hint in found} == {
+        "goto: there is no extension 'reception' in context 'default', and no user of that name": (
+            "write it in [context.default], or remove it\nthere are 600, 601 and alice"
+        ),
+        "goto: there is no extension '6000' in context 'default', and no user of that name": "did you mean '600'?",
+    }
+    stages = {"application": ["registrar", "channel"], "integration": ["toml", "memory", "channel", "dialplan"]}
+    found = told(MISSING + '602 = [{ dial = "trunc/1" }]\n603 = [{ dial = "zz" }]', **stages)
+    assert {message: hint for _, message, hint in found if message.startswith("dial")} == {
+        "dial: there is no endpoint 'trunc'": "did you mean 'trunk'?",
+        "dial: nobody is called 'zz'": "write [user.zz], or remove it\nthere are alice and trunk",
+    }
 
 
 NAMES = {
