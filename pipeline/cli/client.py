@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pipeline.cli import Failed
-from pipeline.control.place import connect
+from pipeline.control.place import NAME, connect
 
 if TYPE_CHECKING:
     import socket
@@ -26,7 +26,7 @@ class Client:
         """Connect; Failed when no server runs."""
         client = cls.perhaps(folder)
         if client is None:
-            raise Failed(f"no server runs with the state directory {folder}: start one with `sipline run`")
+            raise Failed(nobody(folder))
         return client
 
     @classmethod
@@ -62,6 +62,23 @@ class Client:
         """Hang up."""
         self._reader.close()
         self._connection.close()
+
+
+def nobody(folder: Path) -> str:
+    """Say that no server answers here, and which one does beside it: a server stays where it was started when `state` is changed."""
+    text = f"no server runs with the state directory {folder}"
+    for other in sorted(folder.parent.glob(f"*/{NAME}")):
+        try:
+            connection = connect(other.parent)
+        except OSError:
+            continue  # of somebody else
+        if connection is not None:
+            connection.close()
+            return (
+                f"{text}, but one runs with {other.parent}: if it is this file's, its [pipeline] state was changed meanwhile."
+                f" Restart the server, or write the former state again to reach it"
+            )
+    return f"{text}: start one with `sipline run`"
 
 
 def remind(folder: Path) -> None:

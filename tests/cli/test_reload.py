@@ -48,6 +48,22 @@ def test_a_mistake_is_told_as_check_tells_it_and_the_server_goes_on(serve, sipli
     assert server.end()[0] == 0
 
 
+def test_a_server_that_was_started_with_another_state_directory_is_told_of(serve, sipline):
+    serve()
+    edit(sipline, 'name = "test"', 'name = "test"\nstate = "elsewhere"')
+    for command in (("reload",), ("show", "stats"), ("trace",)):
+        status, _, err = sipline(*command)
+        assert status == 1
+        assert "no server runs with the state directory" in err and "elsewhere, but one runs with" in err
+        assert ".sipline: if it is this file's, its [pipeline] state was changed meanwhile. Restart the server" in err
+
+
+def test_where_no_server_runs_at_all_that_is_all_there_is_to_say(sipline):
+    status, _, err = sipline("reload")
+    assert status == 1
+    assert err.endswith(".sipline: start one with `sipline run`\n")
+
+
 def test_what_needs_a_restart_is_said_with_its_place(serve, sipline):
     serve()
     edit(sipline, 'name = "test"', 'name = "other"')
