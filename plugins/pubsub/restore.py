@@ -7,6 +7,7 @@ cannot be reached any more is found out by that.
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from pipeline.pending import finished
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from .notifier import Notifier
 
+LOG = logging.getLogger("sipline.pubsub")
 COMING_BACK = 60.0
 """Seconds in which a phone connects anew: RFC 5626 4.5 has thirty seconds as the base of its waiting when all flows are lost."""
 
@@ -38,9 +40,11 @@ async def restore(notifier: Notifier) -> None:
     notifier.restored = True
     usages: dict[Any, EventDialog] = {}
     endpoints: dict[str, Any] = {}
+    others: set[str] = set()
     for stored in await finished(dal.find("subscription")):
         if stored.node not in ("", node) and stored.expires_at > now:
             notifier.counts["others"] += 1  # of another server that shares the store: its watcher is told by that one alone
+            others.add(stored.node)
             continue
         package = notifier.package(stored.event)
         if stored.endpoint not in endpoints:
@@ -50,6 +54,11 @@ async def restore(notifier: Notifier) -> None:
             notifier.forget(stored.id)
             continue
         _again(notifier, stored, package, usages, endpoints[stored.endpoint])
+    if others and not notifier.engine.plan.options.name:  # by the host's name, which may have been another
+        names = ", ".join(sorted(others))
+        LOG.warning(
+            'subscriptions of %s do not go on here, at %s: if it was this server, write [pipeline] name = "%s"', names, node, min(others)
+        )
 
 
 def _again(notifier: Notifier, stored: Stored, package: Package, usages: dict[Any, EventDialog], endpoint: Any) -> None:

@@ -100,6 +100,19 @@ def test_only_the_server_whose_subscription_it_is_goes_on_with_it(kept, watch, p
     assert notifier(kept).counts["others"] == 1
 
 
+def test_a_server_without_a_name_says_whose_subscriptions_do_not_go_on(kept, watch, caplog):
+    watch(kept.phone("alice"), "bob")
+    kept.stop()
+    kept.text = kept.text.replace('name = "test"\n', "")
+    kept.start()
+    assert "subscriptions of test do not go on here" in caplog.text and 'write [pipeline] name = "test"' in caplog.text
+    kept.stop()
+    caplog.clear()
+    kept.text = kept.text.replace("[pipeline]\n", '[pipeline]\nname = "third"\n')  # who has a name shares the store on purpose
+    kept.start()
+    assert "subscriptions of" not in caplog.text
+
+
 def test_after_a_crash_too(kept, watch, probe):
     bob = watch(kept.phone("alice"), "bob")
     kept.advance(1)
