@@ -74,7 +74,7 @@ def test_a_call_is_placed_shown_and_ended(wired):
     assert wired("hangup", rows[0]["id"]) == (0, "ended bob-00000001\n", "")
     assert wired("show", "calls")[1] == "no calls\n" and wired("show", "bridges")[1] == "no bridges\n"
     records = next(out for _ in range(1000) if "Bob" in (out := wired("show", "cdr")[1]))  # it is written behind
-    assert re.search(r"\d\d\d\d-\d\d-\d\d \d\d:\d\d:\d\d +Bob <bob> +bob +Carol <carol> +answered", records)
+    assert re.search(r"\d\d\d\d-\d\d-\d\d \d\d:\d\d:\d\d +Bob <bob> +carol +Carol <carol> +answered", records)
     status, out, _ = wired("originate", "bob", "--extension", "600@default", "--json")
     assert status == 0 and len(json.loads(out)) == 1
     status, out, _ = wired("record", "bob-00000003", "start")
