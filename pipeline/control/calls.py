@@ -140,7 +140,7 @@ async def originate(engine: Pipeline, asked: dict[str, Any]) -> list[Row]:
         placed = engine.core.originate(target, target2=to, dialed=dialed, caller=caller, seconds=seconds)
         channel: Channel = await placed
     except (Ended, Unroutable) as error:
-        who = error.target if isinstance(error, Ended) else ""  # an Unroutable names it in its own words
+        who = error.target if error.target not in error.hangup.text else ""  # which names it in its own words
         raise NotPlaced(f"not connected: {who}: {reason(error.hangup)}" if who else f"not connected: {reason(error.hangup)}") from None
     return [
         {"id": each.id, "channel": each.name, "state": str(each.state), "party": str(each.party)} for each in tuple(channel.call.channels)

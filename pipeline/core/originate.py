@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.core.call import Call
 from pipeline.core.dial import Dial
 from pipeline.core.party import Party
-from pipeline.core.wanted import Ended, Wanted
+from pipeline.core.wanted import Ended, Unroutable, Wanted
 from pipeline.pending import Pending, finished, settle
 
 if TYPE_CHECKING:
@@ -71,12 +71,12 @@ def originate(
             pending.value()
         except Exception as error:
             if not result.done:
-                result.fail(error)
+                result.fail(_named(error, target))
 
     try:
         found = settle(core.request(target, wanted), placed)
     except Exception as error:
-        return Pending.failed(error)
+        return Pending.failed(_named(error, target))
     if isinstance(found, Pending):
         found.then(looked)
     return result
@@ -91,7 +91,7 @@ async def _join(core: Core, first: Channel, target: str, seconds: float, variabl
         outcome = await core.dial(first, await finished(wanted), seconds)
     except Exception as error:
         if not result.done:
-            result.fail(error)
+            result.fail(_named(error, target))
         raise
     if outcome.bridge is None:
         if not result.done:
@@ -101,3 +101,10 @@ async def _join(core: Core, first: Channel, target: str, seconds: float, variabl
     if not result.done:
         result.resolve(first)
     await outcome.bridge.over()
+
+
+def _named(error: Exception, target: str) -> Exception:
+    """Have it say which of the two parties cannot be called."""
+    if isinstance(error, Unroutable):
+        error.target = target
+    return error

@@ -75,4 +75,6 @@ class Unroutable(Exception):  # noqa: N818
 
     def __init__(self, hangup: Hangup | None = None) -> None:
         self.hangup = hangup or Hangup(Cause.UNALLOCATED)
+        self.target = ""
+        """Which it was, of a call that the house places itself."""
         super().__init__(str(self.hangup))

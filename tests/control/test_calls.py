@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from pipeline.control.calls import party_of, reason
-from pipeline.core import Cause, Hangup, Party
+from pipeline.core import Cause, Hangup, Party, Unroutable
 from pipeline.dal import Unavailable
 from pipeline.pending import Pending
 
@@ -95,6 +95,23 @@ def test_a_call_between_two_is_placed_shown_ended_and_recorded(wired):
             "answered",
         ]
         assert await server.rows(do="hangup", id="all") == []
+
+    wired(test)
+
+
+@pytest.mark.parametrize("asked", [{"target": "dave", "to": "bob"}, {"target": "bob", "to": "dave"}])
+def test_who_cannot_be_called_now_is_named_whichever_party_he_is(wired, asked):
+    async def test(server, wire):
+        wire.phone("bob")
+        call = wire.channel_request
+
+        def channel_request(target, wanted):
+            if target == "dave":
+                raise Unroutable(Hangup(Cause.ABSENT, "", "sip", 480))  # as of a user without a registered phone
+            return call(target, wanted)
+
+        wire.channel_request = channel_request
+        assert await server.ask(do="originate", **asked) == [{"error": "not connected: dave: absent (sip 480)"}]
 
     wired(test)
 
