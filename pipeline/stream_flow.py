@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from pipeline.sources import Place
     from pipeline.stream_transport import Connections
 
+TURN = 16
+"""Messages of one connection in one turn of the loop; the rest of a read waits for the next turn, and nothing is read meanwhile. At some
+0.1 ms each, and 0.5 for a call, the loop is held for less than 10 ms; a datagram socket, which all share, has 64."""
+PINGS = 10
+"""Pings in a second that are answered. RFC 5626 4.4.1 has one every 95 to 120 s; the busiest phones send one in 5 s, so that even what
+had to be repeated after a minute without network is less."""
 SHOWN = 4096
 """Octets of a stream that cannot be followed which the trace shows: the start line and fields of any honest message."""
 
@@ -32,6 +38,8 @@ class StreamFlow(Flow):
         "_engine",
         "_holds",
         "_id",
+        "_pings",
+        "_pings_since",
         "_tell",
         "among",
         "heard",
@@ -62,12 +70,41 @@ class StreamFlow(Flow):
         self.valid = False
         self.heard = self.opened = engine.clock.now()
         self.stuck_since = 0.0
+        self._pings_since = 0.0
+        self._pings = 0
         stream.on_closed = self._closed
         stream.on_data = self.came
 
     def came(self, data: bytes) -> None:
-        """Take what the peer has sent."""
+        """Take what the peer has sent: as much of it as one turn of the loop may hold, then the rest, then what comes next."""
+        if self.take(data) and not self.stream.closed:
+            self.stream.on_data = None
+            self._engine.clock.loop.call_soon(self._go_on)
+
+    def _go_on(self) -> None:
+        if self.stream.closed:
+            return
+        if not self.take(b""):
+            if not self.stream.closed:
+                self.stream.on_data = self.came
+        elif not self.stream.closed:
+            self._engine.clock.loop.call_soon(self._go_on)
+
+    def take(self, data: bytes) -> bool:
+        """Take octets and do what TURN allows of what they complete; True when some is left, and is to be asked for with b""."""
         raise NotImplementedError
+
+    def answerable(self, pings: int) -> int:
+        """How many of some pings are to be answered; who sends more than any keepalive and has brought no valid request is closed."""
+        now = self._engine.clock.now()
+        if now - self._pings_since >= 1.0:
+            self._pings_since, self._pings = now, 0
+        left = max(0, PINGS - self._pings)
+        self._pings += pings
+        if self._pings > PINGS and not self.valid:
+            self.close(f"more than {PINGS} pings in a second, and no valid request")
+            return 0
+        return min(pings, left)
 
     @property
     def id(self) -> str:
@@ -150,34 +187,37 @@ class FramedFlow(StreamFlow):
         self._pinged: list[Callable[[], object]] | None = None
         super().__init__(connections, engine, stream, source)
 
-    def came(self, data: bytes) -> None:
+    def take(self, data: bytes) -> bool:
         """Cut messages and hand them on; answer keepalives."""
         self.heard = now = self._engine.clock.now()
         framer = self._framer
-        found = False
+        pings = 0
         try:
-            pieces = framer.feed(data)
-            found = bool(pieces)
-            while pieces:
-                for piece in pieces:
-                    if isinstance(piece, bytes):
-                        self._engine.receive(piece, self)
-                    elif piece is PING:
-                        self.stream.write(PONG.value)
-                    elif self._pinged:
-                        self._pinged.pop(0)()
-                    if self.stream.closed:
-                        return
-                pieces = framer.feed(b"") if framer.broken is not None else []
+            pieces = framer.feed(data, TURN)
+            for piece in pieces:
+                if isinstance(piece, bytes):
+                    self._engine.receive(piece, self)
+                elif piece is PING:
+                    pings += 1
+                elif self._pinged:
+                    self._pinged.pop(0)()
+                if self.stream.closed:
+                    return False
+            if pings and (answered := self.answerable(pings)):
+                self.stream.write(PONG.value * answered)
+            if framer.broken is not None and not self.stream.closed:
+                framer.feed(b"")
         except Malformed as error:
             self._broken(error)
-            return
+            return False
         except ConnectionError:
-            return
-        if not framer.pending:
+            return False
+        if not framer.pending or len(pieces) >= TURN:  # whether what is left is unfinished the next turn tells
             self.stuck_since = 0.0
-        elif found or not self.stuck_since:  # what is unfinished now began with this piece at the earliest
+            return framer.pending > 0
+        if pieces or not self.stuck_since:  # what is unfinished now began with this piece at the earliest
             self.stuck_since = now
+        return False
 
     def keepalive(self, told: Callable[[], object]) -> bool:
         """Send a ping, and call `told()` with its pong."""

@@ -7,6 +7,7 @@ RFC 3261 sections 7.5 and 18.3 (Content-Length is mandatory), RFC 5626 section 3
 from __future__ import annotations
 
 import re
+import sys
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 LENGTH = re.compile(rb"\r\n(?:content-length|l)[ \t]*+:[ \t]*+([^\r\n]*+)", re.IGNORECASE)
 FOLDED = re.compile(rb"\r\n[ \t]+")
+CRLFS = re.compile(rb"(?:\r\n)*")
 
 
 class Keepalive(Enum):
@@ -65,17 +67,22 @@ class Framer:
         """Return what has not been cut yet, at most so many octets: of a stream that is broken, what cannot be followed."""
         return bytes(self._buffer[:most])
 
-    def feed(self, data: bytes) -> list[bytes | Keepalive]:
-        """Take octets, return the messages and keepalives they complete.
+    def feed(self, data: bytes, most: int = sys.maxsize) -> list[bytes | Keepalive]:
+        """Take octets, return the messages and keepalives they complete: `most` of them, or a few keepalives more.
 
-        When the stream breaks after messages that were whole, these are returned and the next call (also with b"") raises.
+        Who gets so many asks again, with b"". When the stream breaks after messages that were whole, these are returned and the next
+        call raises.
         """
         if self.broken is not None:
             raise self.broken
         self._buffer += data
         found: list[bytes | Keepalive] = []
         try:
-            while self._buffer:
+            while self._buffer and len(found) < most:
+                if self._buffer[:1] == b"\r" and not self._wanted:
+                    if not self._keepalives(found):
+                        break
+                    continue
                 piece = self._next()
                 if piece is None:
                     break
@@ -86,11 +93,9 @@ class Framer:
                 raise
         return found
 
-    def _next(self) -> bytes | Keepalive | None:
+    def _next(self) -> bytes | None:
         buffer = self._buffer
         if not self._wanted:
-            if buffer[:1] == b"\r":
-                return self._keepalive()
             self._half = False
             end = buffer.find(b"\r\n\r\n", self._scanned)
             if end < 0:
@@ -108,24 +113,31 @@ class Framer:
         self._wanted = self._scanned = 0
         return message
 
-    def _keepalive(self) -> Keepalive | None:
-        """A pong is told at once, as its peer waits for it; should its second half follow, that is told as the ping."""
+    def _keepalives(self, found: list[bytes | Keepalive]) -> bool:
+        """Take all CRLFs in front at once; False while one is not whole.
+
+        A pong is told at once, as its peer waits for it; should its second half follow, that is told as the ping.
+        """
         buffer = self._buffer
         if len(buffer) == 1:
-            return None
-        if buffer[:4] == b"\r\n\r\n":
-            del buffer[:4]
-            self._half = False
-            return PING
-        if buffer[:2] != b"\r\n":
+            return False
+        size = CRLFS.match(buffer).end()  # type: ignore[union-attr]  # it matches anything
+        if not size:
             raise Malformed("Bad message: it begins with a bare CR")
-        del buffer[:2]
-        if self.awaited:
+        del buffer[:size]
+        pings, odd = divmod(size // 2, 2)
+        if odd and self.awaited:
             self.awaited -= 1
             self._half = False
-            return PONG
-        self._half = not self._half
-        return PONG if self._half else PING
+        elif not pings and self._half:
+            pings, odd = 1, 0
+            self._half = False
+        else:
+            self._half = bool(odd)
+        found += [PING] * pings
+        if odd:
+            found.append(PONG)
+        return True
 
     def _length(self, head: bytes) -> int:
         """The octets of body that the head announces."""

@@ -30,6 +30,7 @@ class SecureStream:
         "__weakref__",
         "_below",
         "_in",
+        "_kept",
         "_on_data",
         "_on_secure",
         "_out",
@@ -68,6 +69,7 @@ class SecureStream:
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._in, self._out, server_side=server, server_hostname=name)
         self._peer_ended = False
+        self._kept = False  # something has come while nobody read: octets, or the end
         below.on_closed = self._lost
         below.on_end = self._ended
         below.on_data = self._came
@@ -100,7 +102,8 @@ class SecureStream:
         self._on_data = fn
         if self.secured and not self.closed:
             self._below.on_data = None if fn is None else self._came
-            if fn is not None and self._tls.pending():  # came while nobody read
+            if fn is not None and self._kept:
+                self._kept = False
                 self._came(b"")
 
     @property
@@ -154,25 +157,38 @@ class SecureStream:
             self._shake()
             if not self.secured or self.closed:
                 return
-        while self._on_data is not None:
-            try:
-                clear = self._tls.read(READ)
-            except ssl.SSLWantReadError:
-                break
-            except ssl.SSLZeroReturnError:  # close_notify
-                self._flush()
-                self._ended()
-                return
-            except ssl.SSLError as error:
-                self._broken(error)
-                return
-            if not clear:
-                self._ended()
-                return
+        if self._on_data is None:
+            self._kept = True
+            return
+        clear, end = self._read()
+        if clear:
             self._on_data(clear)
             if self.closed:
                 return
         self._flush()  # an answer of TLS itself, to a key update
+        if end is None:
+            return
+        if isinstance(end, ssl.SSLZeroReturnError):
+            if self._on_data is None:  # the owner has not done with what came before; OpenSSL says it again
+                self._kept = True
+            else:
+                self._ended()
+        else:
+            self._broken(end)
+
+    def _read(self) -> tuple[bytes, ssl.SSLError | None]:
+        """Read all records that are whole, as one, for each time that the owner is called costs more than the record; and how it ends."""
+        pieces = []
+        try:
+            while piece := self._tls.read(READ):
+                pieces.append(piece)
+        except ssl.SSLWantReadError:
+            end = None
+        except ssl.SSLError as error:  # close_notify among them
+            end = error
+        else:
+            end = ssl.SSLZeroReturnError()
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces), end
 
     def _shake(self) -> None:
         try:

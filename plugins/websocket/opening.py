@@ -9,11 +9,14 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from websockets.frames import Opcode
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from websockets.frames import Frame
 
     from pipeline.network import Stream
 
@@ -22,6 +25,17 @@ HEAD = 16384
 END = b"\r\n\r\n"
 QUIET = logging.Logger("websocket")  # noqa: LOG001  # nobody else has it: the library's own words say nothing that our events do not
 QUIET.disabled = True
+
+
+class Protocol(ServerProtocol):
+    """The library's, but that it leaves pings to the flow: of those that come at once the last is answered (RFC 6455 5.5.3)."""
+
+    def recv_frame(self, frame: Frame) -> None:
+        """Take one frame."""
+        if frame.opcode is Opcode.PING:
+            self.events.append(frame)
+        else:
+            super().recv_frame(frame)
 
 
 class Opening:
@@ -43,7 +57,7 @@ class Opening:
         self._buffer = bytearray()
         self._on_open = on_open
         self._page = page
-        self._protocol = ServerProtocol(
+        self._protocol = Protocol(
             origins=origins,  # type: ignore[arg-type]
             subprotocols=["sip"],  # type: ignore[list-item]
             max_size=most,

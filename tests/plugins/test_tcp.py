@@ -87,6 +87,107 @@ def test_a_ping_is_answered_with_a_pong(server):
     assert client.data == b"\r\n"
 
 
+def wrote(server, port=5060):
+    """What the server has written by its listener so far, a write an item."""
+    return [record.data for record in server.network.log if record.what == "wrote" and record.source == ("10.0.0.1", port)]
+
+
+@pytest.fixture
+def whole(sip):
+    """A server that reads all that was written at once, and tells each write."""
+    server = sip()
+    server.network.chunks = False
+    server.network.log = []
+    return server
+
+
+def turns(server, monkeypatch):
+    """What the engine receives from now on, a list for each turn of the loop."""
+    heard, receive, once = [[]], server.engine.receive, server.loop._run_once
+    monkeypatch.setattr(server.engine, "receive", lambda data, flow: (heard[-1].append(data), receive(data, flow)))
+    monkeypatch.setattr(server.loop, "_run_once", lambda: (heard.append([]), once()))
+    return heard
+
+
+@rfc("5626", "4.4.1")
+def test_pings_that_come_together_are_answered_together_each_with_a_pong(whole):
+    client = Client(whole).send(options(whole, 1))
+    whole.network.log.clear()
+    client.send(b"\r\n\r\n" * 3 + options(whole, 2) + b"\r\n\r\n")
+    assert client.data.count(b"\r\n" * 4) == 1
+    assert wrote(whole)[-1] == b"\r\n" * 4
+
+
+def test_who_sends_more_pings_than_any_keepalive_and_no_request_is_closed(whole):
+    client = Client(whole).send(b"\r\n\r\n" * 16384)
+    assert client.closed
+    assert wrote(whole) == []
+    assert "pings in a second" in whole.told("flow.closed")[-1].fields["reason"]
+
+
+def test_who_has_brought_a_request_gets_ten_pongs_a_second_at_most(whole):
+    client = Client(whole).send(options(whole, 1))
+    for _ in range(3):
+        client.data = b""
+        client.send(b"\r\n\r\n" * 16384).send(b"\r\n\r\n" * 7)
+        assert client.data == b"\r\n" * 10
+        whole.advance(1)
+    client.send(options(whole, 2))
+    assert client.answers()[0].status == 200
+    assert client.closed is None
+
+
+def test_a_read_of_many_messages_is_answered_in_turns_and_in_order(whole, monkeypatch):
+    client = Client(whole).send(options(whole, 1))
+    heard = turns(whole, monkeypatch)
+    client.send(b"".join(options(whole, n) for n in range(2, 102)) + options(whole, 102)[:-4])
+    assert max(map(len, heard)) == 16
+    client.send(options(whole, 102)[-4:])
+    answers = client.answers()
+    assert [answer.via.branch for answer in answers] == [f"z9hG4bKtcp{n}" for n in range(1, 103)]
+
+
+def test_what_comes_while_a_read_is_worked_off_waits_its_turn(whole, monkeypatch):
+    client = Client(whole).send(options(whole, 1))
+    heard = turns(whole, monkeypatch)
+    for begin in range(2, 102, 20):
+        client.stream.write(b"".join(options(whole, n) for n in range(begin, begin + 20)))
+    client.stream.end()
+    whole.advance(1)
+    assert max(map(len, heard)) == 16
+    assert [answer.via.branch for answer in client.answers()] == [f"z9hG4bKtcp{n}" for n in range(1, 102)]
+    assert client.closed
+
+
+def test_a_connection_that_closes_between_two_turns_brings_no_more(whole, monkeypatch):
+    client = Client(whole).send(options(whole, 1))
+    (flow,) = whole.engine.flows.values()
+    heard, receive = [], whole.engine.receive
+
+    def close(data, to):
+        receive(data, to)
+        heard.append(data)
+        if len(heard) == 16:
+            whole.loop.call_soon(flow.close, "enough")
+
+    monkeypatch.setattr(whole.engine, "receive", close)
+    client.send(b"".join(options(whole, n) for n in range(2, 102)))
+    assert len(heard) in (16, 32)
+    assert client.closed
+
+
+def test_a_message_behind_many_others_has_its_own_time_to_be_finished(whole):
+    server = whole
+    client = Client(server).send(options(server, 1)[:50])
+    server.advance(20)
+    rest = options(server, 1)[50:] + b"".join(options(server, n) for n in range(2, 17))
+    client.send(rest + options(server, 17)[:50])
+    server.advance(20)
+    assert client.closed is None
+    server.advance(20)
+    assert client.closed
+
+
 @rfc("3261", "18.3")
 def test_without_content_length_the_request_is_400_and_the_connection_closed(server):
     client = Client(server).send(options(server).replace(b"Content-Length: 0\r\n", b""))

@@ -103,6 +103,24 @@ def test_many_messages_in_one_record_and_one_in_many_are_all_answered(secure, au
     assert [answer.status for answer in client.answers()] == [200, 200, 200]
 
 
+def test_many_records_in_one_read_are_taken_as_one_and_in_turns(secure, authority, monkeypatch):
+    server = secure()
+    server.network.chunks = False
+    client = Client(server, authority.client()).send(options(server, 1))
+    (flow,) = server.engine.flows.values()
+    taken, take, heard, receive = [], type(flow).take, [], server.engine.receive
+    monkeypatch.setattr(type(flow), "take", lambda self, data: (taken.append(data), take(self, data))[1])
+    monkeypatch.setattr(server.engine, "receive", lambda data, by: (heard.append(data), receive(data, by)))
+    for n in range(2, 52):
+        client.stream.write(options(server, n))
+    client.stream.close("that was all")  # close_notify, in the same read
+    server.advance(0.1)
+    assert [bool(data) for data in taken] == [True, False, False, False]
+    assert len(heard) == 50
+    assert len(server.told("flow.closed")) == 1
+    assert server.engine.flows == {}
+
+
 def test_it_listens_on_ipv6_too(secure, authority):
     server = secure(bind='"10.0.0.1:5061", "[fd00::1]:5061"')
     client = Client(server, authority.client(), address="fd00::9", to="fd00::1").send(options(server))

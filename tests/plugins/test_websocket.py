@@ -201,6 +201,78 @@ def test_what_is_no_utf_8_goes_back_as_binary(web):
     assert browser.frames[0].opcode is Opcode.BINARY
 
 
+def wrote(server):
+    return [record.data for record in server.network.log if record.what == "wrote" and record.source == ("10.0.0.1", 8088)]
+
+
+@pytest.fixture
+def whole(web):
+    """A server that reads all that was written at once, and tells each write."""
+    server = web()
+    server.network.chunks = False
+    server.network.log = []
+    return server
+
+
+def pings(count, data=b""):
+    return b"".join(Frame(Opcode.PING, data or b"%d" % n).serialize(mask=True) for n in range(count))
+
+
+@rfc("6455", "5.5.3")
+def test_of_pings_that_come_together_the_last_is_answered(whole):
+    browser = Browser(whole).send(options(whole))
+    whole.network.log.clear()
+    browser.stream.write(pings(5))
+    whole.advance(0.1)
+    assert [(frame.opcode, bytes(frame.data)) for frame in browser.frames[1:]] == [(Opcode.PONG, b"4")]
+    assert len(wrote(whole)) == 1
+
+
+@pytest.mark.parametrize("frame", [Frame(Opcode.PING, b""), Frame(Opcode.TEXT, b"\r\n\r\n")])
+def test_who_sends_more_pings_than_any_keepalive_and_no_request_is_closed(whole, frame):
+    browser = Browser(whole)
+    whole.network.log.clear()
+    browser.stream.write(frame.serialize(mask=True) * 6000)
+    whole.advance(0.1)
+    assert browser.closed
+    assert browser.frames[-1].opcode is Opcode.CLOSE
+    assert len(wrote(whole)) == 1
+    assert "pings in a second" in whole.told("flow.closed")[-1].fields["reason"]
+
+
+def test_who_has_brought_a_request_gets_some_pongs_for_many_pings_and_stays(whole):
+    browser = Browser(whole).send(options(whole, 1))
+    whole.network.log.clear()
+    browser.stream.write(pings(3000, b"x") + Frame(Opcode.TEXT, b"\r\n\r\n").serialize(mask=True) * 3000)
+    whole.advance(0.1)
+    assert len(wrote(whole)) < 70
+    assert len([frame for frame in browser.frames if frame.opcode is Opcode.TEXT]) <= 11
+    assert browser.send(options(whole, 2)).statuses() == [200, 200]
+
+
+def test_a_read_of_many_frames_is_answered_in_turns_and_in_order(whole, monkeypatch):
+    browser = Browser(whole)
+    heard, receive, once = [[]], whole.engine.receive, whole.loop._run_once
+    monkeypatch.setattr(whole.engine, "receive", lambda data, flow: (heard[-1].append(data), receive(data, flow)))
+    monkeypatch.setattr(whole.loop, "_run_once", lambda: (heard.append([]), once()))
+    browser.stream.write(b"".join(Frame(Opcode.TEXT, options(whole, n)).serialize(mask=True) for n in range(100)))
+    whole.advance(0.5)
+    assert 0 < max(map(len, heard)) <= 19  # 16, and what else was whole in the octets that held the last of them
+    assert [message.via.branch for message in browser.messages] == [f"z9hG4bKws{n}" for n in range(100)]
+
+
+def test_a_message_that_is_never_finished_closes_the_websocket_whatever_floods_come_between(whole):
+    browser = Browser(whole).send(options(whole))
+    browser.protocol.send_text(b"OPTIONS", fin=False)
+    browser.flush()
+    for _ in range(12):
+        browser.stream.write(Frame(Opcode.PONG, b"").serialize(mask=True) * 400)
+        whole.advance(3.3)
+        if browser.closed:
+            break
+    assert "message_seconds" in whole.told("flow.closed")[-1].fields["reason"]
+
+
 @rfc("6455", "8.1")
 def test_text_that_is_no_utf_8_closes_the_websocket(web):
     browser = Browser(web()).send(b"\xff\xfe")
