@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 READ = 65536
-"""Bytes per wake-up and connection: a whole message of the usual size, or many small ones, which are worked off in turns (stream_flow.py)."""
+"""Bytes per wake-up and connection: a whole message of the usual size, or many small ones, worked off in turns (stream_flow.py)."""
 ACCEPTS = range(64)
 LINGER = 2.0
 """Seconds that a closed connection waits for what is unsent and for the peer's FIN."""
