@@ -13,6 +13,8 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pipeline.sip.via import Via
+
 Address = tuple[str, int]
 """(host, port); an IPv6 host stands without brackets."""
 
@@ -50,6 +52,8 @@ class Flow:
     """Whether the way is encrypted: no other carries a request to a sips URI (RFC 3261 26.2.2)."""
     names: tuple[str, ...] = ()
     """What the certificate says that the peer has proved (domains, "sip:user@domain"), in lower case; () when he showed none."""
+    alias: bool = False
+    """Whether the Via of our requests lets the peer send his by this connection too (RFC 5923 8.1)."""
     local: Address
     peer: Address
 
@@ -97,6 +101,9 @@ class Flow:
     def keepalive(self, told: Callable[[], object]) -> bool:
         """Ask the peer for a sign of life and have `told()` called when it gives one (RFC 5626 4.4.1); False: there is none to ask for."""
         return False
+
+    def aliased(self, via: Via) -> None:
+        """Read in the Via of a request that came by this stream whether ours may go by it too (RFC 5923 8.2). Raises Malformed."""
 
     def hold(self) -> None:
         """Keep the flow open: a binding, dialog or transaction needs it. Each hold wants a release."""

@@ -41,11 +41,13 @@ LOOK = 4.0
 class Connections:
     """The connections that are open, by flow id and by peer. They outlive a reload; the instance that serves them now is their owner."""
 
-    __slots__ = ("by_peer", "closed", "ended", "failed", "flows", "opening", "owner", "sources")
+    __slots__ = ("aliases", "by_peer", "closed", "ended", "failed", "flows", "opening", "owner", "sources")
 
     def __init__(self, unheld: dict[Place, None]) -> None:
         self.flows: dict[str, StreamFlow] = {}
         self.by_peer: dict[Address, StreamFlow] = {}
+        self.aliases: dict[tuple[str, int, str], StreamFlow] = {}
+        """Host, port and proved domain -> the connection that its peer, who listens there, has opened to us (RFC 5923 5)."""
         self.opening: dict[Any, Pending] = {}
         self.sources = Sources(unheld)
         self.closed = 0
@@ -210,8 +212,8 @@ class StreamTransport:
         """Give the connection to a target: one that is open, or a new one."""
         if target.transport != self.via:
             return None
-        known: StreamFlow | None = self._open.by_peer.get((target.host, target.port))
-        if known is not None and not known.closed and self._is_for(known, target):
+        known = self._connection_to(target)
+        if known is not None:
             return known
         key = (target.host, target.port, target.name)
         opening: Pending | None = self._open.opening.get(key)
@@ -230,6 +232,11 @@ class StreamTransport:
 
         self._begin(target, opened)
         return made
+
+    def _connection_to(self, target: Target) -> StreamFlow | None:
+        """Return the open connection that leads to a target."""
+        known: StreamFlow | None = self._open.by_peer.get((target.host, target.port))
+        return known if known is not None and not known.closed and self._is_for(known, target) else None
 
     def _is_for(self, flow: StreamFlow, target: Target) -> bool:
         """Tell whether an open connection to the address of a target is one to the target itself."""

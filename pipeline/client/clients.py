@@ -116,7 +116,8 @@ class Clients:
         """Return a Via of ours with a new branch (RFC 3261 8.1.1.7), asking for the answer at our port (RFC 3581)."""
         host, port = flow.advertised
         where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        return f"SIP/2.0/{flow.transport} {where};rport;branch={self.engine.identifiers.branch()}"
+        alias = ";alias" if flow.alias else ""
+        return f"SIP/2.0/{flow.transport} {where};rport{alias};branch={self.engine.identifiers.branch()}"
 
     def add(self, branch: Branch) -> None:
         """Let responses find a branch."""

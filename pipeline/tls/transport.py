@@ -80,7 +80,7 @@ class SecureTransport(StreamTransport):
         "off",
         validator=attrs.validators.in_(tuple(CLIENTS)),
         help='whether clients show a certificate: "off", "ask" (a wrong one is refused, none is not), "require"; what it proves is known to'
-        " `identify`",
+        " `identify`, and over `tls` our requests for its domain go by the same connection where its Via says alias (RFC 5923)",
     )
     client_ca: str = option("", help="PEM file of the authorities that sign clients' certificates; needed where these are asked for")
     handshake_seconds: float = option(

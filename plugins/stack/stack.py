@@ -101,6 +101,8 @@ class Stack:
             return None
         if flow.reliable:
             flow.proved()
+            if flow.names:
+                flow.aliased(message.via)
         message.stamp(*flow.peer[:2])
         found = self._transactions.match(message, passage)
         if found is not None:

@@ -1,7 +1,8 @@
 """SIP over TLS. Handshakes and certificate files stand in pipeline/tls, what it shares with tcp in pipeline/stream_transport.py.
 
-Rule: an open connection is used again for a domain only when its certificate has proved that domain (RFC 5923 5, RFC 5922 7.5); one that a
-peer has opened to us, for its address only.
+Rule: an open connection is used again for a domain only when its certificate has proved that domain (RFC 5923 5, RFC 5922 7.5). One that a
+peer has opened to us leads to the address it came from, and where its Via says `alias` and its certificate has proved a domain, to the port
+that the peer listens at, for that domain.
 """
 
 from __future__ import annotations
@@ -79,5 +80,35 @@ class Tls(SecureTransport):
     def _is_for(self, flow: StreamFlow, target: Target) -> bool:
         return not target.name or not self.verify_server or domain_key(target.name) in flow.names
 
+    def _connection_to(self, target: Target) -> StreamFlow | None:
+        known = super()._connection_to(target)
+        if known is None and target.name:
+            known = self._open.aliases.get((target.host, target.port, domain_key(target.name)))
+        return None if known is None or known.closed else known
+
+    def alias(self, flow: TlsFlow, port: int) -> None:
+        """Let requests for the domains of a peer go by the connection that he has opened, as if by one to his port (RFC 5923 8.2)."""
+        if port != flow.alias_port and not flow.closed:
+            self._unalias(flow)  # one port a connection: he could name as many as there are
+            flow.alias_port = port
+            self._open.aliases.update(dict.fromkeys(_aliases(flow), flow))
+
+    def _unalias(self, flow: StreamFlow) -> None:
+        aliases = self._open.aliases
+        for key in _aliases(flow):
+            if aliases.get(key) is flow:
+                del aliases[key]
+
+    def gone(self, flow: StreamFlow) -> None:
+        """Forget a closed connection."""
+        self._unalias(flow)
+        super().gone(flow)
+
     def _connected(self, stream: Stream, target: Target, opened: Any) -> None:
         self._secure_to(stream, self._client, target, verify=self.verify_server, opened=opened)
+
+
+def _aliases(flow: StreamFlow) -> list[tuple[str, int, str]]:
+    """Return what a connection is an alias for: the address it came from, the port of its peer's Via, each domain proved."""
+    port = getattr(flow, "alias_port", 0)
+    return [(flow.peer[0], port, name) for name in flow.names if ":" not in name] if port else []

@@ -353,7 +353,7 @@ class Peer:
     """A TLS server by hand: answers every request with 200."""
 
     def __init__(self, server, context, address="10.0.0.7"):
-        self.received, self.names, self.closed = [], [], []
+        self.received, self.names, self.closed, self.streams = [], [], [], []
         server.network.host(address).listen(address, 5061, lambda stream: self._accept(stream, context))
 
     def _accept(self, below, context):
@@ -362,10 +362,13 @@ class Peer:
 
     def _secured(self, stream):
         self.names.append(stream.names)
+        self.streams.append(stream)
 
         def came(data):
             message = parse(data)
             self.received.append(message)
+            if not message.is_request:
+                return
             lines = [f"{name}: {value}" for name, value in message.items() if name.lower() in ("via", "from", "to", "call-id", "cseq")]
             stream.write(("SIP/2.0 200 OK\r\n" + "\r\n".join(lines) + "\r\nContent-Length: 0\r\n\r\n").encode())
 
@@ -443,6 +446,101 @@ def test_our_own_certificate_is_shown_to_a_server_that_asks_and_the_connection_i
         assert ask(server, Target("10.0.0.7", 5061, "TLS", name)).response.status == 200
     assert peer.names == [("sip.example.com", "example.com")]
     assert not hasattr(ask(server, Target("10.0.0.7", 5061, "TLS", "example.com")), "response")
+
+
+# -- connections in both directions: RFC 5923 ------------------------------------------------------------------------------
+
+
+@rfc("5923", "8.1", "9.1")
+def test_the_via_of_our_requests_says_alias_where_the_server_has_proved_its_domain(secure, authority):
+    server = secure(more=f'ca = "{authority.file}"')
+    peer = Peer(server, serving(authority.issue("example.net", "dns:example.net")))
+    ask(server, Target("10.0.0.7", 5061, "TLS", "example.net"))
+    assert "alias" in peer.received[0].via.params
+    assert (peer.received[0].via.host, peer.received[0].via.port) == ("10.0.0.1", 5061)
+    literal = Peer(server, serving(authority.issue("eight", "ip:10.0.0.8")), "10.0.0.8")
+    ask(server, Target("10.0.0.8", 5061, "TLS"))
+    assert "alias" not in literal.received[0].via.params
+    bob = server.phone("bob")
+    ask(server, Target(*bob.address, "UDP"))
+    assert "alias" not in bob.received[0].via.params
+
+
+@rfc("5923", "9.1")
+def test_nothing_of_ours_says_alias_where_servers_are_not_verified(secure, authority):
+    server = secure(more="verify_server = false")
+    peer = Peer(server, serving(authority.issue("example.net", "dns:example.net")))
+    ask(server, Target("10.0.0.7", 5061, "TLS", "example.net"))
+    assert "alias" not in peer.received[0].via.params
+
+
+@rfc("5923", "8.1")
+def test_requests_are_taken_by_a_connection_that_we_have_opened(secure, authority):
+    server = secure(more=f'ca = "{authority.file}"')
+    peer = Peer(server, serving(authority.issue("example.net", "dns:example.net")))
+    ask(server, Target("10.0.0.7", 5061, "TLS", "example.net"))
+    peer.streams[0].write(server.message("OPTIONS", headers=[("Via", "SIP/2.0/TLS example.net;branch=z9hG4bKback;alias")]))
+    server.advance(1)
+    assert peer.received[-1].status == 200
+    assert len(peer.streams) == 1
+
+
+def neighbour(server, authority, cert, via, address="10.0.0.9"):
+    """A server that has connected to us and sent a request with this Via."""
+    client = Client(server, authority.client(cert) if cert else authority.client(), address=address)
+    client.send(server.message("OPTIONS", headers=[("Via", f"SIP/2.0/TLS {via}")]))
+    assert client.answers()[0].status == 200
+    client.data = b""
+    return client
+
+
+@rfc("5923", "8.2", "9.2")
+@pytest.mark.parametrize(
+    ("sent_by", "target", "used"),
+    [
+        ("p1.example.net:5071;branch=z9hG4bK1;alias", ("10.0.0.9", 5071, "example.net"), True),
+        ("p1.example.net:5071;branch=z9hG4bK1;alias", ("10.0.0.9", 5071, "P1.example.net"), True),
+        ("p1.example.net;branch=z9hG4bK1;alias", ("10.0.0.9", 5061, "example.net"), True),
+        ("p1.example.net:5071;branch=z9hG4bK1", ("10.0.0.9", 5071, "example.net"), False),
+        ("p1.example.net:5071;branch=z9hG4bK1;alias", ("10.0.0.9", 5061, "example.net"), False),
+        ("p1.example.net:5071;branch=z9hG4bK1;alias", ("10.0.0.8", 5071, "example.net"), False),
+        ("p1.example.net:5071;branch=z9hG4bK1;alias", ("10.0.0.9", 5071, "example.org"), False),
+        ("p1.example.net:5071;branch=z9hG4bK1;alias", ("10.0.0.9", 5071, ""), False),
+        ("10.0.0.8:5071;branch=z9hG4bK1;received=10.0.0.8;alias", ("10.0.0.8", 5071, "example.net"), False),
+    ],
+)
+def test_a_neighbours_connection_is_used_for_the_address_and_the_domains_that_are_his(secure, authority, sent_by, target, used):
+    server = secure(more=f'ca = "{authority.file}"\n' + asked(authority, "ask"))
+    client = neighbour(server, authority, authority.issue("p1", "dns:p1.example.net", "dns:example.net", "ip:10.0.0.9"), sent_by)
+    host, port, name = target
+    ask(server, Target(host, port, "TLS", name))
+    assert client.data.startswith(b"OPTIONS sip:bob@example.net") is used
+
+
+@rfc("5923", "9.2")
+def test_without_a_certificate_or_with_that_of_a_person_alias_says_nothing(secure, authority):
+    server = secure(more=f'ca = "{authority.file}"\n' + asked(authority, "ask"))
+    via = "example.net:5071;branch=z9hG4bK1;alias"
+    none = neighbour(server, authority, None, via)
+    person = neighbour(server, authority, authority.issue("ann", "uri:sip:ann@example.net"), via)
+    ask(server, Target("10.0.0.9", 5071, "TLS", "example.net"))
+    assert none.data == person.data == b""
+
+
+@rfc("5923", "8.2")
+def test_a_connection_is_the_alias_of_one_port_and_of_none_when_it_is_closed(secure, authority, plugin_of):
+    server = secure(more=f'ca = "{authority.file}"\n' + asked(authority, "ask"))
+    client = neighbour(
+        server, authority, authority.issue("p1", "dns:example.net", "dns:example.org"), "example.net:1;branch=z9hG4bK1;alias"
+    )
+    aliases = plugin_of(server, "tls")._open.aliases
+    for port in range(2, 30):
+        client.send(server.message("OPTIONS", headers=[("Via", f"SIP/2.0/TLS example.net:{port};branch=z9hG4bK{port};alias")]))
+    assert set(aliases) == {("10.0.0.9", 29, "example.net"), ("10.0.0.9", 29, "example.org")}
+    client.stream.close()
+    server.advance(1)
+    assert not aliases
+    assert not hasattr(ask(server, Target("10.0.0.9", 29, "TLS", "example.net")), "response")
 
 
 def test_a_server_that_never_finishes_the_handshake_is_given_up(secure, authority):
