@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from pipeline.cli import Failed
 from pipeline.config.read import read
+from pipeline.state import Foreign, place
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from pathlib import Path
 
     from pipeline.config.plan import Plan
+    from pipeline.control.place import Lock
 
 
 def plan_of(args: Namespace, *, warn: bool = False) -> Plan:
@@ -30,4 +33,19 @@ def state_of(args: Namespace) -> Path:
     document = read(args.config)
     table = document.data.get("pipeline")
     state = table.get("state", ".sipline") if isinstance(table, dict) else ".sipline"
-    return document.folder / str(state)
+    try:
+        return place(document.folder, str(state))
+    except RuntimeError:  # the home of somebody who is not there; what checks the file says so
+        return document.folder / str(state)
+
+
+def locked(plan: Plan) -> Lock:
+    """Take the state directory for this process; raises Busy when another has it, Failed when it cannot be had."""
+    from pipeline.control.place import Lock  # noqa: PLC0415
+
+    try:
+        return Lock(plan.state)
+    except Foreign as foreign:
+        raise Failed(f"{plan.document.place('pipeline', 'state')}: {foreign}") from None
+    except OSError as error:
+        raise Failed(f"{plan.document.place('pipeline', 'state')}: state directory {plan.state}: {error.strerror}") from None

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import state
 from pipeline.cli import Failed
-from pipeline.control.place import Busy, Lock
+from pipeline.cli.files import locked
+from pipeline.control.place import Busy
 from pipeline.engine import Pipeline
 from pipeline.stages import integration
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 def offline(plan: Plan, work: Callable[[Pipeline], Awaitable[Any]]) -> Any:
     """Give `work` an engine that has its stores and nothing else: no listener, no timer, no application."""
     try:
-        lock = Lock(plan.state)
+        lock = locked(plan)
     except Busy:
         raise Failed(f"another sipline has just begun to use {plan.state}: try again") from None
     try:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from pipeline.bind import write_address
 from pipeline.cli import Failed, first_start
 from pipeline.cli.again import Reading
-from pipeline.cli.files import plan_of
+from pipeline.cli.files import locked, plan_of
 from pipeline.cli.log import LOG, Failures, log_as
 from pipeline.cli.sinks import depth_of, filter_of, sinks_of
-from pipeline.control.place import Busy, Lock
+from pipeline.control.place import Busy
 from pipeline.control.server import Control
 from pipeline.descriptors import ask_for_all
 from pipeline.engine import Pipeline
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pipeline.config.plan import Plan
+    from pipeline.control.place import Lock
 
 DRAIN = 5.0
 """Seconds that work which has begun may take at the end: a second more than T2, within which a phone repeats what it asks."""
@@ -44,11 +45,9 @@ def run(args: Namespace) -> int:
     plan = plan_of(args, warn=True)
     log_as(args, plan)
     try:
-        lock = Lock(plan.state)
+        lock = locked(plan)
     except Busy as busy:
         raise Failed(str(busy)) from None
-    except OSError as error:
-        raise Failed(f"state directory {plan.state}: {error.strerror}") from None
     ask_for_all()
     try:
         asyncio.run(_serve(plan, args, lock))

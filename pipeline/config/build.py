@@ -24,7 +24,7 @@ from pipeline.config.problems import known as suggest
 from pipeline.config.read import read
 from pipeline.config.references import check_hashes, check_read, check_references
 from pipeline.config.schema import options_of
-from pipeline.config.served import read_domains, read_pipeline
+from pipeline.config.served import read_domains, read_pipeline, read_state
 from pipeline.config.stages import find_classes, read_stages
 from pipeline.config.stored import check_needs, file_types, read_dal
 from pipeline.config.tables import check_unlisted, make_plugins, plugin_tables
@@ -57,6 +57,7 @@ def build(document: Document) -> Plan:
     hosts = check_listeners(report, _listeners(classes, tables, values, places))
 
     options = read_pipeline(report, data)
+    state = read_state(report, document.folder, options)
     served = read_domains(report, data, options, hosts)
     mapping, stores = read_dal(report, data, listings["integration"], classes)
     complete = classes.keys() >= listings["integration"].keys()  # else a backend that was not found might store it
@@ -95,7 +96,7 @@ def build(document: Document) -> Plan:
         document=document,
         name=options.name or os.uname().nodename,
         options=options,
-        state=document.folder / options.state,
+        state=state,
         domains=served.domains,
         stages=stages,
         dal=mapping,

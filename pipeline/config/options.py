@@ -22,7 +22,10 @@ class PipelineOptions:
         "By another name it does not go on with its subscriptions",
     )
     domains: tuple[str, ...] = option((), help='domains served, each short for [domain."NAME"]; ids without @ belong to the first')
-    state: str = option(".sipline", help="folder of database, control socket and nonce key, from this file's folder")
+    state: str = option(
+        ".sipline",
+        help="folder of database, control socket and nonce key, from this file's folder; this server's alone, made when it is not there",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = option("info", help="the least level that is logged")
     log_file: str = option("", help="where the log goes, from this file's folder; empty: standard error")
     wait_seconds: float = option(

@@ -15,13 +15,16 @@ from pipeline.config.read import dotted
 from pipeline.config.schema import check_table, make
 from pipeline.dal.objects import ALGORITHMS, TYPES
 from pipeline.sip.host import host_key
+from pipeline.state import place, unfit
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pipeline.config.problems import Report
     from pipeline.config.stages import Keys
     from pipeline.dal.objects import Domain
 
-__all__ = ["Served", "read_domains", "read_pipeline"]
+__all__ = ["Served", "read_domains", "read_pipeline", "read_state"]
 
 
 class Served:
@@ -59,6 +62,21 @@ def read_pipeline(report: Report, data: dict[str, Any]) -> PipelineOptions:
     values = check_table(report, PipelineOptions, table, ("pipeline",))
     made = make(report, PipelineOptions, values, ("pipeline",), "[pipeline]")
     return made if isinstance(made, PipelineOptions) else PipelineOptions()
+
+
+def read_state(report: Report, beside: Path, options: PipelineOptions) -> Path:
+    """Return the state directory; a mistake when it can be none. Whether another has it is seen when it is opened."""
+    try:
+        if "\0" in options.state:
+            raise RuntimeError("A path holds no zero octet")
+        folder = place(beside, options.state)
+        why = unfit(folder, beside)
+    except RuntimeError as error:
+        folder, why = beside / ".sipline", f"no folder: {error}"
+    if why:
+        hint = "write the name of a folder for this server alone: it is made, and nobody else may look into it"
+        report.error(("pipeline", "state"), f"'{options.state}' is {why}", hint)
+    return folder
 
 
 def read_domains(report: Report, data: dict[str, Any], options: PipelineOptions, hosts: list[str]) -> Served:

@@ -28,12 +28,10 @@ class Busy(Exception):  # noqa: N818 (a sentence for the user)
 
 
 class Lock:
-    """Holds the state directory until it is closed; raises Busy at once when another process does."""
+    """Holds the state directory until it is closed; raises Busy at once when another process does, state.Foreign when it is not ours."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = state.make(folder)
-        if self.folder.stat().st_mode & 0o077:
-            self.folder.chmod(0o700)
         self._descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

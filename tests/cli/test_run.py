@@ -156,3 +156,17 @@ def test_the_first_start_in_a_terminal_makes_two_users_and_says_what_to_do(sipli
     assert process.wait(20) == 0
     os.close(master)
     assert [row["user"] for row in json.loads(sipline("user", "list", "--json")[1])] == ["alice", "bob"]
+
+
+@pytest.mark.parametrize("command", [("run",), ("user", "list")])
+def test_a_folder_that_is_in_use_for_something_else_is_one_clear_line_and_left_as_it_is(sipline, command):
+    folder = sipline.folder / "shared"
+    folder.mkdir(0o755)
+    (folder / "letters.txt").touch()
+    sipline.toml.write_text(sipline.toml.read_text().replace('name = "test"', 'name = "test"\nstate = "shared"', 1))
+    status, _, err = sipline(*command)
+    *warnings, line = err.splitlines()
+    assert status == 1 and not any(text.startswith("sipline:") for text in warnings)
+    assert line.startswith("sipline: pipeline.toml:3: ") and "it holds 'letters.txt'" in line
+    assert folder.stat().st_mode & 0o777 == 0o755
+    assert [path.name for path in folder.iterdir()] == ["letters.txt"]

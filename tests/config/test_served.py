@@ -62,3 +62,26 @@ def test_the_server_itself_is_checked_like_a_plugin(problems):
             "    log_level = \"infos\"\n                ^^^^^^^\n  did you mean 'info'?"
         ),
     ]
+
+
+@pytest.mark.parametrize(
+    ("state", "why"),
+    [
+        ("", "'' is the folder of the configuration"),
+        (".", "'.' is the folder of the configuration"),
+        ("..", "'..' is a folder that holds the configuration"),
+        ("/var/lib", "'/var/lib' is a folder of the system"),
+        ("~", "'~' is a home directory"),
+        ("~nobody-of-that-name/x", "is no folder"),
+        ("a\\u0000b", "is no folder"),
+    ],
+)
+def test_a_folder_that_is_not_the_servers_alone_is_no_state_directory(problems, state, why):
+    (problem,) = problems(changes={'name    = "edge-1"': f'name = "edge-1"\nstate = "{state}"'})
+    assert "pipeline.toml:3:" in problem and why in problem and "for this server alone" in problem
+
+
+def test_the_state_directory_may_be_in_the_home_of_who_runs_the_server(plan, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    found = plan(changes={'name    = "edge-1"': 'name = "edge-1"\nstate = "~/sipline"'})
+    assert found.state == tmp_path / "home" / "sipline"

@@ -9,7 +9,6 @@ from pipeline.control.place import LONGEST, NAME, Busy, Lock, connect
 
 def test_socket_and_directory_are_their_owners_alone(tmp_path):
     folder = tmp_path / "state"
-    folder.mkdir(0o755)
     lock = Lock(folder)
     with lock.bind():
         assert (folder / NAME).stat().st_mode & 0o777 == 0o600
