@@ -1,8 +1,10 @@
 """What a caller hears when there is no call: refusals passed on unchanged, what is about one leg alone told by its cause. RFC 3261 16.7, 8.1.3."""
 
 import pytest
+from pipeline.plugins.media_rtpengine.bencode import decode, encode
 
 from pipeline.conformance.marks import rfc
+from pipeline.testing.server import CALLS
 
 
 @rfc("3261", "16.7")
@@ -79,6 +81,69 @@ def test_a_caller_is_told_why_his_offer_is_not_acceptable(house):
         assert (refused.status, refused.get("warning")) == (488, f'399 example.com "{why}"')
     h.bob.answers(after=0.1, status=488)
     assert h.alice.call("bob").until("ended").final.get("warning") is None  # it is bob who cannot
+
+
+RELAYED = """
+[context.default]
+users = true
+[user.alice]
+password = "alice's"
+[user.bob]
+password = "bob's"
+media = "media_rtpengine"
+[plugin.media_rtpengine]
+instances = ["10.0.0.50"]
+"""
+OTHERWISE = b"v=0\r\no=- 7 2 IN IP4 10.0.0.2\r\ns=-\r\nc=IN IP4 10.0.0.2\r\nt=0 0\r\nm=audio 4444 RTP/AVP 8\r\na=rtpmap:8 PCMA/8000\r\n"
+
+
+class Relay:
+    """An rtpengine that takes what it is offered, or refuses it and says more than a caller should know."""
+
+    def __init__(self, server):
+        self.refuses = False
+        self.socket = server.network.host("10.0.0.50").datagram("10.0.0.50", 2223, self.came)
+
+    def came(self, data, source, local):
+        cookie, _, text = data.partition(b" ")
+        command = decode(text)
+        answer = {"result": "pong" if command["command"] == b"ping" else "ok", "sdp": command.get("sdp", b"")}
+        if self.refuses and command["command"] == b"offer":
+            answer = {"result": "error", "error-reason": "Unsupported codec in bob's SDP at 192.168.7.7"}
+        self.socket.send(cookie + b" " + encode(answer), source)
+
+
+@pytest.fixture
+def relayed(sip):
+    """Give a server whose calls to bob go through an rtpengine, that, alice and bob."""
+    server = sip(RELAYED, **{**CALLS, "intercept": ["identify"], "integration": [*CALLS["integration"], "media_rtpengine"]})
+    relay = Relay(server)
+    return server, relay, *(server.phone(name).online() for name in ("alice", "bob"))
+
+
+@rfc("3261", "20.43")
+def test_what_a_media_server_says_of_the_other_side_is_not_told_to_the_caller(relayed):
+    _, relay, alice, _ = relayed
+    relay.refuses = True
+    call = alice.call("bob").until("ended")
+    assert (call.status, call.final.get("warning")) == (488, '399 example.com "no media in common"')
+
+
+@rfc("3261", "20.43")
+def test_what_a_media_server_or_the_other_side_says_of_a_change_is_not_told(relayed):
+    server, relay, alice, bob = relayed
+    call = alice.call("bob").until("up")
+    other = bob.calls[-1].until("up")
+    server.advance(0.2)
+    relay.refuses = True
+    call.reinvite(OTHERWISE)
+    server.advance(3)
+    relay.refuses = False
+    bob.refuses["INVITE"] = 488
+    call.reinvite(OTHERWISE)
+    server.advance(3)
+    assert [refused.get("warning") for refused in call.responses(488)] == ['399 example.com "the offer cannot be answered"'] * 2
+    assert call.state == other.state == "up"
 
 
 def test_a_redirection_is_passed_on_where_it_is_not_followed(house):

@@ -202,3 +202,19 @@ def test_a_leg_whose_phone_came_back_goes_on(translated):
     h.alice.online()
     h.advance(60)
     assert call.state == other.state == "up"
+
+
+@rfc("3261", "8.1.3.4")
+def test_who_is_called_in_anothers_place_is_not_taken_to_be_where_that_one_was(house):
+    h = house(phones=("alice", "bob", "carol"), bob='redirect_method = "uri"')
+    h.bob.answers(ring=0.0, after=0.5, status=302, headers=[("Contact", "<sip:carol@example.com>")])
+    h.carol.answers(ring=5.0, after=6.0)
+    call = h.alice.call("bob")
+    h.advance(0.3)
+    assert leg_of(h, "bob").peer_host == h.bob.address[0]
+    h.advance(2)
+    session = leg_of(h, "carol")
+    assert (session.peer_host, session.show()["peer"]) == (h.carol.address[0], "")  # she has not said anything yet
+    call.until("up")
+    assert session.flow.peer == h.carol.address
+    assert call.mirrors(h.carol.calls[-1])
