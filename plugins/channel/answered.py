@@ -105,6 +105,7 @@ def _checked(session: Outgoing, accepted: Pending) -> None:
 
 def _tell_up(session: Outgoing, response: Response) -> None:
     session.learn(response)
+    session.driver.due.discard(session.channel.call.id)  # a second party, if there is to be one, is called now
     session.channel.told_up()
 
 

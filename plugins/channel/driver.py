@@ -76,7 +76,8 @@ class Driver:
         self.sessions: dict[str, Session] = {}
         """By id: all that live, those too that the core has done with."""
         self.due: set[str] = set()
-        """Those that have come and neither called anybody nor been answered yet: each may need one more."""
+        """Sessions that have come, and calls that we place (by id), which have neither called anybody nor been answered yet: each may need
+        one more."""
         self.timetable = Timetable(engine.clock, self._fire)
         self.limits = Limits()
         self.loops = Loops(engine.key)
@@ -148,6 +149,9 @@ class Driver:
     def leave(self, session: Session) -> None:
         """The channel of a session has ended: its call counts no more."""
         self.due.discard(session.id)
+        call = session.channel.call
+        if call.id in self.due and all(each is session.channel for each in call.channels):  # nobody of whom we called is left
+            self.due.discard(call.id)
         if session.counted:
             self.limits.leave(session.options.id, session.counted)
             session.counted = ""
@@ -209,6 +213,8 @@ class Driver:
             channels.append(channel)
         if not channels and refused is not None:
             raise Unroutable(refused)
+        if caller is None and channels:
+            self.due.add(channels[0].call.id)
         return channels
 
     def forwarded(self, session: Session, diversions: tuple[str, ...] = ()) -> None:

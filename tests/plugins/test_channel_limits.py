@@ -140,10 +140,33 @@ def test_calls_that_we_place_are_counted_when_the_store_has_answered(small, monk
         pending.resolve(find(*arguments))
     small.advance(0.01)
     assert len(asked) == 4
-    assert len(driver.sessions) == 2
-    assert sorted(each.done for each in placed) == [False, False, True, True]
+    assert len(driver.sessions) == 1
+    assert sorted(each.done for each in placed) == [False, True, True, True]
+    small.advance(1)
+    assert not driver.due  # it is answered, and needs no second leg
     small.bob.calls[0].hangup()
     small.advance(60)
+
+
+@pytest.mark.parametrize("ends", ["answered", "refused", "cancelled"])
+def test_a_call_that_we_place_counts_its_second_leg_from_its_beginning(small, ends):
+    driver = driver_of(small)
+    small.bob.answers(ring=0.1, after=0.5, status=486 if ends == "refused" else 200)
+    seconds = 0.3 if ends == "cancelled" else 30.0
+    placed = [small.engine.core.originate("bob", target2="alice", seconds=seconds) for _ in range(4)]
+    most = 0
+    for _ in range(50):
+        small.advance(0.02)
+        most = max(most, len(driver.sessions))
+    assert most == (2 if ends == "answered" else 1)
+    assert sum(each.done for each in placed) == 4
+    assert not driver.due
+    for phone in (small.alice, small.bob):
+        for call in phone.calls:
+            if call.state == "up":
+                call.hangup()
+    small.advance(60)
+    assert not driver.sessions
 
 
 def test_a_call_that_we_would_place_is_refused_too(small):
