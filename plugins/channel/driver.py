@@ -149,9 +149,9 @@ class Driver:
     def leave(self, session: Session) -> None:
         """The channel of a session has ended: its call counts no more."""
         self.due.discard(session.id)
-        call = session.channel.call
-        if call.id in self.due and all(each is session.channel for each in call.channels):  # nobody of whom we called is left
-            self.due.discard(call.id)
+        placed = session.channel.call
+        if placed.id in self.due and all(each is session.channel for each in placed.channels):  # nobody of whom we called is left
+            self.due.discard(placed.id)
         if session.counted:
             self.limits.leave(session.options.id, session.counted)
             session.counted = ""
