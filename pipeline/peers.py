@@ -85,6 +85,13 @@ def is_peer(session: Peered, dialog: Dialog | None, passage: Passage) -> bool | 
     return found
 
 
+def stranger(session: Peered, passage: Passage) -> None:
+    """Note that a request of a dialog came from somebody who is not its peer."""
+    engine = session.engine
+    engine.counts["refused.in_dialog"] += 1
+    engine.tell("request.unexpected", expected=session.source, passage=passage)
+
+
 def _passed(session: Peered) -> Iterable[str]:
     """Give the hosts by which the caller's INVITE came, the phone's own too, as far as they can be read."""
     invite: Request | None = getattr(session, "invite", None)

@@ -136,18 +136,24 @@ def _not_offered(offer: Offer, message: Request, passage: Passage) -> Verdict | 
     because = f"no listed plugin declares the method {message.method}"
     refusal = Reply(501, headers=(("Allow", offer.allow),), because=because, stateless=not passage.identity)
     if message.method not in SIP_METHODS:
-        return refusal
+        return _unsupported(passage, refusal)
     # A method of the standard, to a user nobody here is called: 404 is the nearer truth, whoever may be listed tomorrow.
     try:
         uri = message.uri
     except Malformed:
-        return refusal
+        return _unsupported(passage, refusal)
     if uri.scheme not in offer.schemes or not uri.user:
-        return refusal
+        return _unsupported(passage, refusal)
     missing = unknown(passage, uri)
-    if isinstance(missing, Pending):
-        return refusal
-    return Reply(404, because="nobody of that name", stateless=not passage.identity) if missing else refusal
+    if isinstance(missing, Pending) or not missing:
+        return _unsupported(passage, refusal)
+    return Reply(404, because="nobody of that name", stateless=not passage.identity)
+
+
+def _unsupported(passage: Passage, refusal: Reply) -> Reply:
+    """Tell of a request that nothing here serves."""
+    passage.pipeline.tell("request.unsupported", passage=passage)
+    return refusal
 
 
 def unknown(passage: Passage, uri: Any) -> bool | Pending:
@@ -177,7 +183,7 @@ def unclaimed(offer: Offer, message: Request, passage: Passage) -> Verdict:
     """Answer what no application took: 405 without a place for the method here, 480 for one of ours, else 404."""
     uri = message.uri
     if not uri.user and passage.pipeline.is_self(uri, passage.flow):
-        return Reply(405, headers=(("Allow", offer.allow),), because=f"{message.method} is not served at this URI")
+        return _unsupported(passage, Reply(405, headers=(("Allow", offer.allow),), because=f"{message.method} is not served at this URI"))
     missing = unknown(passage, uri)
     if isinstance(missing, Pending):
         return Wait(missing, _refusal, because="aor")

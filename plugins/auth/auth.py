@@ -113,6 +113,7 @@ class Auth:
             if not own and getattr(dialog, "endpoint", None) is None:  # whoever he proves to be, the dialog is not with him
                 if getattr(dialog, "judges", False):
                     return None
+                self.engine.tell("request.unexpected", expected=getattr(dialog, "source", None), passage=passage)
                 return Reply(403, because="auth: this dialog is with a stranger, and the request does not come from there")
         elif message.to.params.get("tag"):
             return None  # of no dialog here: 481, whoever sent it
@@ -139,24 +140,43 @@ class Auth:
     # -- refusing ----------------------------------------------------------------------------------------------------
 
     def challenge(
-        self, passage: Passage, realm: Realm, user: str, because: str, *, told: str, kind: str = "", answered: str = "", stale: bool = False
+        self,
+        passage: Passage,
+        realm: Realm,
+        user: str,
+        because: str,
+        *,
+        told: str,
+        kind: str = "",
+        credentials: Credentials | None = None,
+        stale: bool = False,
     ) -> Reply:
         """Return a 401 with fresh challenges. Who refuses what is told on the bus; the answer is the same for all.
 
-        `kind` is what is wrong with credentials ("account", "password", "response"), `answered` the nonce they were made with: one of
-        ours, made for this source, proves that the source receives what we send to it.
+        `kind` is what is wrong with `credentials`: "account", "password", "method" or "response". Their nonce (`answered` in the event), if
+        it is one of ours, made for this source, proves that the source receives what we send to it.
         """
         fresh = self.used.make(passage.flow.peer[0])
         if not self.unheard(told):
-            self.tell(told, passage, realm, user, because, kind=kind, answered=answered, fresh=fresh)
+            self.tell(told, passage, realm, user, because, kind=kind, credentials=credentials, fresh=fresh)
         return Reply(401, "", realm.challenges(fresh, stale=stale), because=because, stateless=True)
 
     def tell(
-        self, told: str, passage: Passage, realm: Realm, user: str, because: str, *, kind: str = "", answered: str = "", fresh: str = ""
+        self,
+        told: str,
+        passage: Passage,
+        realm: Realm,
+        user: str,
+        because: str,
+        *,
+        kind: str = "",
+        credentials: Credentials | None = None,
+        fresh: str = "",
     ) -> None:
         """Tell who is refused; see `challenge`. `fresh` is the nonce that he is given, "" for credentials that others stood beside."""
         flow = passage.flow
         source = flow.peer[0]
+        answered = credentials.nonce if credentials is not None else ""
         self.engine.tell(
             told,
             user=user,
@@ -168,6 +188,7 @@ class Auth:
             proved=flow.reliable or (bool(answered) and self.used.ours(answered, source)),
             challenge=fresh,
             answered=answered,
+            credentials=credentials,
             passage=passage,
         )
 

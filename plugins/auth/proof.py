@@ -65,6 +65,7 @@ def _prove(
     if user is not None and ha1 and right and offered:
         count = int(credentials.nc, 16) if credentials.nc else 0
         qop = credentials.qop
+        kind = "method"
         if not qop and auth.require_qop:
             because = "require_qop: the response was made without qop"
         elif not qop and "auth" not in auth.qop:
@@ -72,25 +73,25 @@ def _prove(
         elif qop and qop not in auth.qop:
             because = f"qop: {qop} was not offered (RFC 7616 3.4)"
         elif qop and not count:
+            kind = "response"
             because = "qop: a nonce count begins with 1 (RFC 7616 3.4)"
         else:
             if failed:  # who knows one password may not guess another beside it; two answers of one user (RFC 8760) are no guess
                 _tell(auth, passage, realm, [each for each in failed if each[0].username != credentials.username])
             # without counts a nonce is good for one request
             return _proved(auth, message, passage, realm, credentials, user, count if qop else 1)
-        kind = "response"
     else:
         kind, because = _why(passage, realm, ours[0], user, ha1, offered=offered)
     if len(ours) > 1:
-        return look(auth, message, passage, realm, ours[1:], (*failed, (credentials, kind, because)))
+        return look(auth, message, passage, realm, ours[1:], (*failed, (ours[0], kind, because)))
     _tell(auth, passage, realm, failed)
-    return auth.challenge(passage, realm, credentials.username, because, told="auth.failed", kind=kind, answered=credentials.nonce)
+    return auth.challenge(passage, realm, credentials.username, because, told="auth.failed", kind=kind, credentials=ours[0])
 
 
 def _tell(auth: Auth, passage: Passage, realm: Realm, failed: Iterable[tuple[Credentials, str, str]]) -> None:
     """Tell of credentials that failed beside others."""
     for credentials, kind, because in failed:
-        auth.tell("auth.failed", passage, realm, credentials.username, because, kind=kind, answered=credentials.nonce)
+        auth.tell("auth.failed", passage, realm, credentials.username, because, kind=kind, credentials=credentials)
 
 
 def _proved(
@@ -100,9 +101,7 @@ def _proved(
     uri = credentials.uri
     if uri != message.uri_text and (auth.strict_uri or not _serves(auth, passage, uri)):
         because = f"strict_uri: the uri {uri} of the credentials is not that of the request, or of no domain of ours"
-        return auth.challenge(
-            passage, realm, credentials.username, because, told="auth.failed", kind="response", answered=credentials.nonce
-        )
+        return auth.challenge(passage, realm, credentials.username, because, told="auth.failed", kind="response", credentials=credentials)
     source = passage.flow.peer[0]
     state = auth.used.use(credentials.nonce, source, count)
     if state != FRESH:
@@ -110,7 +109,7 @@ def _proved(
             because = f"nonce_lifetime: auth.{user.id} is right, but the nonce is too old, another address's, or none of ours"
         else:
             because = f"auth.{user.id}: is right, but this count of the nonce was used before, or is too old to tell"
-        return auth.challenge(passage, realm, credentials.username, because, told="auth.stale", answered=credentials.nonce, stale=True)
+        return auth.challenge(passage, realm, credentials.username, because, told="auth.stale", credentials=credentials, stale=True)
     passage.identity = credentials.username
     if not auth.unheard("auth.succeeded"):
         auth.engine.tell(
@@ -144,7 +143,7 @@ def _why(passage: Passage, realm: Realm, credentials: Credentials, user: User | 
         hint = "; sipsak sends it so when it is not told -u" if credentials.username.endswith("@") else ""
         return "account", f"endpoint.{endpoint.id}: none of its auth has the user name {credentials.username}{hint}"
     if not offered:
-        return "response", f"domain.{realm.domain.id}: the algorithm {credentials.algorithm or 'MD5'} is none of its algorithms"
+        return "method", f"domain.{realm.domain.id}: the algorithm {credentials.algorithm or 'MD5'} is none of its algorithms"
     if not ha1:
         return "account", f"auth.{user.id}: it has neither a password nor a hash for {credentials.algorithm or 'MD5'}"
     return "password", f"auth.{user.id}: the response does not fit the password"

@@ -144,6 +144,8 @@ class Driver:
             channel.variables["rtp_timeout_hold"] = str(options.rtp_timeout_hold)
         refused = self.limits.enter(options, channel.call.id)
         session.counted = channel.call.id if refused is None else ""
+        if refused is not None and not isinstance(session, Outgoing):
+            self.engine.tell("call.limited", endpoint=options.id, leg=session)
         return refused
 
     def leave(self, session: Session) -> None:

@@ -61,6 +61,7 @@ def serve(session: Session, passage: Passage) -> None:
     handler = HANDLERS.get(method)
     if handler is None:
         status = 405 if method in SIP_METHODS else 501
+        session.engine.tell("request.unsupported", passage=passage)
         passage.reply(status, headers=(("Allow", session.driver.allow),), because=f"channel: no {method} within a session")
         return
     handler(session, message, passage)

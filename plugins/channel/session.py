@@ -14,7 +14,7 @@ from pipeline import Claim
 from pipeline.client import Final, Provisional
 from pipeline.core import Cause, Hangup, Refused
 from pipeline.destinations.identity import connected_of
-from pipeline.peers import is_peer
+from pipeline.peers import is_peer, stranger
 from pipeline.pending import Pending
 
 from . import in_dialog
@@ -112,7 +112,7 @@ class Session(Usage):
         if found:
             job(passage)
             return
-        self.engine.counts["refused.in_dialog"] += 1
+        stranger(self, passage)
         if passage.message.method != "ACK":  # type: ignore[attr-defined]
             passage.reply(481, because=f"channel: {passage.flow.peer[0]} is not where the peer of this dialog is, and has proved nothing")
 

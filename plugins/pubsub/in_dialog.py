@@ -47,6 +47,7 @@ def serve(notifier: Notifier, usage: EventDialog, passage: Passage) -> Any:
         passage.reply(481, because="pubsub: no session is in this dialog")
     else:
         status = 405 if method in SIP_METHODS else 501
+        notifier.engine.tell("request.unsupported", passage=passage)
         passage.reply(status, headers=(("Allow", ALLOW),), because=f"pubsub: no {method} among subscriptions")
     return None
 

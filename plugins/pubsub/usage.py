@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import Claim
 from pipeline.client import Final
 from pipeline.dal import Contact
-from pipeline.peers import is_peer
+from pipeline.peers import is_peer, stranger
 from pipeline.pending import settle
 from pipeline.reach import way_of
 from pipeline.way import contact, way_to, ways_back
@@ -121,7 +121,7 @@ class EventDialog:
     def _judged(self, passage: Passage, found: bool) -> Any:
         if found:
             return self.notifier.serve(self, passage)
-        self.engine.counts["refused.in_dialog"] += 1
+        stranger(self, passage)
         passage.reply(481, because=f"pubsub: {passage.flow.peer[0]} is not where the peer of this dialog is, and has proved nothing")
         return None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline.client import Final, Provisional
-from pipeline.peers import is_peer
+from pipeline.peers import is_peer, stranger
 from pipeline.pending import Pending
 from pipeline.pubsub.service import Heard
 from pipeline.sip import params
@@ -264,7 +264,7 @@ class Watching:
 
     def _judged(self, message: Request, passage: Passage, *, found: bool) -> None:
         if not found:
-            self.engine.counts["refused.in_dialog"] += 1
+            stranger(self, passage)
             passage.reply(481, because=f"pubsub: {passage.flow.peer[0]} is not where the peer of this dialog is")
             return
         dialog = self._dialog

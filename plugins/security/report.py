@@ -5,11 +5,13 @@ On the bus each is told as `security.event` with the fields `event`, `severity`,
 
     SecurityEvent="InvalidPassword",EventTV="2026-11-23T10:11:12.345+0000",Severity="Error",Service="SIP",EventVersion="1",
     AccountID="alice",SessionID="a84b4c76e66710",LocalAddress="IPV4/UDP/192.0.2.1/5060",RemoteAddress="IPV4/UDP/198.51.100.9/5062",
-    Proved="yes",Challenge="..."
+    Proved="yes",RequestType="REGISTER",Challenge="...",Reason="...",ReceivedChallenge="...",ReceivedHash="..."
 
 Rules: `Proved` says whether the remote address is more than a claim: a stream, or a datagram that answered a nonce sent there. Who bans by
 these lines must look at it, or anybody can have anybody banned. What a message said cannot forge a line or a field: quotes, backslashes
-and everything that is not printable are written \xHH. No secret is among the fields.
+and everything that is not printable are written \xHH. No secret is among the fields, nor what a password could be tried against: of
+Asterisk's fields ExpectedResponse is left out, which is made of the right password, and Response, which of ChallengeResponseFailed may be
+so too; ReceivedHash is that of a wrong password, and said only with a qop, whose cnonce is not.
 """
 
 from __future__ import annotations
@@ -35,7 +37,11 @@ EVENTS = {
     "InvalidAccountID": ERROR,
     "InvalidPassword": ERROR,
     "ChallengeResponseFailed": ERROR,
+    "AuthMethodNotAllowed": ERROR,
     "RequestNotAllowed": ERROR,
+    "RequestNotSupported": ERROR,
+    "UnexpectedAddress": ERROR,
+    "SessionLimit": ERROR,
     "RequestBadFormat": ERROR,
     "LoadAverageLimit": ERROR,
     "MemoryLimit": ERROR,
@@ -46,7 +52,12 @@ EVENTS = {
     "SourceLimited": ERROR,
 }
 DEFAULT = frozenset(name for name, severity in EVENTS.items() if severity == ERROR)
-FAILURES = {"account": "InvalidAccountID", "password": "InvalidPassword", "response": "ChallengeResponseFailed"}
+FAILURES = {
+    "account": "InvalidAccountID",
+    "password": "InvalidPassword",
+    "method": "AuthMethodNotAllowed",
+    "response": "ChallengeResponseFailed",
+}
 LONGEST = 256
 """Letters of a field."""
 NAMES = (
@@ -59,6 +70,11 @@ NAMES = (
     ("RequestType", "request"),
     ("Challenge", "challenge"),
     ("Reason", "reason"),
+    ("ReceivedChallenge", "received_challenge"),
+    ("ReceivedHash", "received_hash"),
+    ("AuthMethod", "method"),
+    ("UsingPassword", "using_password"),
+    ("ExpectedAddress", "expected"),
 )
 
 
@@ -85,6 +101,9 @@ class Reports:
             listen("auth.refused", self._not_allowed),
             listen("security.refused", self._acl),
             listen("request.malformed", self._bad_format),
+            listen("request.unsupported", self._not_supported),
+            listen("request.unexpected", self._unexpected),
+            listen("call.limited", self._session_limit),
             listen("mailbox.refused", self._pin),
             listen("shield.banned", self._banned),
             listen("shield.limited", self._limited),
@@ -118,6 +137,15 @@ class Reports:
         fields = event.fields
         name = FAILURES.get(fields["kind"], "ChallengeResponseFailed")
         if self._asked(name):
+            credentials, more = fields.get("credentials"), {}
+            if credentials is None:
+                pass
+            elif name == "InvalidPassword":
+                more["received_challenge"] = credentials.nonce
+                if credentials.qop:
+                    more["received_hash"] = credentials.response
+            elif name == "AuthMethodNotAllowed":
+                more["method"] = f"{credentials.algorithm or 'MD5'} {credentials.qop}".rstrip()
             self._report(
                 name,
                 fields["passage"],
@@ -125,11 +153,12 @@ class Reports:
                 proved=fields["proved"],
                 challenge=fields["answered"],
                 reason=fields["reason"],
+                **more,
             )
 
     def _succeeded(self, event: Event) -> None:
         if self._asked("SuccessfulAuth"):
-            self._report("SuccessfulAuth", event.fields["passage"], account=event.fields["user"], proved=True)
+            self._report("SuccessfulAuth", event.fields["passage"], account=event.fields["user"], proved=True, using_password=1)
 
     def _not_allowed(self, event: Event) -> None:
         fields = event.fields
@@ -146,25 +175,29 @@ class Reports:
         if self._asked("RequestBadFormat"):
             self._report("RequestBadFormat", event.fields["passage"], reason=event.fields["reason"])
 
+    def _not_supported(self, event: Event) -> None:
+        if self._asked("RequestNotSupported"):
+            passage = event.fields["passage"]
+            self._report("RequestNotSupported", passage, account=passage.identity, proved=bool(passage.identity))
+
+    def _unexpected(self, event: Event) -> None:
+        if self._asked("UnexpectedAddress"):
+            passage, expected = event.fields["passage"], event.fields["expected"]
+            transport, host = expected if expected is not None else ("", "")
+            more: dict[str, Any] = {"expected": f"{_family(host)}/{transport}/{host.partition('%')[0]}"} if host else {}
+            self._report("UnexpectedAddress", passage, account=getattr(passage.endpoint, "id", ""), **more)
+
+    def _session_limit(self, event: Event) -> None:
+        if self._asked("SessionLimit"):
+            leg, account = event.fields["leg"], event.fields["endpoint"]
+            self._report("SessionLimit", None, proved=leg.flow.reliable, account=account, reason="max_calls", **_where(leg, "INVITE"))
+
     def _pin(self, event: Event) -> None:
         """A wrong PIN of a mailbox: the call is up, so its source has got our answer and is no claim."""
         if self._asked("InvalidPassword"):
-            fields = event.fields
-            leg = fields["channel"].leg
-            flow = getattr(leg, "flow", None)
-            where = (
-                {"local": _address(flow.transport, flow.local), "remote": _address(flow.transport, flow.peer)} if flow is not None else {}
-            )
-            self._report(
-                "InvalidPassword",
-                None,
-                proved=True,
-                account=fields["mailbox"],
-                session=getattr(leg, "call_id", ""),
-                request="INVITE",
-                reason="the PIN of a mailbox",
-                **where,
-            )
+            where = _where(event.fields["channel"].leg, "INVITE")
+            reason = "the PIN of a mailbox"
+            self._report("InvalidPassword", None, proved=True, account=event.fields["mailbox"], reason=reason, **where)
 
     def _banned(self, event: Event) -> None:
         if self._asked("SourceBanned"):
@@ -262,9 +295,22 @@ def _escaped(code: int) -> str:
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
+def _where(leg: Any, request: str) -> dict[str, Any]:
+    """Say where a call is from."""
+    fields: dict[str, Any] = {"session": getattr(leg, "call_id", ""), "request": request}
+    flow = getattr(leg, "flow", None)
+    if flow is not None:
+        fields |= {"local": _address(flow.transport, flow.local), "remote": _address(flow.transport, flow.peer)}
+    return fields
+
+
+def _family(host: str) -> str:
+    return "IPV6" if ":" in host else "IPV4"
+
+
 def _address(transport: str, address: tuple[str, int]) -> str:
     host = address[0].partition("%")[0]
-    return f"{'IPV6' if ':' in host else 'IPV4'}/{transport}/{host}/{address[1]}"
+    return f"{_family(host)}/{transport}/{host}/{address[1]}"
 
 
 def _time(now: float) -> str:

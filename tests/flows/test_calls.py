@@ -112,3 +112,12 @@ def test_a_call_counts_against_the_limit_of_its_endpoint(house):
     h.up()
     second = h.alice.call("bob").until("ended")
     assert second.status == 486
+    assert not h.server.told("call.limited")  # who calls has not too many
+
+
+def test_a_call_beyond_the_limit_of_the_caller_is_a_security_event(house):
+    h = house(alice="max_calls = 1", stages={"intercept": ["identify", "security", "auth"]})
+    h.up()
+    h.alice.call("bob").until("ended")
+    (event,) = [each.fields for each in h.server.told("security.event") if each.fields["event"] == "SessionLimit"]
+    assert (event["account"], event["request"], event["remote"]) == ("alice", "INVITE", "IPV4/UDP/10.0.0.2/5060")

@@ -75,6 +75,8 @@ def test_who_only_knows_the_tags_is_told_that_there_is_no_such_dialog(far, metho
     assert call.session.state == "up"
     assert call.session.remote == SDP
     assert call.h.server.engine.counts["refused.in_dialog"] == 1
+    (event,) = call.h.server.told("request.unexpected")
+    assert (event.fields["passage"].flow.peer, event.fields["expected"]) == ((STRANGER, 5060), ("UDP", PROXY))
     assert call.send("BYE", PROXY) == 200
 
 

@@ -358,7 +358,7 @@ def test_failures_are_forgotten_with_time(listed):
 
 EVERYTHING = (
     'log = ["FailedACL", "InvalidAccountID", "InvalidPassword", "ChallengeResponseFailed", "RequestNotAllowed", "RequestBadFormat",'
-    ' "ChallengeSent", "SuccessfulAuth"]\nlog_file = "security.log"\n'
+    ' "ChallengeSent", "SuccessfulAuth", "AuthMethodNotAllowed", "RequestNotSupported", "UnexpectedAddress", "SessionLimit"]\nlog_file = "security.log"\n'
 )
 
 
@@ -391,7 +391,8 @@ def test_events_have_asterisk_s_names(listed):
 LINE = (
     r'\S+ SecurityEvent="InvalidPassword",EventTV="20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+0000",Severity="Error",Service="SIP",EventVersion="1",'
     r'AccountID="carol",SessionID="call-\d+@test",LocalAddress="IPV4/UDP/10\.0\.0\.1/5060",RemoteAddress="IPV4/UDP/10\.0\.0\.9/5060",'
-    r'Proved="yes",RequestType="REGISTER",Challenge="[0-9a-f]{48}",Reason="auth\.carol: the response does not fit the password"'
+    r'Proved="yes",RequestType="REGISTER",Challenge="[0-9a-f]{48}",Reason="auth\.carol: the response does not fit the password",'
+    r'ReceivedChallenge="[0-9a-f]{48}",ReceivedHash="[0-9a-f]{32}"'
 )
 
 
@@ -400,6 +401,33 @@ def test_a_line_has_the_documented_fields_in_their_order(listed, tmp_path):
     server.request("REGISTER", from_="carol", password="x")
     last = (tmp_path / "security.log").read_text().splitlines()[-1]
     assert re.fullmatch(LINE, last), last
+
+
+def reported(server, name):
+    return [event.fields for event in server.told("security.event") if event.fields["event"] == name]
+
+
+def test_a_method_that_nobody_serves_is_an_event(listed):
+    server = listed(EVERYTHING)
+    assert server.request("FETCH", from_="carol", password="carol's", uri="sip:example.com").status == 501
+    (event,) = reported(server, "RequestNotSupported")
+    assert (event["request"], event["account"], event["proved"]) == ("FETCH", "carol", True)
+
+
+def test_a_response_that_may_be_right_is_in_no_event(listed, tmp_path):
+    server = listed(EVERYTHING)
+    challenge = digest.parse_challenge(server.request("REGISTER", from_="carol").get("www-authenticate"))
+    for offer in ({"qop": ()}, {"algorithm": "SHA-256"}):
+        right = digest.answer(challenge._replace(**offer), "REGISTER", "sip:example.com", username="carol", password="carol's", cnonce="1")
+        server.send(server.message("REGISTER", from_="carol", headers=[("Authorization", right)]))
+        server.replies()
+        assert digest.parse_credentials(right).response not in str([event.fields for event in server.told("security.event")])
+    assert [event["method"] for event in reported(server, "AuthMethodNotAllowed")] == ["MD5", "SHA-256 auth"]
+    wrong = digest.answer(challenge._replace(qop=()), "REGISTER", "sip:example.com", username="carol", password="x", cnonce="1")
+    server.send(server.message("REGISTER", from_="carol", headers=[("Authorization", wrong)]))
+    server.replies()
+    (event,) = reported(server, "InvalidPassword")
+    assert event["received_challenge"] == challenge.nonce and "received_hash" not in event  # without a cnonce it could be tried against
 
 
 def test_no_message_can_forge_a_line_or_a_field(listed, tmp_path):

@@ -41,6 +41,7 @@ def test_a_standard_method_for_a_user_nobody_knows_is_404(server):
 def test_a_declared_method_that_is_not_for_this_uri_is_405_with_allow(server):
     answer = server.request("INVITE", uri="sip:example.com")
     assert (answer.status, answer.get("allow")) == (405, "OPTIONS, INVITE, ACK, CANCEL")
+    assert [event.fields["passage"].message.method for event in server.told("request.unsupported")] == ["INVITE"]
 
 
 @rfc("3261", "8.2.2.1")
