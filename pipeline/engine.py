@@ -36,6 +36,7 @@ from pipeline.servant import Lanes
 from pipeline.sip.grammar import Malformed
 from pipeline.sip.message import Response
 from pipeline.sockets import Sockets
+from pipeline.sources import Sources
 from pipeline.stages import integration
 from pipeline.stages.application import check, unclaimed
 from pipeline.stages.protocol import Transactions
@@ -56,7 +57,6 @@ if TYPE_CHECKING:
     from pipeline.pending import Pending
     from pipeline.pubsub.service import PubSub
     from pipeline.sip.message import Message, Request
-    from pipeline.sources import Place
     from pipeline.trace.tap import Tap
 
 
@@ -96,8 +96,8 @@ class Pipeline:
         """The messages that people have left."""
         self.flows: dict[str, Flow] = {}
         """Streams that are open, by id."""
-        self.unheld: dict[Place, None] = {}
-        """Places of those that nobody needs, of all transports, the longest unneeded first."""
+        self.sources = Sources()
+        """Whose they are: what one source, and all of them, may have open by all transports together."""
         self.reachability = Reachability()
         """Which contacts answered when they were asked."""
         self.pubsub: PubSub | None = None

@@ -60,6 +60,8 @@ class Stream(Protocol):
     """Called once with the reason, whoever closed."""
     on_end: Callable[[], object] | None
     """The peer has said all it will say, but may still read. Without one, the stream is then closed."""
+    on_gone: Callable[[], object] | None
+    """Called once when nothing of a closed stream is left: what waited has gone out, and the peer has ended too, or both were given up."""
     closed: str
     """The reason, once closed; "" before."""
 
@@ -78,6 +80,9 @@ class Stream(Protocol):
 
     def reset(self, reason: str = "") -> None:
         """Close at once, and forget what is waiting."""
+
+    def give_up(self, reason: str = "") -> None:
+        """Close at once, for another's sake: what can be said without waiting is said. Also when it is closed and waits for its end."""
 
 
 class Listener(Protocol):

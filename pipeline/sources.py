@@ -4,7 +4,8 @@ Rules: one that has brought a valid request counts apart from those that have br
 translator are welcome and a thousand half-open connections are not. Where too many have brought none the oldest of these has to go, not
 the newest be refused: who means it says what he wants at once, and whoever holds doors open cannot close them to his neighbours. One valid
 request buys no place for ever: where a source, or the process, has all that it may, one that no binding, dialog or transaction holds may
-have to make room, the longest unneeded first. An IPv6 host has a whole /64 (RFC 4291 2.5.4): that is the source.
+have to make room, the longest unneeded first. One that is closed counts until nothing of it is left: what a peer does not read waits for
+him. An IPv6 host has a whole /64 (RFC 4291 2.5.4): that is the source.
 """
 
 from __future__ import annotations
@@ -38,14 +39,17 @@ class Source:
 class Place:
     """One connection's place among those of its source."""
 
-    __slots__ = ("_give_up", "_gone", "_sources", "source")
+    __slots__ = ("_give_up", "_gone", "_sources", "goodbye", "source")
 
     def __init__(self, sources: Sources, source: Source, give_up: Callable[[str], object]) -> None:
         self._sources = sources
         self._give_up = give_up
         self._gone = False
+        self.goodbye: Callable[[str], object] | None = None
+        """Gives it up with what its protocol says at the end; None: there is nobody to say that to yet, or any more."""
         self.source = source
         source.open += 1
+        sources.open += 1
         source.unproved[self] = sources.unproved[self] = None
 
     def prove(self) -> None:
@@ -65,35 +69,42 @@ class Place:
             self.source.unheld[self] = self._sources.unheld[self] = None
 
     def leave(self) -> None:
-        """The connection has closed."""
+        """Nothing of the connection is left."""
         if self._gone:
             return
         self._gone = True
+        self.goodbye = None  # or place and flow would hold each other until the collector comes
         self.prove()
         self.need()
         self.source.open -= 1
+        self._sources.open -= 1
         if not self.source.open:
             self._sources.by_key.pop(self.source.key, None)
 
     def make_room(self) -> None:
         """Close the connection for another's sake."""
         reason = CROWDED if self in self.source.unproved else UNNEEDED
+        give_up = self.goodbye or self._give_up
         self._sources.crowded += 1
         self.leave()
-        self._give_up(reason)
+        give_up(reason)
 
 
 class Sources:
-    """All sources that have connections by one transport. `unheld`: what all transports share."""
+    """All sources that have connections, whatever transport they came by."""
 
-    __slots__ = ("by_key", "crowded", "refused", "unheld", "unproved")
+    __slots__ = ("by_key", "crowded", "open", "ours", "refused", "unheld", "unproved")
 
-    def __init__(self, unheld: dict[Place, None] | None = None) -> None:
+    def __init__(self) -> None:
         self.by_key: dict[str, Source] = {}
         self.unproved: dict[Place, None] = {}
         """Those of all sources that have brought nothing yet, the oldest first."""
-        self.unheld: dict[Place, None] = {} if unheld is None else unheld
-        """Those of all sources and transports that nobody needs now, the longest unneeded first."""
+        self.unheld: dict[Place, None] = {}
+        """Those of all sources that nobody needs now, the longest unneeded first."""
+        self.open = 0
+        """Connections that have a place."""
+        self.ours = 0
+        """Connections that we have opened: they have none."""
         self.refused = 0
         """Connections that were not taken."""
         self.crowded = 0

@@ -72,6 +72,8 @@ class StreamFlow(Flow):
         self.stuck_since = 0.0
         self._pings_since = 0.0
         self._pings = 0
+        if source is not None:
+            source.goodbye = self.give_up
         stream.on_closed = self._closed
         stream.on_data = self.came
 
@@ -139,6 +141,10 @@ class StreamFlow(Flow):
         """Close the connection."""
         self.stream.close(reason)
 
+    def give_up(self, reason: str) -> None:
+        """Close the connection at once, for another's sake; what can be said without waiting is said."""
+        self.stream.give_up(reason)
+
     def on_closed(self, tell: Callable[[Flow, str], None]) -> None:
         """Have `tell(flow, reason)` called once when the connection closes."""
         self._tell.append(tell)
@@ -167,7 +173,7 @@ class StreamFlow(Flow):
 
     def _closed(self, reason: str) -> None:
         if self.source is not None:
-            self.source.leave()
+            self.source.goodbye = None
         self.among.owner.gone(self)
         for tell in self._tell:
             tell(self, reason)

@@ -19,7 +19,6 @@ from pipeline.hookspecs import hookimpl
 from pipeline.option import option, plugin
 from pipeline.pending import Pending
 from pipeline.sip.framing import Limits
-from pipeline.sources import Sources
 
 if TYPE_CHECKING:
     from pipeline.engine import Pipeline
@@ -41,16 +40,18 @@ LOOK = 4.0
 class Connections:
     """The connections that are open, by flow id and by peer. They outlive a reload; the instance that serves them now is their owner."""
 
-    __slots__ = ("aliases", "by_peer", "closed", "ended", "failed", "flows", "opening", "owner", "sources")
+    __slots__ = ("aliases", "by_peer", "closed", "crowded", "ended", "failed", "flows", "opening", "owner", "refused")
 
-    def __init__(self, unheld: dict[Place, None]) -> None:
+    def __init__(self) -> None:
         self.flows: dict[str, StreamFlow] = {}
         self.by_peer: dict[Address, StreamFlow] = {}
         self.aliases: dict[tuple[str, int, str], StreamFlow] = {}
         """Host, port and proved domain -> the connection that its peer, who listens there, has opened to us (RFC 5923 5)."""
         self.opening: dict[Any, Pending] = {}
-        self.sources = Sources(unheld)
         self.closed = 0
+        self.refused = 0
+        self.crowded = 0
+        """Connections, by whatever transport, that made room for ours."""
         self.ended = 0
         """Connections that have closed since memory was given back."""
         self.failed = 0
@@ -83,19 +84,20 @@ class StreamTransport:
     per_source: int = option(
         2000,
         validator=attrs.validators.ge(1),
-        help="connections that one source address (of IPv6: one /64) may have open, a whole office behind one address among them;"
+        help="connections that one source address (of IPv6: one /64) may have open, by all transports, a whole office behind one address"
+        " among them;"
         " for a further one the one has to go that no binding, dialog or transaction has needed for longest",
     )
     unproved_per_source: int = option(
         100,
         validator=attrs.validators.ge(1),
-        help="how many of them may have brought no valid request yet; for a further one the oldest has to go",
+        help="how many of them, by all transports, may have brought no valid request yet; for a further one the oldest has to go",
     )
     unproved: int = option(
         1000,
         validator=attrs.validators.ge(1),
-        help="how many connections of all sources may have brought no valid request yet; for a further one the oldest has to go; never"
-        " more than a quarter of the file descriptors that the process may have",
+        help="how many connections of all sources, by all transports, may have brought no valid request yet; for a further one the oldest"
+        " has to go; never more than a quarter of the file descriptors that the process may have",
     )
     first_request: float = option(
         32.0,
@@ -137,7 +139,7 @@ class StreamTransport:
         if self._looks is not None:
             self._looks.clear()
         self._looks = Fifo(engine.clock, min(LOOK, self.first_request / 8), self._look, grain=0.25)
-        self._open = engine.state(self, lambda: Connections(engine.unheld))
+        self._open = engine.state(self, Connections)
         self._open.owner = self
         for ident in self._open.flows:
             self._looks.add(ident)
@@ -172,16 +174,20 @@ class StreamTransport:
 
     def _accept(self, stream: Stream) -> None:
         """Take a connection, unless its source or the process has too many that are needed."""
-        files = allowed()
-        crowded = len(self._engine.flows) >= files - files // SPARE
-        source = self._open.sources.come(
-            stream.peer[0], self.per_source, self.unproved_per_source, min(self.unproved, files // 4), stream.reset, crowded=crowded
+        files, sources = allowed(), self._engine.sources
+        crowded = sources.open + sources.ours >= files - files // SPARE
+        before = sources.crowded
+        source = sources.come(
+            stream.peer[0], self.per_source, self.unproved_per_source, min(self.unproved, files // 4), stream.give_up, crowded=crowded
         )
+        self._open.crowded += sources.crowded - before
         if source is None:
+            self._open.refused += 1
             reason = "too many connections are open" if crowded else "its source has too many connections"
             stream.reset(reason)
             self._engine.tell("flow.refused", transport=self.via, peer=stream.peer, reason=reason)
         else:
+            stream.on_gone = source.leave
             self._accepted(stream, source)
 
     def _accepted(self, stream: Stream, source: Place) -> None:
@@ -204,6 +210,7 @@ class StreamTransport:
     def _enter(self, flow: StreamFlow) -> None:
         self._open.flows[flow.id] = flow
         self._open.by_peer[flow.peer] = flow
+        self._engine.sources.ours += flow.source is None
         self._engine.flows[flow.id] = flow
         self._looks.add(flow.id)  # not the flow: what is closed must not wait there in memory
 
@@ -271,7 +278,8 @@ class StreamTransport:
 
     def gone(self, flow: StreamFlow) -> None:
         """Forget a closed connection."""
-        self._open.flows.pop(flow.id, None)
+        if self._open.flows.pop(flow.id, None) is not None:
+            self._engine.sources.ours -= flow.source is None
         self._engine.flows.pop(flow.id, None)
         if self._open.by_peer.get(flow.peer) is flow:
             del self._open.by_peer[flow.peer]
@@ -316,8 +324,8 @@ class StreamTransport:
         return {
             "connections": len(self._open.flows),
             "closed_idle": self._open.closed,
-            "refused": self._open.sources.refused,
-            "crowded": self._open.sources.crowded,
+            "refused": self._open.refused,
+            "crowded": self._open.crowded,
         }
 
     @hookimpl

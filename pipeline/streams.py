@@ -50,6 +50,7 @@ class Connection:
         "local",
         "on_closed",
         "on_end",
+        "on_gone",
         "peer",
     )
 
@@ -60,6 +61,7 @@ class Connection:
         self.closed = ""
         self.on_closed: Callable[[str], object] | None = None
         self.on_end: Callable[[], object] | None = None
+        self.on_gone: Callable[[], object] | None = None
         self._on_data: Callable[[bytes], object] | None = None
         self._loop = loop
         self._sock = sock
@@ -178,6 +180,9 @@ class Connection:
             self._tell(reason or "reset by us")
         self._gone()
 
+    give_up = reset
+    """The kernel goes on sending what it has, and says FIN after that."""
+
     def _tell(self, reason: str) -> None:
         self.closed = reason
         tell, self.on_closed = self.on_closed, None  # or flow and stream would hold each other until the collector comes
@@ -205,6 +210,9 @@ class Connection:
                 self._out.clear()
             self._sock.close()
             self._on_data = self.on_end = None  # they refer to the flow, and the flow to us
+            gone, self.on_gone = self.on_gone, None
+            if gone is not None:
+                self._loop.call_soon(gone)
 
 
 class Acceptor:

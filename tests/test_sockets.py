@@ -671,6 +671,41 @@ def test_a_peer_that_never_says_its_end_is_given_up(run, monkeypatch):
     run(main)
 
 
+def test_a_closed_connection_is_gone_when_what_waits_has_gone_out_or_is_given_up(run, monkeypatch):
+    monkeypatch.setattr(streams, "LINGER", 0.2)
+
+    async def main(sockets):
+        """One peer reads all and closes; one reads nothing, and is waited for; one reads nothing, and is given up for another's sake."""
+        loop, closed, gone, served = asyncio.get_running_loop(), Inbox(), Inbox(), []
+
+        def on_connection(stream):
+            served.append(stream)
+            stream.on_closed, stream.on_gone = closed, lambda: gone(1 + served.index(stream))
+            stream.write(bytes(8_000_000))
+            stream.close("go")
+
+        listener = sockets.listen("127.0.0.1", 0, on_connection, write_limit=1 << 24)
+        peers = [socket.create_connection(listener.local) for _ in range(3)]
+        for _ in peers:
+            assert await closed.get() == "go"
+        assert gone.queue.empty()
+        served[2].give_up("for another's sake")
+        assert await gone.get() == 3
+        peers[0].setblocking(False)
+        while await loop.sock_recv(peers[0], 1 << 20):
+            pass
+        peers[0].close()
+        assert await gone.get() == 1
+        assert sockets._connections == {served[1]}
+        assert await gone.get() == 2
+        assert not sockets._connections
+        assert closed.queue.empty()
+        for peer in peers:
+            peer.close()
+
+    run(main)
+
+
 def test_a_reset_by_the_peer_is_told(run):
     async def main(sockets):
         accepted, closed = Inbox(), Inbox()

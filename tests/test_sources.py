@@ -104,16 +104,24 @@ def test_a_neighbour_loses_none_that_is_needed_and_none_of_another_source():
 
 def test_near_the_limit_of_the_process_the_longest_unneeded_of_any_source_and_transport_makes_room():
     tcp, tls = Doors(), Doors()
-    tls.sources = Sources(tcp.sources.unheld)
+    tls.sources = tcp.sources
     tcp.unneeded("tcp", "192.0.2.1")
     tls.unneeded("tls", "192.0.2.2")
     tls.come("needed", "192.0.2.3").prove()
     for name, place in (("new", "192.0.2.4"), ("newer", "192.0.2.5")):
         tls.come(name, place, crowded=True).prove()
     assert (tcp.closed, tls.closed) == (["tcp"], ["tls"])
-    assert (tcp.sources.crowded, tcp.sources.by_key) == (1, {})
+    assert (tcp.sources.crowded, len(tcp.sources.by_key)) == (2, 3)
     assert tls.come("too many", "192.0.2.6", crowded=True) is None
     assert tls.sources.refused == 1
+
+
+def test_who_makes_room_says_goodbye_as_long_as_there_is_one_to_say():
+    doors, said = Doors(unproved=1), []
+    doors.come("first").goodbye = said.append
+    doors.come("second")
+    doors.come("third")
+    assert (said, doors.closed) == ([CROWDED], ["second"])
 
 
 def test_of_too_many_in_all_the_oldest_of_any_source_makes_room():

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pipeline.streams import LINGER
+
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
 
     from pipeline.flow import Address
@@ -27,6 +30,7 @@ class MemoryStream:
     __slots__ = (
         "_arrived",
         "_ended",
+        "_linger",
         "_network",
         "_on_data",
         "_peer_ended",
@@ -38,6 +42,7 @@ class MemoryStream:
         "local",
         "on_closed",
         "on_end",
+        "on_gone",
         "peer",
         "peer_end",
     )
@@ -51,6 +56,8 @@ class MemoryStream:
         self.closed = ""
         self.on_closed: Callable[[str], object] | None = None
         self.on_end: Callable[[], object] | None = None
+        self.on_gone: Callable[[], object] | None = None
+        self._linger: asyncio.TimerHandle | None = None
         self._on_data: Callable[[bytes], object] | None = None
         self._network = network
         self._arrived = bytearray()  # for us to read
@@ -94,11 +101,18 @@ class MemoryStream:
                 self._say_end()
 
     def close(self, reason: str = "") -> None:
-        """Close when what was written has arrived."""
+        """Close when what was written has arrived; gone when the peer has closed too, after two seconds at the latest."""
         if not self.closed:
             if not self._ended:
                 self._say_end()
+            if self.on_gone is not None and not self.peer_end.closed:
+                self._linger = self._network.loop.call_later(LINGER, self._gone)
             self._tell(reason or "closed by us")
+
+    def give_up(self, reason: str = "") -> None:
+        """Close at once; what was written still arrives."""
+        self.close(reason or "given up by us")
+        self._gone()
 
     def reset(self, reason: str = "") -> None:
         """Close at once; what is under way is lost."""
@@ -107,6 +121,7 @@ class MemoryStream:
             self._later(self.peer_end._tell, "connection reset by peer")
             self._under_way = -1  # _arrive then brings nothing
             self._tell(reason or "reset by us")
+        self._gone()
 
     def cut(self, reason: str) -> None:
         """Break the connection for both ends, at once (for tests: Network.cut)."""
@@ -183,6 +198,17 @@ class MemoryStream:
             self._arrived.clear()
             self._network.streams.remove(self)
             self._network.loop.call_soon(self._closed, reason)
+            if self._linger is None:
+                self._gone()
+            if self.peer_end.closed:
+                self.peer_end._gone()
+
+    def _gone(self) -> None:
+        if self._linger is not None:
+            self._linger.cancel()
+        gone, self.on_gone = self.on_gone, None
+        if gone is not None:
+            self._network.loop.call_soon(gone)
 
     def _closed(self, reason: str) -> None:
         if self.on_closed is not None:

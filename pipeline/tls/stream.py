@@ -107,6 +107,15 @@ class SecureStream:
                 self._came(b"")
 
     @property
+    def on_gone(self) -> Callable[[], object] | None:
+        """Called once when nothing of the stream below is left."""
+        return self._below.on_gone
+
+    @on_gone.setter
+    def on_gone(self, fn: Callable[[], object] | None) -> None:
+        self._below.on_gone = fn
+
+    @property
     def pending_bytes(self) -> int:
         """Bytes written that the kernel has not taken yet."""
         return self._below.pending_bytes
@@ -142,6 +151,13 @@ class SecureStream:
                 self._lost(self.closed)
             else:
                 self._below.reset(self.closed)
+
+    def give_up(self, reason: str = "") -> None:
+        """Say close_notify as far as that goes at once, then close."""
+        if not self.closed:
+            self.closed = reason or "given up by us"
+            self._goodbye()
+        self._below.give_up(self.closed)
 
     def begin(self, data: bytes) -> None:
         """Take what came before we were there."""

@@ -173,6 +173,7 @@ class SecureTransport(StreamTransport):
             owner: Any = self._open.owner
             secure = SecureStream(stream, owner._contexts.first or context, secured)
             secure.on_closed = lambda reason: owner._unshaken(secure, source, reason)
+            source.goodbye = secure.give_up
             owner._handshakes.add(ref(secure))
             secure.begin(data)
 
@@ -183,7 +184,7 @@ class SecureTransport(StreamTransport):
     def _unshaken(self, secure: Stream, source: Place | None, reason: str) -> None:
         """Note a connection whose handshake did not succeed."""
         if source is not None:
-            source.leave()
+            source.goodbye = None
         self._ended()
         self._open.failed += 1
         self._engine.tell("flow.refused", transport=self.via, peer=secure.peer, reason=reason)

@@ -6,6 +6,7 @@ taken for dead, and do not keep it open when nobody needs it.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from websockets.exceptions import ConnectionClosed, WebSocketException
@@ -144,10 +145,19 @@ class WsFlow(StreamFlow):
 
     def close(self, reason: str) -> None:
         """Say why, then close the connection."""
+        self._say_end(reason)
+        self.stream.close(reason)
+
+    def give_up(self, reason: str) -> None:
+        """Say why, as far as that goes at once, and close the connection."""
+        self._say_end(reason)
+        self.stream.give_up(reason)
+
+    def _say_end(self, reason: str) -> None:
         if self._protocol.state is State.OPEN and not self.stream.closed:
             self._protocol.send_close(CloseCode.GOING_AWAY, reason.encode()[:REASON].decode("utf-8", "ignore"))
-            self._flush()
-        self.stream.close(reason)
+            with contextlib.suppress(ConnectionError):
+                self._flush()
 
     def _flush(self) -> None:
         for data in self._protocol.data_to_send():

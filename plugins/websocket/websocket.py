@@ -125,7 +125,7 @@ class Websocket(SecureTransport):
         return flow
 
     def _unopened(self, opening: Opening, source: Place, reason: str) -> None:
-        source.leave()
+        source.goodbye = None
         if not reason.startswith("answered over HTTP"):
             self._open.failed += 1
             self._engine.tell("flow.refused", transport=self.via, peer=opening.stream.peer, reason=reason)

@@ -309,6 +309,8 @@ def test_who_holds_connections_open_and_brings_nothing_makes_room_for_who_does(s
     server = secure(more="unproved_per_source = 3\nper_source = 5")
     elsewhere = Client(server, authority.client(), address="10.0.0.8")
     waiting = [raw(server) for _ in range(3)]
+    for stream in waiting:
+        stream.on_data = lambda _: None
     good = [Client(server, authority.client()).send(bound(server, n)) for n in range(5)]
     assert all(each.closed is None and each.answers() for each in good)
     assert elsewhere.closed is None
@@ -320,7 +322,22 @@ def test_who_holds_connections_open_and_brings_nothing_makes_room_for_who_does(s
     for each in good:
         each.stream.close("gone")
     server.advance(1)
-    assert list(plugin_of(server, "tls")._open.sources.by_key) == ["10.0.0.8"]
+    assert list(server.engine.sources.by_key) == ["10.0.0.8"]
+
+
+@rfc("8446", "6.1")
+def test_who_has_to_make_room_is_told_so_with_close_notify(secure, authority, monkeypatch):
+    server = secure(more="unproved_per_source = 1\nper_source = 1")
+    first = Client(server, authority.client())
+    ends, read = [], SecureStream._read
+    monkeypatch.setattr(SecureStream, "_read", lambda self: (found := read(self), ends.append((self, type(found[1]))))[0])
+    second = Client(server, authority.client())
+    server.advance(0.1)
+    assert (first.stream, ssl.SSLZeroReturnError) in ends  # which is close_notify
+    assert first.closed == "closed by the peer"
+    assert server.told("flow.closed")[-1].fields["reason"].startswith("it brought no request")
+    assert second.closed is None
+    assert server.engine.sources.open == 1
 
 
 def test_a_connection_that_is_lost_takes_its_binding_along(secure, authority):

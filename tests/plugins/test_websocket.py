@@ -337,6 +337,30 @@ def test_pings_do_not_keep_a_connection_open_that_nobody_needs(web):
     assert browser.closed
 
 
+@rfc("7118", "5")
+@rfc("6455", "7.4.1")
+def test_who_has_to_make_room_is_told_that_we_are_going_away(web):
+    server = web("unproved_per_source = 1")
+    first, second = Browser(server), Browser(server)
+    assert first.protocol.close_rcvd.code == 1001
+    assert first.protocol.close_rcvd.reason.startswith("it brought no request")
+    assert second.open
+
+
+def test_a_source_has_so_many_connections_by_all_transports_together(web, plugin_of):
+    server = web("per_source = 2\nunproved_per_source = 2", "[plugin.tcp]\nbind = ['10.0.0.1:5060']\nunproved_per_source = 2")
+    first, second = Browser(server), Browser(server)
+
+    async def connect():
+        return await server.network.host("10.0.0.9").connect("10.0.0.1", 5060)
+
+    server.run(connect())
+    server.advance(0.1)
+    assert first.closed
+    assert second.open
+    assert (plugin_of(server, "tcp").stats()["crowded"], plugin_of(server, "websocket").stats()["crowded"]) == (1, 0)
+
+
 def test_a_connection_that_never_becomes_a_websocket_is_closed(web):
     server = web()
     stream, told = server.run(Browser._open(server, "10.0.0.9", "10.0.0.1")), []
@@ -494,6 +518,36 @@ def pages(web, tmp_path):
     (tmp_path / "outside.txt").write_text("outside")
     (folder / "link.txt").symlink_to(tmp_path / "outside.txt")
     return web(f'folder = "{folder}"')
+
+
+def test_a_page_that_is_not_read_counts_against_its_source_until_it_is_given_up(web, pages):
+    (pages.folder / "www" / "page.bin").write_bytes(b"x" * 900_000)
+    sources, streams = pages.engine.sources, []
+    for _ in range(3):
+        stream = pages.run(Browser._open(pages, "10.0.0.9", "10.0.0.1"))
+        stream.write(b"GET /page.bin HTTP/1.1\r\nHost: x\r\n\r\n")
+        pages.advance(0.1)
+        streams.append(stream)
+    assert sources.open == len(sources.unproved) == 3
+    got = bytearray()
+    streams[0].on_data = got.extend
+    pages.advance(0.5)
+    assert len(got) > 900_000
+    assert sources.open == 2
+    pages.advance(2)
+    assert sources.open == 0
+    assert sources.by_key == {}
+
+
+def test_of_too_many_pages_that_are_not_read_the_oldest_is_given_up(web, tmp_path):
+    (tmp_path / "page.bin").write_bytes(b"x" * 900_000)
+    server = web(f'folder = "{tmp_path}"\nunproved_per_source = 2')
+    for _ in range(10):
+        stream = server.run(Browser._open(server, "10.0.0.9", "10.0.0.1"))
+        stream.write(b"GET /page.bin HTTP/1.1\r\nHost: x\r\n\r\n")
+        server.advance(0.1)
+        assert server.engine.sources.open <= 2
+    assert server.engine.sources.crowded == 8
 
 
 def test_a_folder_is_served(pages):
