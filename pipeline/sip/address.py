@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from . import params as parameters
-from .grammar import QUOTED, QUOTED_TEXT, SECONDS, TOKEN_CHARS, Malformed, bad, number, quote, split_commas, unquote
+from .grammar import QUOTED, QUOTED_TEXT, SECONDS, TOKEN_CHARS, Malformed, bad, quote, split_commas, unquote
 from .uri import Uri
 from .value import value_class
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # Words of a display name are tokens. Letters beyond ASCII without quotes are let by: many phones send them, nothing becomes ambiguous.
 WORDS = rf"[{TOKEN_CHARS} \t\x80-\U0010ffff]*+"
 COMMON = re.compile(rf'(?:("{QUOTED_TEXT}")[ \t]*+|({WORDS}))<([^<>" \t]++)>[ \t]*+(;.*+)?', re.DOTALL)
+HOUR = 3600
 QVALUE = re.compile(r"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 
 
@@ -83,9 +84,9 @@ class Address:
 
     @property
     def expires(self) -> int | None:
-        """The expires parameter of a Contact, None when absent; raises Malformed (20.10)."""
+        """The expires parameter of a Contact in seconds, None when absent."""
         value = self.params.get("expires")
-        return None if value is None else number(unquote(value), SECONDS, "Contact expires")
+        return None if value is None else seconds_of(unquote(value))
 
     @property
     def q(self) -> float | None:
@@ -102,6 +103,15 @@ class Address:
         """The text of an address, always with <>."""
         name = f"{quote(display)} " if display else ""
         return f"{name}<{uri}>{parameters.text_of(dict(params or {}))}"
+
+
+def seconds_of(text: str) -> int:
+    """How long a binding shall last: what is no number counts as an hour, what has more than 32 bits as 2**32-1 (10.2.1.1, 20.10)."""
+    text = text.strip(" \t")
+    if not (text.isascii() and text.isdigit()):
+        return HOUR
+    digits = text.lstrip("0") or "0"
+    return SECONDS if len(digits) > 10 else min(int(digits), SECONDS)
 
 
 def _of(header: str, error: Malformed) -> Malformed:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pipeline import Address, Malformed, Reply, Uri
 from pipeline.sip.message import STAR
 
+from .interval import asked_of, expires_of
 from .outbound import place_of, reg_id_of
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ def again(message: Message, aor: Aor, stored: Sequence[Contact], now: float) -> 
 
 def _clear(message: Message, change: Change) -> Reply | Change:
     """Carry out `Contact: *` (10.3 step 6)."""
-    if message.expires != 0:
+    if expires_of(message) != 0:
         return Reply(400, "Contact: * needs Expires: 0", because="'Contact: *' stands only with 'Expires: 0' (RFC 3261 10.2.2)")
     call_id, cseq = message.call_id, message.cseq.number
     for old in change.after:
@@ -151,13 +152,9 @@ def _out_of_order(cseq: int, old: Contact) -> Reply:
 
 def _seconds(address: Address, message: Message, aor: Aor, raises: bool) -> int | Reply:
     """Return the interval that is granted to one contact; 0 removes it."""
-    asked = address.expires if address.params else None
-    if asked is None:
-        text = message.first.get("expires")
-        if text is not None:
-            asked = int(text) if len(text) < 9 and text.isascii() and text.isdigit() else message.expires
-        if asked is None:  # our own default is never too brief
-            asked = max(aor.default_expiration, aor.minimum_expiration)
+    asked = asked_of(address, message)
+    if asked is None:  # our own default is never too brief
+        asked = max(aor.default_expiration, aor.minimum_expiration)
     if asked < aor.minimum_expiration and 0 < asked < HOUR:
         if not raises:
             because = f"aor.{aor.id}: {asked} s is less than minimum_expiration"

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 from pipeline import Malformed, Reply
 from pipeline.sip.message import STAR
 
+from .interval import asked_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -34,7 +36,7 @@ def flow_of(message: Message) -> Reply | bool:
         if "outbound" in [tag.lower() for tag in message.supported]:
             return Reply(439, LACKS, because="the first hop put in no Path with ob, so no flow would be kept to this phone (RFC 5626 6)")
         return False
-    lasting = [each for each in contacts if (each.expires if each.params and each.expires is not None else message.expires) != 0]
+    lasting = [each for each in contacts if asked_of(each, message) != 0]
     if len(lasting) > 1:
         return Reply(400, "One Flow Only", because="a REGISTER with reg-id registers one flow: one Contact that lasts (RFC 5626 6)")
     return True

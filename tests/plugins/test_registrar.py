@@ -210,9 +210,28 @@ def test_contacts_are_kept_verbatim(sip, contact, bound):
     assert contacts(server.request("REGISTER", headers=[("Contact", "")])) == bound
 
 
+@rfc("3261", "10.2.1.1")
+@rfc("4475", "3.1.2.4")
 @pytest.mark.parametrize(
-    "contact", ["sip:user@example.com?Route=%3Csip:x%3E", "hello", "<sip:a@b", "<sip:alice@10.0.0.9>;expires=280297596632815"]
+    ("parameter", "header", "granted"),
+    [
+        (";expires=abc", "60", 3600),
+        (";expires=-1", "60", 3600),
+        ("", "soon", 3600),
+        ("", "Thu, 01 Dec 1994 16:00:00 GMT", 3600),
+        (";expires=280297596632815", "60", 7200),  # as long as we grant to anybody
+        ("", "1" + "0" * 100, 7200),
+        (";expires=120", "soon", 120),
+    ],
 )
+def test_an_interval_that_cannot_be_read_is_an_hour_and_one_that_is_too_large_the_longest(sip, parameter, header, granted):
+    server = sip()
+    reply = register(server, f"<sip:alice@10.0.0.9>{parameter}", headers=[("Expires", header)])
+    assert reply.status == 200
+    assert contacts(reply) == [f"<sip:alice@10.0.0.9>;expires={granted}"]
+
+
+@pytest.mark.parametrize("contact", ["sip:user@example.com?Route=%3Csip:x%3E", "hello", "<sip:a@b"])
 def test_a_contact_that_cannot_be_read_is_400_and_binds_nothing(sip, contact):
     server = sip()
     assert register(server, f"<sip:alice@10.0.0.1>, {contact}").status == 400

@@ -122,7 +122,8 @@ def test_a_star_where_nothing_is_bound_is_fine(sip):
 
 
 @pytest.mark.parametrize(
-    ("contact", "expires"), [("*", None), ("*", 1), (f"*, <{ONE}>", 0), (f"<{ONE}>, *", 0), ("*;expires=0", None), ("*, *", 0)]
+    ("contact", "expires"),
+    [("*", None), ("*", 1), ("*", "soon"), (f"*, <{ONE}>", 0), (f"<{ONE}>, *", 0), ("*;expires=0", None), ("*, *", 0)],
 )
 def test_a_star_needs_expires_0_and_to_be_alone(sip, contact, expires):
     server = sip()

@@ -73,10 +73,18 @@ def test_contact_parameters_are_typed_when_read():
     assert (bare.expires, bare.q, bare.tail) == (None, None, "")
 
 
-@pytest.mark.parametrize("text", ["280297596632815", "-1", "soon", "4294967296"])
-def test_an_expires_that_is_no_32_bit_number_is_malformed(text):
-    with pytest.raises(Malformed, match="Bad Contact expires"):
-        _ = Address.parse(f"<sip:a@b>;expires={text}").expires
+@rfc("3261", "10.2.1.1", "20.10")
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        *((text, 3600) for text in ("-1", "soon", '""', '"Thu, 01 Dec 1994 16:00:00 GMT"', "0x10", "6e1", "\u0665")),
+        *((text, 2**32 - 1) for text in ("280297596632815", "4294967296", "9" * 5000)),
+        ("0" * 5000 + "60", 60),
+        ("000", 0),
+    ],
+)
+def test_an_expires_that_is_no_number_is_an_hour_and_one_that_is_too_large_the_largest(text, seconds):
+    assert Address.parse(f"<sip:a@b>;expires={text}").expires == seconds
 
 
 @rfc("3261", "20.10")
