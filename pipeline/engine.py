@@ -34,7 +34,7 @@ from pipeline.reach import Reachability
 from pipeline.reload import Reloads
 from pipeline.servant import Lanes
 from pipeline.sip.grammar import Malformed
-from pipeline.sip.message import Response
+from pipeline.sip.message import Response, answer_octets
 from pipeline.sockets import Sockets
 from pipeline.sources import Sources
 from pipeline.stages import integration
@@ -132,7 +132,7 @@ class Pipeline:
     async def start(self) -> None:
         """Open the stores, start the plugins, bind the listeners; raises OSError when an address is taken."""
         self.key = state.secret(self.plan.state)
-        self.identifiers.key = self.key[:32]
+        self.identifiers.keep(self.key[:32])
         self.gruus = Gruus(self.key)
         self.dal = integration.build(self)
         for listing in self.generation.listings():
@@ -469,18 +469,12 @@ class Pipeline:
             passage.final = True
             self.transactions.merges.pop(passage.merge)
             return
-        response = Response.to(
-            request,
-            status,
-            reply.reason,
-            reply.headers,
-            reply.body,
-            to_tag=self.transactions.tag(passage, reply) if status > 100 else "",
-        )
+        to_tag = self.transactions.tag(passage, reply) if status > 100 else ""
         flow = self.transactions.back(passage)
         outgoing = None
         generation = self.generation
         if generation.intercept_out.steps or self.tap is not None:
+            response = Response.to(request, status, reply.reason, reply.headers, reply.body, to_tag)
             outgoing = Passage(self, None, flow, self.clock.now())
             outgoing.message, outgoing.outgoing, outgoing.cause = response, True, passage
             # What decided this answer: the step that ended the walk, with the sentence of the answer itself (a servant's comes later).
@@ -496,7 +490,9 @@ class Pipeline:
                 response = Response.to(request, 500, to_tag=self.transactions.tag(passage, reply))
                 outgoing.message = response
                 status = 500
-        data = response.encode()
+            data = response.encode()
+        else:
+            data = answer_octets(request, status, reply.reason, reply.headers, reply.body, to_tag)
         if transaction is not None and stateless and status >= 200 and transaction.silent:
             # It began only because a step had to wait: what is stateless is not repeated to whoever the source may name.
             self.transactions.forget(passage)

@@ -23,10 +23,13 @@ class Identifiers:
         self._random = random
         self._pool = ""
         self._at = 0
-        self.key = b""
-        """The key of `tag_of`: the same over a restart, so that a retransmission gets the same tag."""
+        self.keep(b"")
         self.instance = self.token(3)
         """Stands in branches and flow ids, so that several workers and nodes can find the owner later."""
+
+    def keep(self, key: bytes) -> None:
+        """Take the key of `tag_of`: the same over a restart, so that a retransmission gets the same tag."""
+        self._keyed = hashlib.blake2b(digest_size=8, key=key)
 
     def token(self, size: int = 8) -> str:
         """Return `size` random bytes in hex."""
@@ -48,4 +51,6 @@ class Identifiers:
 
     def tag_of(self, *parts: str) -> str:
         """Return the To-tag of a stateless answer: the same for the same request, guessable by nobody (RFC 3261 8.2.7)."""
-        return hashlib.blake2b("\0".join(parts).encode("utf-8", "surrogateescape"), digest_size=8, key=self.key).hexdigest()
+        keyed = self._keyed.copy()  # a copy takes half of what a new one with its key does
+        keyed.update("\0".join(parts).encode("utf-8", "surrogateescape"))
+        return keyed.hexdigest()

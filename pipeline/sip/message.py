@@ -29,6 +29,7 @@ TAGGED = re.compile(r";[ \t]*+tag[ \t]*+=", re.IGNORECASE)  # looked for behind 
 DIALOG_MAKERS = frozenset(("INVITE", "SUBSCRIBE", "REFER", "NOTIFY"))
 WRITTEN = {**SPELLED, **{name: name for name in SPELLED.values()}}
 """A field name as key or as its RFC writes it -> as its RFC writes it: hot, each message of ours has a dozen."""
+BREAKS = "a field value or reason may not hold line breaks"
 ECHOED = (("via", "Via: "), ("from", "From: "), ("to", "To: "), ("call-id", "Call-ID: "), ("cseq", "CSeq: "))
 
 
@@ -131,41 +132,57 @@ def answer(
 ) -> Response:
     """Answer a request (8.2.6.2): its Vias, From, To, Call-ID and CSeq as received, then the headers given.
 
-    Also works on the partial request of a Malformed: a field that is not there is left out. Hot: text is joined, nothing is
-    parsed, and the answer's own fields are only found when somebody asks for one.
+    Also works on the partial request of a Malformed: a field that is not there is left out.
     """
-    first = request.first
-    more = request._more
     reason = reason or reason_of(status)
+    return Response(status, reason, _answer(request, status, reason, headers, len(body), to_tag), body)
+
+
+def answer_octets(
+    request: Request, status: int, reason: str, headers: Iterable[tuple[str, str]], body: bytes = b"", to_tag: str = ""
+) -> bytes:
+    """The bytes of such an answer, at which nobody looks before it leaves."""
+    head = _answer(request, status, reason or reason_of(status), headers, len(body), to_tag)
+    return head.encode("utf-8", "surrogateescape") + b"\r\n\r\n" + body
+
+
+def _answer(request: Request, status: int, reason: str, headers: Iterable[tuple[str, str]], length: int, to_tag: str) -> str:
+    # Hot: text is put together, nothing is parsed, and the answer's own fields are only found when somebody asks for one.
+    first = request.first
     try:
-        to = first["to"]
+        to, via = first["to"], first["via"]
         if to_tag and not (";" in to and TAGGED.search(to, to.rfind(">") + 1)):
             to = f"{to};tag={to_tag}"
-        via, breaks = first["via"], 4
-        if more and "via" in more:
-            via, breaks = "\r\nVia: ".join(more["via"]), 3 + len(more["via"])
-        echoed = f"Via: {via}\r\nFrom: {first['from']}\r\nTo: {to}\r\nCall-ID: {first['call-id']}\r\nCSeq: {first['cseq']}"
-        parts = [f"SIP/2.0 {status} {reason}", echoed]
+        if request._more and "via" in request._more:
+            via = "\r\nVia: ".join(request._more["via"])
+        head = (
+            f"SIP/2.0 {status} {reason}\r\nVia: {via}\r\nFrom: {first['from']}\r\nTo: {to}\r\n"
+            f"Call-ID: {first['call-id']}\r\nCSeq: {first['cseq']}\r\n"
+        )
     except KeyError:
-        parts, breaks = _partly(request, status, reason, to_tag), 0
+        head = _partly(request, status, reason, to_tag)
+    if "\n" in reason or "\r" in reason:
+        raise ValueError(BREAKS)
     if status == 100 and "timestamp" in first:
-        parts.append(f"Timestamp: {first['timestamp']}")
+        head += f"Timestamp: {first['timestamp']}\r\n"
     elif "record-route" in first and 100 < status < 300 and request.method in DIALOG_MAKERS:
-        parts.extend([f"Record-Route: {value}" for value in request.all("record-route")])
-    for name, value in headers:  # a loop: Python 3.11 makes a function for every list comprehension
-        parts.append(f"{WRITTEN.get(name) or _spelled(name)}: {value}")
-    parts.append(f"Content-Length: {len(body)}")
-    return Response(status, reason, _joined(parts, breaks), body)
+        for value in request.all("record-route"):
+            head += f"Record-Route: {value}\r\n"
+    for name, value in headers:
+        if "\n" in value or "\r" in value:  # what was received holds none, or it would not have been cut into lines
+            raise ValueError(BREAKS)
+        head += f"{WRITTEN.get(name) or _spelled(name)}: {value}\r\n"
+    return f"{head}Content-Length: {length}"
 
 
-def _partly(request: Request, status: int, reason: str, to_tag: str) -> list[str]:
+def _partly(request: Request, status: int, reason: str, to_tag: str) -> str:
     """The echoed lines of a request that lacks some of them."""
     parts = [f"SIP/2.0 {status} {reason}"]
     for key, name in ECHOED:
         for value in request.all(key)[: None if key == "via" else 1]:
             tagged = key != "to" or not to_tag or (";" in value and TAGGED.search(value, value.rfind(">") + 1))
             parts.append(f"{name}{value}" if tagged else f"{name}{value};tag={to_tag}")
-    return parts
+    return "\r\n".join([*parts, ""])
 
 
 class Answer(Protocol):
@@ -234,15 +251,11 @@ class Response(Message):
     to = _To()
 
 
-def _joined(lines: list[str], breaks: int = 0) -> str:
-    """The lines as one head; a line break inside a value would be another field, or another message: refused.
-
-    `breaks` is how many there are inside the lines rightly: some of them are several.
-    """
+def _joined(lines: list[str]) -> str:
+    """The lines as one head; a line break inside a value would be another field, or another message: refused."""
     head = "\r\n".join(lines)
-    breaks += len(lines) - 1
-    if head.count("\n") != breaks or head.count("\r") != breaks:
-        raise ValueError("a field value or reason may not hold line breaks")
+    if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1:
+        raise ValueError(BREAKS)
     return head
 
 

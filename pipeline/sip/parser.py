@@ -65,7 +65,7 @@ def _parse(data: bytes, head: str, empty: bytes, body: bytes, stream: bool) -> R
     if version != "SIP/2.0" and not VERSION.fullmatch(version):
         raise Malformed("Bad request line: it must be METHOD, URI and SIP/2.0 with one blank between")
     del lines[0]
-    first, more = index(lines, "  " not in head and "\t" not in head and " \r" not in head and head[-1:] != " ")
+    first, more = index(lines)
     length = first.get("content-length")
     if length is None:
         if stream:

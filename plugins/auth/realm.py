@@ -37,7 +37,10 @@ class Realm:
 
     def challenges(self, nonce: str, *, stale: bool) -> list[tuple[str, str]]:
         """Return the header fields of a 401."""
-        return [("WWW-Authenticate", before + nonce + after) for before, after in (self._stale if stale else self._fresh)]
+        fields = []  # a loop: Python 3.11 makes a function for every list comprehension
+        for before, after in self._stale if stale else self._fresh:
+            fields.append(("WWW-Authenticate", before + nonce + after))
+        return fields
 
 
 def _pieces(realm: str, algorithm: str, qop: Iterable[str], *, stale: bool) -> tuple[str, str]:
