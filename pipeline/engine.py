@@ -130,13 +130,18 @@ class Pipeline:
     # -- life --------------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Open the stores, start the plugins, bind the listeners; raises OSError when an address is taken."""
+        """Open the stores, start the plugins, bind the listeners.
+
+        Raises OSError when an address is taken, StorageError when a store cannot be opened, Problems when the file refers to what no store
+        holds: nothing listens then.
+        """
         self.key = state.secret(self.plan.state)
         self.identifiers.keep(self.key[:32])
         self.gruus = Gruus(self.key)
         self.dal = integration.build(self)
         for listing in self.generation.listings():
             await self._lifecycle(listing.plugin, "start")
+        await integration.check_held(self.plan, self.dal)
         for listing in self.plan.stages["transport"]:
             if hasattr(listing.plugin, "listen"):
                 await self._lifecycle(listing.plugin, "listen")

@@ -232,6 +232,7 @@ class _Attempt:
                     await self._call(listing, "start")
                     if listing in transports:
                         await self._call(listing, "listen")
+                await integration.check_held(view.plan, view.dal)
                 for listing in view.plan.stages["integration"]:
                     await self._call(listing, "integration")
         except TimeoutError:

@@ -8,15 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline.cli.files import plan_of
-from pipeline.config.problems import Problem, Problems
+from pipeline.config.references import unasked, unmet
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
-    from pipeline.config.plan import Plan, Reference
-
-KINDS = ("endpoint", "auth", "aor")
-"""Types that `sipline user add` makes."""
+    from pipeline.config.plan import Plan
 
 
 def run(args: Namespace) -> int:
@@ -39,21 +36,10 @@ def _references(plan: Plan) -> None:
     try:
         rows = _held(plan)
     except Failed as failed:
-        for reference in (each for each in plan.references if each.mistake):
-            print(f"note: {plan.document.place(*reference.keys)}: {reference.message} in this file; the stores cannot be asked: {failed}")
+        for problem in unasked(plan, str(failed)):
+            print(f"note: {problem}")
         return
-    there = {(row["type"], row["id"]) for row in rows if row["there"]}
-    missing = [reference for reference in plan.references if there.isdisjoint(reference.any)]
-    told = [(each.mistake, Problem(plan.document.place(*each.keys), each.message, _hint(each))) for each in missing]
-    if mistakes := [problem for mistake, problem in told if mistake]:
-        raise Problems(mistakes)
-    plan.warnings.extend(problem for _, problem in told)
-
-
-def _hint(reference: Reference) -> str:
-    add = "add it (`sipline user add`)" if reference.type in KINDS else "add it to a store"
-    hint = f"no store holds it either: write it here, {add}, or remove the reference"
-    return f"{reference.suggestion}\n{hint}" if reference.suggestion else hint
+    unmet(plan, rows)
 
 
 def _held(plan: Plan) -> list[dict[str, Any]]:
@@ -70,11 +56,11 @@ def _held(plan: Plan) -> list[dict[str, Any]]:
     if not plan.state.is_dir():  # never started: asking would make the stores
         return []
     from pipeline.cli.offline import offline  # noqa: PLC0415
-    from pipeline.control.held import held  # noqa: PLC0415
     from pipeline.dal import StorageError  # noqa: PLC0415
+    from pipeline.stages.integration import held  # noqa: PLC0415
 
     try:
-        rows: list[dict[str, Any]] = offline(plan, lambda engine: held(engine, asked))
+        rows: list[dict[str, Any]] = offline(plan, lambda engine: held(plan, engine.dal, asked))
     except (StorageError, OSError) as error:
         raise Failed(str(error)) from None
     return rows

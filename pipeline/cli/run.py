@@ -17,6 +17,7 @@ from pipeline.cli.log import LOG, Failures, log_as
 from pipeline.cli.sinks import depth_of, filter_of, sinks_of
 from pipeline.control.place import Busy
 from pipeline.control.server import Control
+from pipeline.dal import StorageError
 from pipeline.descriptors import ask_for_all
 from pipeline.engine import Pipeline
 from pipeline.heap import Collecting, settle
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pipeline.config.plan import Plan
+    from pipeline.config.problems import Place
     from pipeline.control.place import Lock
 
 DRAIN = 5.0
@@ -65,11 +67,16 @@ async def _serve(plan: Plan, args: Namespace, lock: Lock) -> None:
     _signals(loop, ending, reading)
     control = Control(engine, lock, reading.again)
     unwatch = _watch(engine, args)
+    told = len(plan.warnings)
     try:
         try:
             await engine.start()
         except OSError as error:
             raise Failed(_why_not(engine, error)) from None
+        except StorageError as error:
+            raise Failed(f"{_store(plan, error)}: the stores cannot be opened: {error}") from None
+        for warning in plan.warnings[told:]:  # what could only be seen with the stores
+            print(f"warning: {warning}", file=sys.stderr)
         await control.start()
         await first_start.welcome(engine)
         settle()
@@ -112,6 +119,12 @@ def _watch(engine: Pipeline, args: Namespace) -> Callable[[], None]:
     from pipeline.trace.aside import Aside  # noqa: PLC0415
 
     return watch(engine, Viewer(Aside(sinks), filter_of(args), depth_of(args, args.trace), data=bool(args.pcap)))
+
+
+def _store(plan: Plan, error: StorageError) -> Place:
+    """Find where the store is listed that an error names."""
+    names = {listing.name: listing.place for listing in plan.stages["integration"]}
+    return names.get(str(error).partition(":")[0]) or plan.document.place("dal")
 
 
 def _why_not(engine: Pipeline, error: OSError) -> str:

@@ -1,7 +1,7 @@
 """Who refers to whom: every id that a field or an option names must exist, and every user must have the hashes its realm offers.
 
-Rule: an object that is missing here may live in another backend. It is an error only when no other backend that keeps its
-contents stores that type; else it is noted in the plan, and whoever can ask the backend decides.
+Rule: an object that is missing here may live in another backend. It is an error at once only when no other backend that keeps its
+contents stores that type; else it is noted in the plan, and decided when the backends can be asked: by `check`, at the start, at a reload.
 """
 
 from __future__ import annotations
@@ -11,22 +11,26 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from pipeline.config.plan import Reference
-from pipeline.config.problems import listed, nearest
+from pipeline.config.problems import Problem, Problems, listed, nearest
 from pipeline.config.read import dotted
 from pipeline.config.schema import options_of
 from pipeline.dal.objects import TYPES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from collections.abc import Mapping as Table
 
     from pipeline.config.discover import Found
     from pipeline.config.objects import Objects
+    from pipeline.config.plan import Plan
     from pipeline.config.problems import Report
     from pipeline.config.stored import Store
     from pipeline.dal.layer import Mapping
 
-__all__ = ["check_hashes", "check_read", "check_references"]
+__all__ = ["check_hashes", "check_read", "check_references", "unasked", "unmet"]
 
+KINDS = ("endpoint", "auth", "aor")
+"""Types that `sipline user add` makes."""
 MANY = 8
 """Names that are shown of those that are there."""
 
@@ -68,6 +72,28 @@ def check_references(
             told = report.error if reference.mistake else report.warning
             told(reference.keys, reference.message, near or "\n".join(filter(None, (write, there))))
     return found
+
+
+def unmet(plan: Plan, rows: Iterable[Table[str, Any]]) -> None:
+    """Raise Problems for what no store holds, by the rows that tell; what only warns is added to the warnings."""
+    there = {(row["type"], row["id"]) for row in rows if row["there"]}
+    missing = [reference for reference in plan.references if there.isdisjoint(reference.any)]
+    told = [(each.mistake, Problem(plan.document.place(*each.keys), each.message, _hint(each))) for each in missing]
+    if mistakes := [problem for mistake, problem in told if mistake]:
+        raise Problems(mistakes)
+    plan.warnings.extend(problem for _, problem in told)
+
+
+def unasked(plan: Plan, why: str) -> list[Problem]:
+    """Say what the stores could not be asked for."""
+    hint = f"whether a store holds it cannot be asked: {why}"
+    return [Problem(plan.document.place(*each.keys), f"{each.message} in this file", hint) for each in plan.references if each.mistake]
+
+
+def _hint(reference: Reference) -> str:
+    add = "add it (`sipline user add`)" if reference.type in KINDS else "add it to a store"
+    hint = f"no store holds it either: write it here, {add}, or remove the reference"
+    return f"{reference.suggestion}\n{hint}" if reference.suggestion else hint
 
 
 def _meant(reference: Reference, objects: Objects) -> tuple[str, str]:

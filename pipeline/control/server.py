@@ -31,9 +31,9 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.config.problems import Problems
 from pipeline.control import accounts, bans, calls, events, mailboxes, messages, shows
-from pipeline.control.held import held
 from pipeline.dal import StorageError
 from pipeline.sip.passwords import passwordless
+from pipeline.stages.integration import held
 from pipeline.trace import Filter, Viewer, watch
 from pipeline.trace.record import DEPTHS
 
@@ -129,7 +129,8 @@ class Control:
             elif what == "message":
                 await self._rows(await messages.send(self._engine, asked), writer)
             elif what == "held":
-                await self._rows(await held(self._engine, [(str(kind), str(ident)) for kind, ident in asked.get("objects") or []]), writer)
+                objects = [(str(kind), str(ident)) for kind, ident in asked.get("objects") or []]
+                await self._rows(await held(self._engine.plan, self._engine.dal, objects), writer)
             elif what == "notify":
                 await self._rows(await events.notify(self._engine, asked), writer)
             elif what == "subscribe":

@@ -7,6 +7,7 @@ import re
 import select
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 
@@ -170,3 +171,32 @@ def test_a_folder_that_is_in_use_for_something_else_is_one_clear_line_and_left_a
     assert line.startswith("sipline: pipeline.toml:3: ") and "it holds 'letters.txt'" in line
     assert folder.stat().st_mode & 0o777 == 0o755
     assert [path.name for path in folder.iterdir()] == ["letters.txt"]
+
+
+def test_a_reference_to_what_no_store_holds_is_told_as_check_tells_it_and_starts_nothing(sipline, serve):
+    toml = sipline.toml.read_text()
+    sipline.toml.write_text(toml + '[identify.gate]\nendpoint = "dave"\nmatch = ["192.0.2.1"]\n')
+    status, _, err = sipline("run")
+    assert status == 2 and "refers to endpoint 'dave', which does not exist" in err and "ready" not in err
+    assert err.endswith(sipline("check")[2])
+    assert sipline("user", "add", "dave", "--password", "long-enough-for-anybody")[0] == 0
+    serve()
+
+
+@pytest.mark.parametrize(
+    ("break_", "why"),
+    [
+        (lambda path: path.write_bytes(b"garbage" * 100), "file is not a database"),
+        (lambda path: sqlite3.connect(path).execute("PRAGMA user_version=99").connection.close(), "of a newer Sipline"),
+        (lambda path: (path.unlink(), path.mkdir()), "Is a directory"),
+    ],
+)
+def test_a_store_that_cannot_be_opened_is_one_clear_line(sipline, break_, why):
+    sipline("user", "add", "alice", "--password", "long-enough-for-anybody")
+    break_(sipline.folder / ".sipline" / "sipline.db")
+    status, _, err = sipline("run")
+    (line,) = (line for line in err.splitlines() if line.startswith("sipline:"))
+    listed = next(at for at, text in enumerate(sipline.toml.read_text().splitlines(), 1) if '"sqlite"' in text)
+    assert status == 1 and line.startswith(f"sipline: pipeline.toml:{listed}: the stores cannot be opened: sqlite: ") and why in line
+    assert "Traceback" not in err
+    assert sipline("user", "list")[0] == 1
