@@ -1,7 +1,8 @@
 """Digest authentication of requests, and then what the proved endpoint may do. RFC 7616, RFC 8760, RFC 3261 22.
 
 Rule: whether a user exists cannot be told from outside: the same 401, headers and work for the known and the unknown. What is refused
-is challenged anew; `stale=true` says the password was right and only the nonce is used up. A store that fails is a 503, never a 401.
+is challenged anew; `stale=true` says that the nonce is none of ours (any more), or that it is used up and the password was right. A store
+that fails is a 503, never a 401.
 ACK and CANCEL are never challenged (22.1), nor a request of a dialog that comes the dialog's own way.
 """
 
@@ -154,11 +155,15 @@ class Auth:
         """Return a 401 with fresh challenges. Who refuses what is told on the bus; the answer is the same for all.
 
         `kind` is what is wrong with `credentials`: "account", "password", "method" or "response". Their nonce (`answered` in the event), if
-        it is one of ours, made for this source, proves that the source receives what we send to it.
+        it is one of ours, made for this source, proves that the source receives what we send to it. Who answers none of ours is told only that
+        (RFC 7616 3.3: the nonce is invalid), whatever his password: he may be anybody, so his guesses count against nobody, and tell him nothing.
         """
-        fresh = self.used.make(passage.flow.peer[0])
+        source = passage.flow.peer[0]
+        fresh = self.used.make(source)
         if not self.unheard(told):
             self.tell(told, passage, realm, user, because, kind=kind, credentials=credentials, fresh=fresh)
+        if credentials is not None and not self.used.ours(credentials.nonce, source):
+            stale = True
         return Reply(401, "", realm.challenges(fresh, stale=stale), because=because, stateless=True)
 
     def tell(
@@ -204,6 +209,9 @@ class Auth:
                 ours.append(credentials)
             else:
                 other = credentials.realm
+        if len(ours) > 1:  # what answers no nonce of ours stands for nothing beside what does
+            source = passage.flow.peer[0]
+            ours = [each for each in ours if self.used.ours(each.nonce, source)] or ours[:1]
         if ours:
             return look(self, message, passage, realm, ours)
         because = f"domain.{realm.domain.id}: credentials for the realm {other}" if other else _no_credentials(passage)

@@ -1,7 +1,8 @@
 """One request's proof: its credentials against the users of its endpoint, then its nonce. RFC 7616 3.4.6, RFC 3261 22.4.
 
 Rule: the hash is computed and compared in constant time before anything is decided, for a user who does not exist and for an algorithm
-that was not offered as well. The nonce comes last: that it may not be used (again) is told, as stale, only to who knows the password.
+that was not offered as well. The nonce comes last: that one of ours may not be used again is told, as stale, only to who knows the
+password, and that it is none of ours to everybody alike.
 Each of several credentials in one request that fails is a failure, whatever becomes of the others, or who guesses would hide behind them.
 """
 

@@ -248,6 +248,17 @@ def test_a_known_peer_that_fails_too_often_is_a_stranger_again(shielded):
     assert STRANGER not in shield_of(server).state.known.peers
 
 
+def test_what_is_forged_in_the_name_of_a_known_phone_does_not_lock_it_out(shielded):
+    server = shielded()
+    assert guess(server, STRANGER, password="alice's") == 200
+    forged = 'Digest username="alice", realm="example.com", nonce="00", uri="sip:example.com", response="00", qop=auth, nc=1, cnonce="x"'
+    for _ in range(40):
+        assert register(server, STRANGER, headers=[("Authorization", forged)]) == [401]
+    assert STRANGER in shield_of(server).state.known.peers
+    assert guess(server, STRANGER, password="alice's") == 200
+    assert guess(server, (STRANGER[0], 6000), password="alice's") == 200  # nor has its address lost anything
+
+
 def test_a_ban_is_lifted_and_made_through_the_store(shielded):
     server = shielded()
     now = server.engine.clock.time()
