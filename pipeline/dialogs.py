@@ -81,6 +81,10 @@ class Dialogs:
         """No NOTIFY makes a dialog of that SUBSCRIBE any more."""
         self._expected.pop((call_id, local_tag), None)
 
+    def hosts(self) -> set[str]:
+        """Return the addresses at which the peers of all dialogs are."""
+        return {usage.source[1] for table in (self._owners, self._shared) for usage in table.values()}
+
     def find(self, message: Request) -> Usage | None:
         """Return the owner of the dialog that a received request belongs to."""
         if not self._owners and not self._expected:

@@ -25,15 +25,21 @@ UNNEEDED = "nobody needs it, and too many connections are open"
 class Source:
     """One source and its connections."""
 
-    __slots__ = ("key", "open", "unheld", "unproved")
+    __slots__ = ("key", "places", "unheld", "unproved")
 
     def __init__(self, key: str) -> None:
         self.key = key
-        self.open = 0
+        self.places: dict[Place, None] = {}
+        """All of them."""
         self.unproved: dict[Place, None] = {}
         """Those that have brought nothing yet, the oldest first."""
         self.unheld: dict[Place, None] = {}
         """Those that have brought a request and that nobody needs now, the longest unneeded first."""
+
+    @property
+    def open(self) -> int:
+        """How many it has."""
+        return len(self.places)
 
 
 class Place:
@@ -48,9 +54,8 @@ class Place:
         self.goodbye: Callable[[str], object] | None = None
         """Gives it up with what its protocol says at the end; None: there is nobody to say that to yet, or any more."""
         self.source = source
-        source.open += 1
         sources.open += 1
-        source.unproved[self] = sources.unproved[self] = None
+        source.places[self] = source.unproved[self] = sources.unproved[self] = None
 
     def prove(self) -> None:
         """The connection has brought a valid request."""
@@ -76,16 +81,19 @@ class Place:
         self.goodbye = None  # or place and flow would hold each other until the collector comes
         self.prove()
         self.need()
-        self.source.open -= 1
+        del self.source.places[self]
         self._sources.open -= 1
-        if not self.source.open:
+        if not self.source.places:
             self._sources.by_key.pop(self.source.key, None)
 
     def make_room(self) -> None:
         """Close the connection for another's sake."""
-        reason = CROWDED if self in self.source.unproved else UNNEEDED
-        give_up = self.goodbye or self._give_up
         self._sources.crowded += 1
+        self.close(CROWDED if self in self.source.unproved else UNNEEDED)
+
+    def close(self, reason: str) -> None:
+        """Close the connection."""
+        give_up = self.goodbye or self._give_up
         self.leave()
         give_up(reason)
 
@@ -137,6 +145,12 @@ class Sources:
             return None
         self.by_key[key] = source  # it may just have lost its only connection
         return Place(self, source, give_up)
+
+    def close(self, host: str, reason: str) -> None:
+        """Close every connection of a host, needed or not."""
+        source = self.by_key.get(_key(host))
+        for place in tuple(source.places) if source is not None else ():
+            place.close(reason)
 
 
 def _oldest(unproved: dict[Place, None], unheld: dict[Place, None]) -> Place | None:

@@ -64,3 +64,14 @@ def test_a_notify_may_make_the_dialog():
     assert dialogs.find(message("NOTIFY", remote="fork")) is watch
     dialogs.expect_no_more("call", "ours")
     assert dialogs.find(message("NOTIFY", remote="fork")) is None
+
+
+def test_the_hosts_of_all_dialogs_are_those_of_every_usage():
+    class At:
+        def __init__(self, host):
+            self.source = ("UDP", host)
+
+    dialogs = Dialogs()
+    dialogs.add(*NAME, At("192.0.2.1"))
+    dialogs.share(*NAME, At("192.0.2.2"))
+    assert dialogs.hosts() == {"192.0.2.1", "192.0.2.2"}

@@ -144,6 +144,18 @@ def test_nothing_is_left_of_a_source_without_connections():
     assert doors.sources.by_key == {} and doors.sources.unproved == {}
 
 
+def test_all_connections_of_a_source_are_closed_and_no_other():
+    doors = Doors(9, 9)
+    doors.come("silent", "2001:db8::1")
+    doors.unneeded("unneeded", "2001:db8::2")
+    doors.unneeded("needed", "2001:db8::3").need()
+    doors.come("elsewhere", "2001:db8:0:1::1")
+    doors.sources.close("2001:db8::", "banned")
+    doors.sources.close("192.0.2.1", "banned")
+    assert (doors.closed, doors.reasons) == (["silent", "unneeded", "needed"], {"banned"})
+    assert [source.open for source in doors.sources.by_key.values()] == [1]
+
+
 def test_a_source_that_makes_room_for_itself_is_still_counted():
     doors = Doors(most=1, unproved=1)
     doors.come("first")

@@ -155,8 +155,8 @@ class Auth:
         """Return a 401 with fresh challenges. Who refuses what is told on the bus; the answer is the same for all.
 
         `kind` is what is wrong with `credentials`: "account", "password", "method" or "response". Their nonce (`answered` in the event), if
-        it is one of ours, made for this source, proves that the source receives what we send to it. Who answers none of ours is told only that
-        (RFC 7616 3.3: the nonce is invalid), whatever his password: he may be anybody, so his guesses count against nobody, and tell him nothing.
+        it is one of ours, made for this source, proves that the source receives what we send to it. Who answers none of ours is told
+        only that (RFC 7616 3.3: the nonce is invalid), whatever his password: his guesses count against nobody, so they tell him nothing.
         """
         source = passage.flow.peer[0]
         fresh = self.used.make(source)

@@ -1,8 +1,9 @@
 """What outlives a reload: the connections of phones that are registered upstream, kept open as long as that lasts (RFC 5626 5.1), or have
 a dialog by us, and who is believed.
 
-Rule: a connection is held once for its registrations and once for its dialogs, however many there are; it is let go when the last of them
-has ended, as far as we can see that, or when it closes.
+Rules: a flow is held once for its registrations and once for its dialogs, however many there are; it is let go when the last of them
+has ended, as far as we can see that, or when it closes. A datagram flow never closes and needs nobody to hold it, but who may be banned
+(`shield`) is told of it likewise: `flow.held` and `flow.released`.
 """
 
 from __future__ import annotations
@@ -22,16 +23,16 @@ REGISTERED, DIALOG = "registered", "dialog"
 
 
 class Held:
-    """Holds connections. It outlives a reload."""
+    """Holds flows. It outlives a reload."""
 
     __slots__ = ("_ends", "_engine", "_timers", "_watched", "trusted", "under_way")
 
     def __init__(self, engine: Pipeline) -> None:
         self._engine = engine
         self._timers: dict[tuple[str, str], asyncio.TimerHandle] = {}
-        """By the id of the connection, and for what it is held: when it is let go."""
-        self._ends: dict[str, float] = {}
-        """By the id of the connection: until when it is held for dialogs."""
+        """By the id of the flow, and for what it is held: when that is looked at, not later than it ends."""
+        self._ends: dict[tuple[str, str], float] = {}
+        """Likewise: until when it is held."""
         self._watched: set[str] = set()
         self.under_way = 0
         """Requests that have been passed on and not answered."""
@@ -45,39 +46,51 @@ class Held:
         self.under_way -= 1
 
     def at_least(self, flow: Flow, seconds: float) -> None:
-        """Hold a connection for a dialog, for so long from now: that one of its dialogs is short ends no other."""
-        end = self._engine.clock.now() + seconds
-        if end > self._ends.get(flow.id, 0.0) and flow.reliable and not flow.closed:
-            self._ends[flow.id] = end
+        """Hold a flow for a dialog, for so long from now: that one of its dialogs is short ends no other."""
+        if self._engine.clock.now() + seconds > self._ends.get((flow.id, DIALOG), 0.0):
             self.until(flow, seconds, DIALOG)
 
     def until(self, flow: Flow, seconds: float, what: str = REGISTERED) -> None:
-        """Hold a connection for so long from now; 0: no longer."""
-        if not flow.reliable or flow.closed:
+        """Hold a flow for so long from now; 0: no longer."""
+        if flow.closed:
             return
-        timer = self._timers.pop((flow.id, what), None)
-        if timer is not None:
-            timer.cancel()
-        elif seconds:
+        key = (flow.id, what)
+        before = self._ends.get(key)
+        if not seconds:
+            if before is not None:
+                self._over(flow, what)
+            return
+        self._ends[key] = end = self._engine.clock.now() + seconds
+        if before is None:
             flow.hold()
-            if flow.id not in self._watched:
+            if flow.reliable and flow.id not in self._watched:
                 self._watched.add(flow.id)
                 flow.on_closed(self._closed)
-        if seconds:
-            self._timers[flow.id, what] = self._engine.clock.call_later(seconds, self._over, flow, what)
-        elif timer is not None:
-            flow.release()
+            self._timers[key] = self._engine.clock.call_later(seconds, self._look, flow, what)
+        elif end < before:  # else the timer finds out itself that there is more time: refreshing costs none
+            self._timers[key].cancel()
+            self._timers[key] = self._engine.clock.call_later(seconds, self._look, flow, what)
+        self._engine.tell("flow.held", flow=flow.id, peer=flow.peer)
+
+    def _look(self, flow: Flow, what: str) -> None:
+        left = self._ends[flow.id, what] - self._engine.clock.now()
+        if left > 0:
+            self._timers[flow.id, what] = self._engine.clock.call_later(left, self._look, flow, what)
+        else:
+            self._over(flow, what)
 
     def _over(self, flow: Flow, what: str) -> None:
-        if what == DIALOG:
-            self._ends.pop(flow.id, None)
-        if self._timers.pop((flow.id, what), None) is not None:
-            flow.release()
+        self._forget(flow, what)
+        flow.release()
+        if not any((flow.id, other) in self._ends for other in (REGISTERED, DIALOG)):
+            self._engine.tell("flow.released", flow=flow.id, peer=flow.peer)
+
+    def _forget(self, flow: Flow, what: str) -> None:
+        if self._ends.pop((flow.id, what), None) is not None:
+            self._timers.pop((flow.id, what)).cancel()
 
     def _closed(self, flow: Flow, _reason: str) -> None:
         self._watched.discard(flow.id)
-        self._ends.pop(flow.id, None)
         for what in (REGISTERED, DIALOG):
-            timer = self._timers.pop((flow.id, what), None)
-            if timer is not None:
-                timer.cancel()
+            self._forget(flow, what)
+        self._engine.tell("flow.released", flow=flow.id, peer=flow.peer)

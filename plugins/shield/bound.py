@@ -2,13 +2,13 @@
 
 Rule: a binding counts by where it is really reached, which is what its Contact says only where `reach` does not say otherwise. Kept by the
 events of the registrar that make or end a binding; a refresh changes nothing and is not listened to. What was bound before the start is
-read once.
+read once. A flow that is held for who is registered elsewhere (`edge`) counts likewise, from `flow.held` to `flow.released`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline import Malformed, Uri
 from pipeline.dal.bans import source_of
@@ -33,14 +33,17 @@ class Bound:
             engine.bus.listen("contact.added", self._added),
             engine.bus.listen("contact.removed", self._gone),
             engine.bus.listen("contact.expired", self._gone),
+            engine.bus.listen("flow.held", self._held),
+            engine.bus.listen("flow.released", self._released),
         ]
 
     def holds(self, source: str) -> bool:
-        """Tell whether a source has a live binding, or takes part in a dialog."""
-        if source in self._sources:
-            return True
-        owners: dict[Any, Any] = self._engine.dialogs._owners
-        return any(source_of(getattr(owner, "source", ("", ""))[1]) == source for owner in owners.values())
+        """Tell whether a source has a live binding, or a flow that is held."""
+        return source in self._sources
+
+    def talking(self) -> set[str]:
+        """Return the sources that take part in a dialog; this looks at every dialog."""
+        return set(map(source_of, self._engine.dialogs.hosts()))
 
     def read(self, contacts: Iterable[Contact]) -> list[Address]:
         """Take what is bound already; returns the peers by which these contacts are reached."""
@@ -58,13 +61,26 @@ class Bound:
 
     def _note(self, contact: Contact) -> Address | None:
         peer = self._peer(contact)
-        if peer is not None and contact.id not in self._of:
-            source = self._of[contact.id] = source_of(peer[0])
-            self._sources[source] += 1
+        if peer is not None:
+            self._count(contact.id, peer)
         return peer
 
     def _gone(self, event: Event) -> None:
-        source = self._of.pop(event.fields["contact"].id, None)
+        self._uncount(event.fields["contact"].id)
+
+    def _held(self, event: Event) -> None:
+        self._count("flow " + event.fields["flow"], event.fields["peer"])
+
+    def _released(self, event: Event) -> None:
+        self._uncount("flow " + event.fields["flow"])
+
+    def _count(self, ident: str, peer: Address) -> None:
+        if ident not in self._of:
+            source = self._of[ident] = source_of(peer[0])
+            self._sources[source] += 1
+
+    def _uncount(self, ident: str) -> None:
+        source = self._of.pop(ident, None)
         if source is not None:
             self._sources[source] -= 1
             if self._sources[source] <= 0:

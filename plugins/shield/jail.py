@@ -45,10 +45,12 @@ class Jail:
         return settle(self._engine.dal.find("ban"), self._took) if self._stored else None
 
     def _took(self, bans: tuple[Ban, ...]) -> None:
+        before, now = self.bans, self._engine.clock.time()
         self.bans = {ban.id: ban for ban in bans}
         self._networks()
         for ban in bans:
-            self._banned(ban)
+            if ban.id not in before and not 0 < ban.expires_at <= now:
+                self._banned(ban)
 
     def _changed(self, verb: str, ban: Ban | None) -> None:
         if ban is None:
@@ -59,12 +61,12 @@ class Jail:
             self._banned(ban)
         else:
             self.bans.pop(ban.id, None)
-        if _wide(ban.id):
+        if wide(ban.id):
             self._networks()
 
     def _networks(self) -> None:
-        wide = [(network(ban.id), ban) for ban in self.bans.values() if _wide(ban.id)]
-        self.networks = Prefixes(wide) if wide else None
+        nets = [(network(ban.id), ban) for ban in self.bans.values() if wide(ban.id)]
+        self.networks = Prefixes(nets) if nets else None
 
     def holds(self, source: str, host: str) -> bool:
         """Tell whether a source is banned now."""
@@ -97,10 +99,8 @@ class Jail:
     def ban(self, source: str, seconds: float, reason: str) -> bool:
         """Ban a source; False when there is no room."""
         self.scores.pop(source, None)
-        if len(self.bans) >= JAILED:
-            self.sweep()
-            if len(self.bans) >= JAILED:
-                return False
+        if len(self.bans) >= JAILED:  # `sweep` makes room once a minute: who fills this must not have it walk at each further ban
+            return False
         now = self._engine.clock.time()
         ban = self.bans[source] = Ban(id=source, created_at=now, expires_at=now + seconds, reason=reason, by="shield")
         if self._stored:
@@ -111,7 +111,7 @@ class Jail:
     def lift(self, ban: Ban) -> None:
         """End a ban."""
         self.bans.pop(ban.id, None)
-        if _wide(ban.id):
+        if wide(ban.id):
             self._networks()
         if self._stored:
             self._write((), (ban,), ban.id)
@@ -139,6 +139,6 @@ class Jail:
             self._engine.tell("shield.unstored", error=str(error))
 
 
-def _wide(ident: str) -> bool:
+def wide(ident: str) -> bool:
     """Tell whether a ban is of a network: more than what one source is."""
     return "/" in ident and not (":" in ident and ident.endswith("/64"))

@@ -7,7 +7,6 @@ to two times `remember`. Behind one NAT each phone is a peer of its own: what it
 
 from __future__ import annotations
 
-from collections import Counter
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,9 @@ if TYPE_CHECKING:
     from pipeline.flow import Address
 
 MOST = 1 << 17
-"""Peers that are known at most, at some 200 bytes each; the longest known are forgotten first."""
+"""Peers that are known at most, at some 400 bytes each; the longest known are forgotten first."""
+MOST_OF_ONE = MOST // 16
+"""Of one source: more than phones behind any address translator, and nobody can have all others forgotten with one account."""
 
 
 class Known:
@@ -29,8 +30,8 @@ class Known:
 
     def __init__(self) -> None:
         self.peers: dict[Address, float] = {}
-        self.sources: Counter[str] = Counter()
-        """How many known peers a source has."""
+        self.sources: dict[str, dict[Address, None]] = {}
+        """The known peers of each source that has any, the longest known first."""
         self.fresh: set[Address] = set()
         """Who has proved himself since `age` was last asked."""
 
@@ -40,19 +41,28 @@ class Known:
             return
         self.fresh.add(peer)
         if peer not in self.peers:
-            if len(self.peers) >= MOST:
+            source = source_of(peer[0])
+            if len(self.sources.get(source, ())) >= MOST_OF_ONE:
+                self.drop(next(iter(self.sources[source])))
+            elif len(self.peers) >= MOST:
                 self.drop(next(iter(self.peers)))
             self.peers[peer] = 0.0
-            self.sources[source_of(peer[0])] += 1
+            self.sources.setdefault(source, {})[peer] = None
 
     def drop(self, peer: Address) -> None:
         """Forget a peer."""
         if self.peers.pop(peer, None) is not None:
             self.fresh.discard(peer)
             source = source_of(peer[0])
-            self.sources[source] -= 1
-            if self.sources[source] <= 0:
+            of_it = self.sources[source]
+            del of_it[peer]
+            if not of_it:
                 del self.sources[source]
+
+    def drop_source(self, source: str) -> None:
+        """Forget every peer of a source."""
+        for peer in tuple(self.sources.get(source, ())):
+            self.drop(peer)
 
     def drop_network(self, net: IPv4Network | IPv6Network) -> None:
         """Forget every peer in a network."""

@@ -3,9 +3,9 @@
 Rules. A peer is known when somebody logged in by it lately (known.py); whoever is not is a stranger, and so is every source that may be
 forged. Budgets are charged for what strangers cost us: a challenge, a failed login, a request that cannot be read. They are asked before
 the next packet of that source is looked at, apart for requests without and with credentials: a phone that answers its challenge does not
-wait behind a scanner. Only a source that has proved that it receives our answers is banned, never one with a binding or a dialog. What is
-refused is dropped in silence, and told once. Datagrams and streams have budgets apart: who forges datagrams in a name, or in thousands of
-names, takes nothing from a stream, whose source is no claim.
+wait behind a scanner. Only a source that has proved that it receives our answers is banned, never one with a binding, a dialog or a flow
+that is held for these. What is refused is dropped in silence, and told once. Datagrams and streams have budgets apart: who forges datagrams
+in a name, or in thousands of names, takes nothing from a stream, whose source is no claim.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from pipeline.prefixes import Prefixes, network
 
 from .bound import Bound
 from .buckets import Bucket, Buckets
-from .jail import Jail
+from .jail import SCORED, Jail, wide
 from .known import Known, inside
 from .repeated import Repeated
 
@@ -37,6 +37,8 @@ CROWD = 5.0
 """Known peers of one source for which it gets the budget of one stranger once more."""
 TOLD = 1024
 """Sources of which it is remembered when they were told to be limited."""
+JUDGE = 1.0
+"""Seconds between two looks at all dialogs; who is to be banned meanwhile waits: a packet from each of many sources costs no look each."""
 FLOOD, LOOK = 5000, 5.0
 """Packets dropped within so many seconds that are a flood: when it is over the memory that it took is given back."""
 PAUSE = 60.0
@@ -73,6 +75,10 @@ class State:
         self._read = False
         self._aged = engine.clock.now()
         self._timer: Any = None
+        self._due: dict[str, tuple[str, float]] = {}
+        """Who is to be banned: why, and the score."""
+        self._judged = -JUDGE
+        self._judging: Any = None
         listen = engine.bus.listen
         self._stops = [
             listen("auth.succeeded", self._succeeded),
@@ -108,9 +114,9 @@ class State:
                 bucket.configure(rate, rate)
         self.second_chance.configure(owner.global_request_rate, owner.global_request_rate)
         self.neighbours.configure(owner.global_request_rate, owner.global_request_rate)
-        for host in {peer[0] for peer in self.known.peers}:
-            if owner.lists is not None and owner.lists.find(host) is False:
-                self.known.drop_network(network(host.partition("%")[0]))
+        if owner.lists is not None:
+            for peer in [peer for peer in self.known.peers if owner.lists.find(peer[0]) is False]:
+                self.known.drop(peer)
 
     def read(self) -> Any:
         """Read bans, bindings and trunks once; returns None or a Pending."""
@@ -136,7 +142,7 @@ class State:
 
     def scale(self, source: str) -> float:
         """Return how many strangers' budgets a source has: an office behind one address has many phones."""
-        return max(1.0, self.known.sources.get(source, 0) / CROWD)
+        return max(1.0, len(self.known.sources.get(source, ())) / CROWD)
 
     # -- what happened -----------------------------------------------------------------------------------------------
 
@@ -212,17 +218,41 @@ class State:
         if score < owner.ban_score:
             return
         if source in self.known.sources or self.bound.holds(source):
-            self.counts["spared"] += 1
-            self._tell(
-                "spared", source, None, f"ban_score: {why}; not banned: it has a binding or a call, or somebody logged in from there"
-            )
+            self._spare(source, why)
+        elif source in self._due or len(self._due) < SCORED:
+            self._due[source] = (why, score)
+            if self._judging is None:
+                wait = self._judged + JUDGE - self.engine.clock.now()
+                if wait <= 0:
+                    self._judge()
+                else:
+                    self._judging = self.engine.clock.call_later(wait, self._judge)
+
+    def _judge(self) -> None:
+        """Ban who is to be banned, but for those who have a binding, a call or a phone by now."""
+        due, self._due = self._due, {}
+        self._judging, self._judged = None, self.engine.clock.now()
+        owner = self.owner
+        if owner is None:
             return
-        if self.jail.ban(source, owner.ban_seconds, why):
-            self.counts["bans"] += 1
-            self.engine.tell("shield.banned", source=source, seconds=owner.ban_seconds, reason=why, score=score)
+        talking = self.bound.talking()
+        for source, (why, score) in due.items():
+            if source in self.known.sources or self.bound.holds(source) or source in talking:
+                self._spare(source, why)
+            elif self.jail.ban(source, owner.ban_seconds, why):
+                self.counts["bans"] += 1
+                self.engine.tell("shield.banned", source=source, seconds=owner.ban_seconds, reason=why, score=score)
+
+    def _spare(self, source: str, why: str) -> None:
+        self.counts["spared"] += 1
+        self._tell("spared", source, None, f"ban_score: {why}; not banned: it has a binding or a call, or somebody logged in from there")
 
     def _out(self, ban: Ban) -> None:
         """Who is banned is no longer known, and has no connection: an administrator may ban whom he likes."""
+        if ban.by == "shield" and not wide(ban.id):  # by index: there may be thousands
+            self.known.drop_source(ban.id)
+            self.engine.sources.close(ban.id.partition("/")[0], "banned")
+            return
         net = network(ban.id)
         self.known.drop_network(net)
         for flow in tuple(self.engine.flows.values()):
@@ -282,4 +312,6 @@ class State:
             stop()
         if self._timer is not None:
             self._timer.cancel()
+        if self._judging is not None:
+            self._judging.cancel()
         self._flood.cancel()

@@ -66,6 +66,8 @@ class World:
         plan = build(Document(self.folder / "edge.toml", PLAN + self.more))
         plan.state = self.folder / "edge"
         self.edge = Pipeline(plan, self.server.loop, clock=self.server.clock, random=random.Random(7), network=self.host)
+        self.told = []
+        self.edge.bus.listen("shield.banned", self.told.append)
         self.server.run(self.edge.start())
 
     def restart(self):
@@ -414,7 +416,7 @@ def test_the_connection_of_a_phone_is_held_for_its_call_when_no_registration_hol
     bob.calls[0].until("ended")
     flow.close("gone")
     w.advance(0.1)
-    assert len(plugin(w)._held) == 0
+    assert {ident for ident, _ in plugin(w)._held._timers} == {"udp:10.0.0.11:5060"}
 
 
 def test_of_two_dialogs_by_one_connection_the_one_that_lasts_longer_counts(world):
@@ -432,6 +434,54 @@ def test_of_two_dialogs_by_one_connection_the_one_that_lasts_longer_counts(world
     assert not flow.held
     held.at_least(flow, 5)
     assert flow.held
+
+
+SHIELDED = PLAN.replace('["udp", "tcp"]', '["shield", "udp", "tcp"]')
+
+
+def scan(w, host):
+    """Send a scanner's request by a connection of its own; gives how many connections its address has then."""
+
+    async def connect():
+        return await w.server.network.host(host).connect(EDGE, 5060)
+
+    stream = w.server.run(connect())
+    stream.write(w.server.message("OPTIONS", uri=f"sip:{EDGE}", headers=[("User-Agent", "friendly-scanner")]))
+    w.advance(0.1)
+    return len([flow for flow in w.edge.flows.values() if flow.peer[0] == host])
+
+
+@pytest.mark.parametrize("transport", ["UDP", "TCP"])
+def test_a_scanner_behind_the_address_of_registered_phones_has_only_its_own_connection_closed(world, monkeypatch, transport):
+    monkeypatch.setattr(f"{__name__}.PLAN", SHIELDED)
+    w = world()
+    phone = w.phone("alice", transport, online=False)
+    phone.online(expires=60)
+    host = phone.address[0]
+    assert scan(w, host) == (1 if transport == "TCP" else 0)
+    assert w.told == []
+    assert w.server.wait(phone.unregister()).status == 200
+    assert scan(w, host) == 0
+    assert [event.fields["source"] for event in w.told] == [host]
+
+
+def test_a_registration_that_is_shortened_lets_its_flow_go_sooner_and_one_that_is_refreshed_later(world):
+    w = world()
+    bob = w.phone("bob", "TCP", online=False)
+    bob.online(expires=100)
+    [flow] = [flow for flow in w.edge.flows.values() if flow.peer[0] == bob.address[0]]
+    held = plugin(w)._held
+    held.until(flow, 60)
+    w.advance(50)
+    held.until(flow, 60)
+    w.advance(59)
+    assert flow.held
+    w.advance(2)
+    assert not flow.held
+    held.until(flow, 100)
+    held.until(flow, 10)
+    w.advance(11)
+    assert not flow.held and len(held) == 0
 
 
 # -- what a proxy looks at (RFC 3261 16.3)
@@ -638,7 +688,7 @@ def test_a_reload_keeps_what_is_under_way_and_held(world):
     plan.state = w.folder / "edge"
     w.server.run(w.edge.reload(plan))
     assert plugin(w).flow_timer == 60
-    assert len(plugin(w)._held) == 1
+    assert len(plugin(w)._held) == 2
     call.until("up")
     call.hangup()
     bob.calls[0].until("ended")

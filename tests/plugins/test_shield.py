@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.config import Problems
+from pipeline.config import Document, Problems, build
 from pipeline.conformance.marks import rfc
 from pipeline.dal import Ban
 from pipeline.flow import Flow
@@ -409,6 +409,89 @@ def test_a_ban_of_an_ipv6_address_is_of_its_64(shielded):
     assert [event.fields["source"] for event in server.told("shield.banned")] == ["2001:db8::/64"]
     assert register(server, ("2001:db8::ffff", 5060)) == []
     assert register(server, ("2001:db8:0:1::9", 5060)) == [401]
+
+
+class Walked(dict):
+    """A table that counts how often somebody looks at everything in it."""
+
+    walks = 0
+
+    def __iter__(self):
+        self.walks += 1
+        return dict.__iter__(self)
+
+    def values(self):
+        self.walks += 1
+        return dict.values(self)
+
+
+def scan(server, host):
+    """Send a scanner's request by a connection."""
+
+    async def connect():
+        return await server.network.host(host).connect("10.0.0.1", 5060)
+
+    stream = server.run(connect())
+    stream.write(server.message("OPTIONS", headers=[("User-Agent", "friendly-scanner")]))
+    server.advance(0.1)
+
+
+def test_a_ban_costs_no_look_at_all_peers_and_connections_and_dialogs_are_looked_at_once_a_second(shielded, monkeypatch):
+    server = shielded()
+    assert server.wait(server.phone("alice", transport="TCP", address=(OTHER[0], 5060)).register()).status == 200
+    state = shield_of(server).state
+    looks = []
+    monkeypatch.setattr(server.engine.dialogs, "hosts", lambda: looks.append(server.clock.now()) or set())
+    peers = state.known.peers = Walked(state.known.peers)
+    flows = server.engine.flows = Walked(server.engine.flows)
+    for number in range(20):
+        scan(server, f"198.51.101.{number}")
+    server.advance(1)
+    assert len(server.told("shield.banned")) == len(server.engine.dal.find("ban")) == 20
+    assert (peers.walks, flows.walks, len(flows)) == (0, 0, 1)
+    assert len(looks) <= 4
+
+
+def test_who_begins_a_call_before_a_ban_is_carried_out_is_spared(shielded):
+    server = shielded()
+    scan(server, OTHER[0])  # from now on the next are judged together, in a second
+    scan(server, STRANGER[0])
+    server.engine.dialogs.add("call", "ours", "theirs", type("Usage", (), {"source": ("UDP", STRANGER[0])})())
+    server.advance(1)
+    assert [event.fields["source"] for event in server.told("shield.banned")] == [OTHER[0]]
+    assert shield_of(server).stats()["spared"] == 1
+
+
+def test_a_full_jail_is_not_walked_at_each_further_ban(shielded, monkeypatch):
+    monkeypatch.setattr("pipeline.plugins.shield.jail.JAILED", 1)
+    server = shielded()
+    scan(server, OTHER[0])
+    jail = shield_of(server).state.jail
+    monkeypatch.setattr(jail, "sweep", lambda: pytest.fail("it walks"))
+    assert not jail.ban(STRANGER[0], 60, "")
+    assert len(jail) == 1
+
+
+def test_one_source_cannot_have_all_other_known_peers_forgotten(shielded, monkeypatch):
+    monkeypatch.setattr("pipeline.plugins.shield.known.MOST_OF_ONE", 3)
+    server = shielded()
+    known = shield_of(server).state.known
+    known.add(OTHER)
+    for port in range(10):
+        known.add((STRANGER[0], 6000 + port))
+    assert set(known.peers) == {OTHER, *((STRANGER[0], port) for port in (6007, 6008, 6009))}
+    assert list(known.sources[STRANGER[0]]) == [(STRANGER[0], port) for port in (6007, 6008, 6009)]
+    known.drop_source(STRANGER[0])
+    assert set(known.peers) == set(known.fresh) == {OTHER} and list(known.sources) == [OTHER[0]]
+
+
+def test_a_network_that_is_denied_by_a_reload_is_known_no_more(shielded):
+    server = shielded()
+    assert guess(server, STRANGER, password="alice's") == guess(server, OTHER, password="alice's") == 200
+    text = server.text.replace("[plugin.shield]", '[plugin.shield]\ndeny = ["198.51.100.9"]')
+    server.run(server.engine.reload(build(Document(server.folder / "pipeline.toml", text))))
+    assert set(shield_of(server).state.known.peers) == {OTHER}
+    assert register(server, STRANGER) == []
 
 
 # -- STUN
