@@ -102,7 +102,7 @@ async def measure(store, count, folder):
         last = min(first + AT_ONCE, count + WARM)
         for n in range(first, last):
             engine.receive(register(n), flow)
-        while flow.answered < last:
+        while flow.answered < last:  # noqa: ASYNC110
             await asyncio.sleep(0)
     seconds = time.perf_counter() - begin
     held = resident() - before
