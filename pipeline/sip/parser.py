@@ -13,12 +13,16 @@ from .grammar import SECONDS, TOKEN, Malformed, bad, missing, number
 from .headers import canonical
 from .message import Request, Response
 
-__all__ = ["MAX_FIELDS", "MAX_HEAD", "parse"]
+__all__ = ["MAX_FIELD", "MAX_FIELDS", "MAX_HEAD", "parse"]
 
 MAX_HEAD = 65_535  # octets: what a UDP datagram can carry at all (RFC 768); 18.1.1 asks to handle messages of this size
 # A message may meet 70 hops (20.22), each of which may add a Via and a Record-Route: 140. And 100 more, where Apache stops
 # (LimitRequestFields).
 MAX_FIELDS = 240
+# Characters of one field, folds and all. 70 hops may stand in one Record-Route, at 200 each; and Apache's 8,190 (LimitRequestFieldSize)
+# are too few for some credentials (SPNEGO: 12,392, as its manual says), which a token of RFC 8898 may be like. pjsip bounds messages and
+# URIs (PJSIP_MAX_PKT_LEN: 4,000 unless it is built otherwise; PJSIP_MAX_URL_SIZE) and Kamailio its buffer, neither a field.
+MAX_FIELD = 16_384
 # Values of lists and parameters of a whole message: each costs up to a microsecond for everybody who reads it, and 64 kB of "," or ";"
 # would be 60,000. Ten in each of MAX_FIELDS are more than any message needs; one that is not LONG cannot hold so many that it matters.
 MAX_ELEMENTS = 2400
@@ -55,8 +59,11 @@ def _parse(data: bytes, head: str, empty: bytes, body: bytes, stream: bool) -> R
         raise Malformed("Bad header section: a line must end with CR LF")
     if breaks > MAX_FIELDS or len(head) > MAX_HEAD:
         raise Malformed("Bad header section: too large", status=513)
-    if len(head) > LONG and (head.count(",") > MAX_ELEMENTS or head.count(";") > MAX_ELEMENTS):
-        raise Malformed("Bad header section: too many values or parameters", status=513)
+    if len(head) > LONG:
+        if len(head) > MAX_FIELD and _longest(lines) > MAX_FIELD:
+            raise Malformed("Bad header section: a field is too large", status=513)
+        if head.count(",") > MAX_ELEMENTS or head.count(";") > MAX_ELEMENTS:
+            raise Malformed("Bad header section: too many values or parameters", status=513)
     start = lines[0]
     method, _, rest = start.partition(" ")
     if method not in METHODS and (method[:4].upper() == "SIP/" or not TOKEN.fullmatch(method)):
@@ -75,6 +82,15 @@ def _parse(data: bytes, head: str, empty: bytes, body: bytes, stream: bool) -> R
     else:
         data, body = _measured(length, more, data, body)
     return Request(method, uri, head, body, data, first, more, version)
+
+
+def _longest(lines: list[str]) -> int:
+    """The length of the longest field; the start line is none, its URI has a limit and a status (414) of its own."""
+    longest = size = 0
+    for line in lines[1:]:
+        size = len(line) + (size if line[:1] in (" ", "\t") else 0)
+        longest = max(longest, size)
+    return longest
 
 
 def _response(lines: list[str], data: bytes, head: str, body: bytes, stream: bool) -> Response:
@@ -114,7 +130,7 @@ def _recovered(head: str, body: bytes, data: bytes) -> Request | None:
     for line in lines[:MAX_FIELDS]:
         if not line:
             break
-        if len(line) > LONG and (line.count(",") > MAX_ELEMENTS or line.count(";") > MAX_ELEMENTS):
+        if len(line) > MAX_FIELD or (len(line) > LONG and (line.count(",") > MAX_ELEMENTS or line.count(";") > MAX_ELEMENTS)):
             continue
         name, colon, value = line.partition(":")
         try:

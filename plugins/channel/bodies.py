@@ -5,6 +5,7 @@ Rule: boundaries are found by splitting; a body that cannot be read has no descr
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 SDP = "application/sdp"
 MULTIPART = ("multipart/mixed", "multipart/alternative", "multipart/related")
 PARTS = 20
-"""Parts that are looked at: a call has a description, perhaps ISUP, geolocation and a picture beside it."""
+"""Parts that are looked at: a call has a description, perhaps ISUP, geolocation and a picture beside it. What has more is beyond us, for
+one of the others may be what has to be understood; a multipart in a part is not looked into."""
 
 
 def description_of(message: Message) -> bytes:
@@ -35,7 +37,9 @@ def is_beyond_us(message: Message, accepts: Container[str]) -> bool:
     """Tell whether a part of a multipart body says that it has to be understood, and is not (RFC 5621 8.3, RFC 3204)."""
     if message.content_type not in MULTIPART:
         return False
-    for head, _ in _parts(message.body, _boundary(message.get("content-type") or "")):
+    for at, (head, _) in enumerate(_parts(message.body, _boundary(message.get("content-type") or ""))):
+        if at == PARTS:
+            return True
         fields = {name.strip().lower(): value.strip().lower() for name, _, value in (line.partition(b":") for line in head.split(b"\r\n"))}
         kind = fields.get(b"content-type", fields.get(b"c", b"")).partition(b";")[0].strip().decode("utf-8", "replace")
         if b"handling=required" in fields.get(b"content-disposition", b"").replace(b" ", b"") and kind not in accepts:
@@ -52,17 +56,17 @@ def _boundary(text: str) -> str:
 
 
 def _parts(body: bytes, boundary: str) -> Iterator[tuple[bytes, bytes]]:
-    """Give the head and the content of every part."""
+    """Give the head and the content of every part: of PARTS, and of all others as if they were one."""
     if not boundary:
         return
-    for part in (b"\r\n" + body).split(b"\r\n--" + boundary.encode("utf-8", "surrogateescape"), PARTS)[1:PARTS]:
+    for part in (b"\r\n" + body).split(b"\r\n--" + boundary.encode("utf-8", "surrogateescape"), PARTS + 1)[1:]:
         head, blank, content = part.partition(b"\r\n\r\n")
         if blank and not part.startswith(b"--"):
             yield head, content
 
 
 def _part(body: bytes, boundary: str) -> bytes:
-    for head, content in _parts(body, boundary):
+    for head, content in islice(_parts(body, boundary), PARTS):
         for line in head.split(b"\r\n"):
             name, _, value = line.partition(b":")
             if name.strip().lower() in (b"content-type", b"c") and value.partition(b";")[0].strip().lower() == SDP.encode():

@@ -1,7 +1,7 @@
 """plugins.channel.bodies: the session description of a message."""
 
 import pytest
-from pipeline.plugins.channel.bodies import description_of, is_beyond_us
+from pipeline.plugins.channel.bodies import PARTS, description_of, is_beyond_us
 
 from pipeline.sip.message import Request
 
@@ -48,3 +48,17 @@ def test_none(kind, body):
 def test_a_part_that_must_be_understood(disposition, kind, beyond):
     part = f"--b\r\nContent-Type: {kind};version=x\r\nContent-Disposition: signal; {disposition}\r\n\r\nxx\r\n--b--".encode()
     assert is_beyond_us(message("multipart/mixed;boundary=b", part), {"application/sdp"}) is beyond
+
+
+@pytest.mark.parametrize("before", [0, PARTS - 1, PARTS, PARTS + 5])
+def test_so_many_parts_are_looked_at_and_what_has_more_is_beyond_us(before):
+    other = b"--b\r\nContent-Type: text/plain\r\n\r\nhi\r\n"
+    offer = message("multipart/mixed;boundary=b", other * before + b"--b\r\nContent-Type: application/sdp\r\n\r\n" + SDP + b"\r\n--b--\r\n")
+    assert description_of(offer) == (SDP if before < PARTS else b"")
+    assert is_beyond_us(offer, {"application/sdp"}) is (before >= PARTS)
+
+
+def test_a_multipart_in_a_part_is_not_looked_into():
+    inner = b"--i\r\nContent-Type: application/sdp\r\n\r\n" + SDP + b"\r\n--i--"
+    body = b"--b\r\nContent-Type: multipart/mixed;boundary=i\r\n\r\n" + inner + b"\r\n--b--\r\n"
+    assert description_of(message("multipart/mixed;boundary=b", body)) == b""

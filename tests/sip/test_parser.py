@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from pipeline.conformance.marks import rfc
 from pipeline.sip import Malformed, Request, Response, check, parse
-from pipeline.sip.parser import MAX_ELEMENTS, MAX_FIELDS
+from pipeline.sip.parser import MAX_ELEMENTS, MAX_FIELD, MAX_FIELDS
+from pipeline.sip.uri import MAX_URI
 
 HEAD = b"OPTIONS sip:b@example.com SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK1\r\nFrom: <sip:a@h>;tag=1\r\nTo: <sip:b@h>\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\n"
 
@@ -157,3 +158,26 @@ def test_a_message_of_too_many_values_or_parameters_is_513_and_can_be_answered(m
     assert caught.value.message is not None and caught.value.message.call_id == "x"
     fine = head.replace(mark + "a", "", 200)
     assert parse(fine.encode()).get("x-list") is not None
+
+
+@rfc("3261", "26.1.5")
+@rfc("3261", "21.5.7")
+@pytest.mark.parametrize("fold", ["", "\r\n "])
+def test_a_field_that_is_too_large_is_513_and_can_be_answered(fold):
+    piece = "a" * 100 + fold
+    most = MAX_FIELD // (101 if fold else 100) - 1
+    fine = HEAD + f"X-Long: {piece * most}b\r\nX-Next: {piece}b\r\n\r\n".encode()
+    assert parse(fine).get("x-next") is not None
+    assert parse(HEAD + f"Subject: x\r\nX-Long: {'a' * (MAX_FIELD - 8)}\r\n\r\n".encode()).get("x-long") is not None
+    error = refused(HEAD + f"X-Long: {piece * (most + 2)}b\r\n\r\n".encode())
+    assert (error.reason, error.status) == ("Bad header section: a field is too large", 513)
+    assert error.message.call_id == "1"
+    assert error.message.get("x-long") is None
+
+
+def test_a_request_uri_that_is_too_long_is_414_however_long_it_is():
+    for size in (MAX_URI + 1, MAX_FIELD, 60_000):
+        message = parse(HEAD.replace(b"sip:", b"sip:" + b"a" * size, 1) + b"\r\n")
+        with pytest.raises(Malformed) as caught:
+            _ = message.uri
+        assert caught.value.status == 414
