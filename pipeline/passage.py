@@ -137,6 +137,8 @@ class Passage:
     """Whose request this is, as `identify` found it."""
     identified: bool | None = None
     """None: nobody asked; False: asked and not found; True: `endpoint` is set."""
+    refused = ""
+    """Why an endpoint may not ask this, with `identified` False: it is told so (403) once it has proved itself, and nobody else is."""
     identity = ""
     """The user that authentication has proved; empty: none."""
     sourced = False

@@ -4,6 +4,7 @@ Rule: of all networks of both lists that hold an address the longest decides, of
 in neither list is refused. Asterisk's usual "deny everything, permit mine" means the same in either reading.
 """
 
+import re
 from typing import Any, ClassVar
 
 import attrs
@@ -23,6 +24,19 @@ def networks(_instance: Any, attribute: "attrs.Attribute[Any]", value: tuple[str
             network(text)
         except (TypeError, ValueError) as error:
             raise ValueError(f"{attribute.name}: {error}") from None
+
+
+def methods(_instance: Any, attribute: "attrs.Attribute[Any]", value: tuple[str, ...]) -> None:
+    """Validate a list of methods."""
+    for text in value:
+        if not re.fullmatch(r"[A-Z][A-Z0-9.!%*_+`'~-]*", text):
+            raise ValueError(f'{attribute.name} holds {text!r}: methods are written as "SUBSCRIBE"')
+
+
+def agents(_instance: Any, attribute: "attrs.Attribute[Any]", value: tuple[str, ...]) -> None:
+    """Validate a list of texts that User-Agent may hold."""
+    if not all(value):
+        raise ValueError(f"{attribute.name} holds an empty text, which stands in every user agent")
 
 
 @attrs.frozen(eq=False, weakref_slot=False)

@@ -10,7 +10,7 @@ import attrs
 
 from pipeline.option import option
 
-from .acls import networks
+from .acls import agents, methods, networks
 from .stored import Stored, register, strings
 from .stored import origin as origin_field
 from .stored import version as version_field
@@ -46,7 +46,8 @@ class Endpoint(Stored):
         default=(), converter=strings, help="ways of `identify` that may find it; [] = all that are configured"
     )
 
-    # from where it may come, and where it may be called (plugins/security); who fails is nobody: he is challenged for ever
+    # from where it may come, where it may be called, what it may ask and by which programs (plugins/security); who fails is nobody: he is
+    # challenged for ever; but for methods, which are refused when he has proved himself
     acl: tuple[str, ...] = option(default=(), converter=strings, refers="acl", help="lists of networks; its source must pass each of them")
     permit: tuple[str, ...] = option(
         default=(), converter=strings, validator=networks, help="networks it may come from; [] = all but those of `deny`"
@@ -62,6 +63,25 @@ class Endpoint(Stored):
     )
     contact_deny: tuple[str, ...] = option(
         default=(), converter=strings, validator=networks, help="networks that its Contacts may not be in, nor a proxy in front of them"
+    )
+
+    allow_user_agents: tuple[str, ...] = option(
+        default=(),
+        converter=strings,
+        validator=agents,
+        help="texts one of which User-Agent of its requests must hold, in any case; [] = any, or none",
+    )
+    deny_user_agents: tuple[str, ...] = option(
+        default=(), converter=strings, validator=agents, help="texts that User-Agent of its requests may not hold, in any case"
+    )
+    allow_methods: tuple[str, ...] = option(
+        default=(),
+        converter=strings,
+        validator=methods,
+        help="methods it may use, in its calls too; ACK, BYE, CANCEL and PRACK belong to INVITE; [] = all but `deny_methods`; else 403",
+    )
+    deny_methods: tuple[str, ...] = option(
+        default=(), converter=strings, validator=methods, help="methods it may not use, in its calls neither, but for those four; else 403"
     )
 
     # whom it may call, and how often at once

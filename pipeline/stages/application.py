@@ -106,7 +106,9 @@ def check(offer: Offer, message: Request, passage: Passage) -> Verdict | None:
                 because=f"Require: nobody supports {', '.join(unsupported)}",
                 stateless=not passage.identity,
             )
-    if passage.identified is False and not (method == "OPTIONS" and passage.pipeline.is_self(uri, passage.flow)):
+    if passage.identified is False and (_is_known(passage) or not (method == "OPTIONS" and passage.pipeline.is_self(uri, passage.flow))):
+        if passage.refused:
+            return _refused(passage)
         because = "identify: no endpoint fits this request and none is named for anonymous ones"
         return Reply(403, because=because, stateless=not passage.identity)
     if message.body and method not in offer.own_bodies:
@@ -115,6 +117,19 @@ def check(offer: Offer, message: Request, passage: Passage) -> Verdict | None:
             refusal.stateless = not passage.identity
         return refusal
     return None
+
+
+def _is_known(passage: Passage) -> bool:
+    """Tell whether an endpoint that may not ask this has proved itself, or need not: who asks the server itself is not challenged."""
+    endpoint = passage.endpoint
+    return bool(passage.refused and endpoint is not None and (passage.identity or not endpoint.auth))
+
+
+def _refused(passage: Passage) -> Reply:
+    """Refuse what an endpoint may not ask; by now it has proved itself, where that is asked of it."""
+    flow, user = passage.flow, passage.identity or getattr(passage.endpoint, "id", "")
+    passage.pipeline.tell("auth.refused", user=user, source=flow.peer[0], transport=flow.transport, reason=passage.refused, passage=passage)
+    return Reply(403, because=passage.refused, stateless=not passage.identity)
 
 
 def _body(offer: Offer, message: Request) -> Reply | None:

@@ -97,7 +97,7 @@ class Edge:
             return None
         request: Request = message  # type: ignore[assignment]
         method = request.method
-        if method == "CANCEL" or passage.dialog is not None:  # it follows its INVITE; or we are an end of that dialog
+        if method == "CANCEL" or passage.dialog is not None or passage.refused:  # it follows its INVITE; or we are an end of that dialog
             return None
         engine, flow = self._engine, passage.flow
         there = way(request, engine, flow, self._tokens) if "route" in request.first else NO_WAY

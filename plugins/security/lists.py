@@ -1,4 +1,4 @@
-"""Lists of networks, compiled: those of the plugin's own options, of an endpoint, and `acl` objects by name.
+"""Lists, compiled: those of the plugin's own options, of an endpoint, and `acl` objects by name.
 
 Rule: an address must pass every list that is asked. A list that is named and does not exist refuses everybody, as Asterisk's does: who
 misspells a name shall not open the door. What was read of the store is kept until it changes.
@@ -11,13 +11,20 @@ from typing import TYPE_CHECKING, Any
 from pipeline.pending import gather, settle
 from pipeline.prefixes import Prefixes, network
 
+from .kinds import Kinds
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pipeline.dal import Acl, Endpoint, Layer
 
 KEPT = 16384
-"""Endpoints with lists of their own whose lists are kept compiled."""
+"""Endpoints whose lists are kept compiled."""
+LISTS = (
+    *("acl", "permit", "deny", "contact_acl", "contact_permit", "contact_deny"),
+    *("allow_user_agents", "deny_user_agents", "allow_methods", "deny_methods"),
+)
+"""The options of an endpoint that are lists."""
 
 
 class Rules:
@@ -53,13 +60,28 @@ class Missing:
         return f"acl.{self._name} does not exist: {host} is refused"
 
 
+class Own:
+    """The lists of one endpoint: for its source, its Contacts, its methods and user agents."""
+
+    __slots__ = ("contact", "kinds", "source")
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        at = f"endpoint.{endpoint.id}: "
+        self.source = self.contact = None
+        if endpoint.permit or endpoint.deny:
+            self.source = Rules(endpoint.permit, endpoint.deny, (at + "permit", at + "deny"))
+        if endpoint.contact_permit or endpoint.contact_deny:
+            self.contact = Rules(endpoint.contact_permit, endpoint.contact_deny, (at + "contact_permit", at + "contact_deny"))
+        self.kinds = Kinds(endpoint, at)
+
+
 class Lists:
     """The `acl` objects of the store and the lists of endpoints. Lives in the engine's state, beyond a reload."""
 
     def __init__(self, dal: Layer) -> None:
         self._dal = dal
         self._named: dict[str, Rules | Missing] = {}
-        self._endpoints: dict[str, tuple[Endpoint, Rules | None, Rules | None]] = {}
+        self._endpoints: dict[str, tuple[Endpoint, Own | None]] = {}
         self._stop = dal.watch("acl", lambda *_: self._named.clear()) if dal.stores("acl") else None
 
     def close(self) -> None:
@@ -85,28 +107,21 @@ class Lists:
 
         return settle(self._dal.get("acl", name), keep)
 
-    def of(self, endpoint: Endpoint) -> tuple[Rules | None, Rules | None]:
-        """Return an endpoint's own lists, for the source and for Contacts."""
+    def of(self, endpoint: Endpoint) -> Own | None:
+        """Return an endpoint's own lists; None when it has none. Hot: asked for each request."""
         known = self._endpoints.get(endpoint.id)
         if known is not None and known[0] is endpoint:
-            return known[1:]
-        at = f"endpoint.{endpoint.id}: "
-        source = contact = None
-        if endpoint.permit or endpoint.deny:
-            source = Rules(endpoint.permit, endpoint.deny, (at + "permit", at + "deny"))
-        if endpoint.contact_permit or endpoint.contact_deny:
-            contact = Rules(endpoint.contact_permit, endpoint.contact_deny, (at + "contact_permit", at + "contact_deny"))
+            return known[1]
         if len(self._endpoints) >= KEPT:
             self._endpoints.clear()
-        self._endpoints[endpoint.id] = (endpoint, source, contact)
-        return source, contact
+        own = Own(endpoint) if has_lists(endpoint) else None
+        self._endpoints[endpoint.id] = (endpoint, own)
+        return own
 
 
 def has_lists(endpoint: Endpoint) -> bool:
     """Tell whether an endpoint has any list."""
-    return bool(
-        endpoint.acl or endpoint.permit or endpoint.deny or endpoint.contact_acl or endpoint.contact_permit or endpoint.contact_deny
-    )
+    return any(getattr(endpoint, name) for name in LISTS)
 
 
 def first_refusal(lists: Iterable[Rules | Missing | None], host: str) -> str:

@@ -4,23 +4,25 @@ Rule: of all networks in both lists that hold an address, the longest decides; o
 neither list is refused; without one, let in. What these options refuse is dropped in silence, so that a scanner learns nothing, or
 answered 403. Who fails the lists of his endpoint is nobody from then on: he is challenged for ever, exactly as one who does not exist.
 
+A method that his endpoint may not use is a 403 once he has proved who he is.
+
 Listed behind `identify` it knows the endpoint; in front of it, it applies its own options only, and `check` says so.
 """
 
 from __future__ import annotations
 
-import re
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
 from pipeline import Drop, Pending, Reply, Wait, hookimpl, option, plugin
-from pipeline.dal.acls import networks
+from pipeline.dal.acls import agents, methods, networks
 from pipeline.sip.dialog import TARGET_REFRESH
 
 from .accounts import Accounts
 from .contacts import refusal, strip
+from .kinds import FOLLOWING, Kinds
 from .lists import Lists, Rules, first_refusal, has_lists
 from .report import DEFAULT, EVENTS, Reports
 
@@ -29,21 +31,10 @@ if TYPE_CHECKING:
     from pipeline.config.checked import Checked
     from pipeline.engine import Pipeline
 
+    from .lists import Own
+
 UNANSWERED = frozenset({"ACK", "CANCEL"})
 """No answer of ours may follow these: an ACK has none (RFC 3261 17), and a CANCEL is answered by who has its INVITE (9.2)."""
-
-
-def tokens(_instance: Any, attribute: attrs.Attribute[Any], value: list[str]) -> None:
-    """Validate a list of methods."""
-    for text in value:
-        if not re.fullmatch(r"[A-Z][A-Z0-9.!%*_+`'~-]*", text):
-            raise ValueError(f'{attribute.name} holds {text!r}: methods are written as "SUBSCRIBE"')
-
-
-def texts(_instance: Any, attribute: attrs.Attribute[Any], value: list[str]) -> None:
-    """Validate a list of texts."""
-    if not all(value):
-        raise ValueError(f"{attribute.name} holds an empty text, which stands in every user agent")
 
 
 def events(_instance: Any, attribute: attrs.Attribute[Any], value: list[str]) -> None:
@@ -86,13 +77,15 @@ class Security:
     )
     contact_acl: list[str] = option(factory=list, refers="acl", help="`acl` objects that the address of every Contact must pass as well")
     allow_user_agents: list[str] = option(
-        factory=list, validator=texts, help="texts one of which User-Agent of a request must hold, in any case; [] = any, or none"
+        factory=list, validator=agents, help="texts one of which User-Agent of a request must hold, in any case; [] = any, or none"
     )
-    deny_user_agents: list[str] = option(factory=list, validator=texts, help="texts that User-Agent of a request may not hold, in any case")
+    deny_user_agents: list[str] = option(
+        factory=list, validator=agents, help="texts that User-Agent of a request may not hold, in any case"
+    )
     allow_methods: list[str] = option(
-        factory=list, validator=tokens, help="methods of requests that are let in; [] = all but `deny_methods`"
+        factory=list, validator=methods, help="methods of requests that are let in; [] = all but `deny_methods`"
     )
-    deny_methods: list[str] = option(factory=list, validator=tokens, help="methods of requests that are refused")
+    deny_methods: list[str] = option(factory=list, validator=methods, help="methods of requests that are refused")
     action: str = option(
         "drop", validator=attrs.validators.in_(("drop", "reject")), help='"drop" refuses in silence, "reject" answers requests with 403'
     )
@@ -115,8 +108,7 @@ class Security:
 
     _source: Rules | None = attrs.field(init=False, default=None)
     _contact: Rules | None = attrs.field(init=False, default=None)
-    _agents: tuple[tuple[str, ...], tuple[str, ...]] = attrs.field(init=False, default=((), ()))
-    _methods: tuple[frozenset[str], frozenset[str]] = attrs.field(init=False, default=(frozenset(), frozenset()))
+    _kinds: Any = attrs.field(init=False, default=None)
     _by_request: bool = attrs.field(init=False, default=False)
     _lists: Any = attrs.field(init=False, default=None)
     _accounts: Any = attrs.field(init=False, default=None)
@@ -127,9 +119,8 @@ class Security:
             self._source = Rules(self.allow, self.deny, ("allow", "deny"))
         if self.contact_allow or self.contact_deny:
             self._contact = Rules(self.contact_allow, self.contact_deny, ("contact_allow", "contact_deny"))
-        self._agents = (tuple(map(str.lower, self.allow_user_agents)), tuple(map(str.lower, self.deny_user_agents)))
-        self._methods = (frozenset(self.allow_methods), frozenset(self.deny_methods))
-        self._by_request = bool(any(self._agents) or any(self._methods) or self._contact or self.contact_acl)
+        self._kinds = Kinds(self)
+        self._by_request = bool(self._kinds or self._contact or self.contact_acl)
 
     @hookimpl
     def check(self, file: Checked) -> None:
@@ -143,7 +134,7 @@ class Security:
             return
         for endpoint, keys in file.objects("endpoint"):
             if has_lists(endpoint):
-                message = f"endpoint '{endpoint.id}' has lists of networks, which nobody applies"
+                message = f"endpoint '{endpoint.id}' has lists, which nobody applies"
                 file.error(keys, message, f'list "{file.name}" behind "identify"')
 
     @hookimpl
@@ -185,7 +176,7 @@ class Security:
         if not message.is_request:
             return self._response(message, passage) if "contact" in message.first or "record-route" in message.first else None
         if self._by_request:
-            why = self._by_method_and_agent(message)
+            why = self._kinds.method(message.method) or self._kinds.agent(message)
             if not why and self._contact is not None:
                 why = refusal((self._contact,), message, passage.flow.peer[0])
             if why:
@@ -202,23 +193,6 @@ class Security:
             return self._refused(why, message, passage)
         return self._endpoint(message, passage)
 
-    def _by_method_and_agent(self, message: Any) -> str:
-        allowed, denied = self._methods
-        method = message.method
-        if method in denied:
-            return f"deny_methods: {method}"
-        if allowed and method not in allowed:
-            return f"allow_methods: {method} is none of them"
-        wanted, unwanted = self._agents
-        if wanted or unwanted:
-            agent = (message.get("user-agent") or "").lower()
-            for text in unwanted:
-                if text in agent:
-                    return f"deny_user_agents: {text}"
-            if wanted and not any(text in agent for text in wanted):
-                return "allow_user_agents: User-Agent holds none of them"
-        return ""
-
     # -- answers -----------------------------------------------------------------------------------------------------
 
     def _response(self, message: Any, passage: Passage) -> Verdict | None:
@@ -226,7 +200,8 @@ class Security:
         asked = passage.pipeline.clients.asked(message)
         endpoint = None if asked is None else asked.endpoint
         names = (*self.contact_acl, *(endpoint.contact_acl if endpoint is not None else ()))
-        own = self._lists.of(endpoint)[1] if endpoint is not None else None
+        lists = self._lists.of(endpoint) if endpoint is not None else None
+        own = None if lists is None else lists.contact
         if (self._contact is None and own is None and not names) or not _followed(message):
             return None
         proxied = asked is not None and "record-route" in asked.message.first
@@ -244,28 +219,41 @@ class Security:
     def _endpoint(self, message: Any, passage: Passage) -> Verdict | None:
         """The lists of the endpoint that `identify` found, then how often its user's logins failed."""
         endpoint = passage.endpoint
-        if endpoint is not None and has_lists(endpoint):
+        if endpoint is not None and (own := self._lists.of(endpoint)) is not None:
             named = self._lists.named((*endpoint.acl, *endpoint.contact_acl))
             if isinstance(named, Pending):
-                return Wait(named, partial(self._of_endpoint, message, passage), because=f"endpoint.{endpoint.id}: acl")
-            return self._of_endpoint(message, passage, named)
+                return Wait(named, partial(self._of_endpoint, message, passage, own), because=f"endpoint.{endpoint.id}: acl")
+            return self._of_endpoint(message, passage, own, named)
         return self._account(message, passage)
 
-    def _of_endpoint(self, message: Any, passage: Passage, named: Any) -> Verdict | None:
-        endpoint = passage.endpoint
+    def _of_endpoint(self, message: Any, passage: Passage, own: Own, named: Any) -> Verdict | None:
+        endpoint, source, within = passage.endpoint, passage.flow.peer[0], passage.dialog is not None
         assert endpoint is not None
-        source, contact = self._lists.of(endpoint)
         count = len(endpoint.acl)
-        why = first_refusal((source, *named[:count]), passage.flow.peer[0])
-        if not why and (contact is not None or endpoint.contact_acl):
-            why = refusal((contact, *named[count:]), message, passage.flow.peer[0])
+        why = first_refusal((own.source, *named[:count]), source)
+        if not why and (own.contact is not None or endpoint.contact_acl):
+            why = refusal((own.contact, *named[count:]), message, source)
+        if not why and own.kinds:
+            why = own.kinds.agent(message, within=within)
+            if not why and message.method not in FOLLOWING and (unwanted := own.kinds.method(message.method)):
+                return self._unwanted(unwanted, message, passage)
         if not why:
             return self._account(message, passage)
-        if passage.dialog is not None or message.method in UNANSWERED:
+        if within or message.method in UNANSWERED:
             return self._refused(why, message, passage)
         self._tell(why, message, passage, endpoint.id)
         passage.endpoint, passage.identified = None, False
         return None
+
+    def _unwanted(self, why: str, message: Any, passage: Passage) -> Verdict | None:
+        """Refuse a method that an endpoint may not use. Who that is has to be proved first, or names could be guessed by it, and its phones
+        would count as strangers who fail; then the checks before the applications answer (pipeline/stages/application.py).
+        """
+        if passage.dialog is not None:  # not in silence: a phone that hears nothing ends the call (RFC 3261 12.2.1.2)
+            self._tell(why, message, passage, passage.endpoint.id if passage.endpoint is not None else "")
+            return Reply(403, because=why, stateless=True)
+        passage.refused, passage.identified = why, False
+        return self._account(message, passage)
 
     def _account(self, message: Any, passage: Passage) -> Verdict | None:
         if self._accounts.busy and (why := self._accounts.refusal(message, passage)):

@@ -104,3 +104,22 @@ def test_a_request_of_an_ended_call_is_481(house):
     other.until("ended")
     h.advance(1)
     assert h.server.wait(call.request("INFO")).status == 481
+
+
+LIMITED = {"stages": {"intercept": ["identify", "security", "auth"]}}
+
+
+def test_a_method_that_an_endpoint_may_not_use_is_refused_within_its_calls_too_and_they_go_on(house):
+    h = house(alice='deny_methods = ["INFO"]', **LIMITED)
+    call, other = h.up()
+    assert h.server.wait(call.request("INFO")).status == 403
+    assert h.server.wait(other.request("INFO")).status != 403
+    assert (call.state, other.state) == ("up", "up")
+
+
+def test_what_belongs_to_an_invite_may_come_with_it(house):
+    h = house(alice='allow_methods = ["REGISTER", "INVITE"]', **LIMITED)
+    call, _ = h.up()
+    call.hangup()
+    assert call.until("ended")
+    assert not h.server.told("security.refused")

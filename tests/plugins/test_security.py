@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 
 import pytest
+from pipeline.plugins.security.kinds import Kinds
 from pipeline.plugins.security.report import line
 
 from pipeline.config import Problems
-from pipeline.dal import Acl
+from pipeline.dal import Acl, Endpoint
 from pipeline.pending import finished
 from pipeline.sip import digest
+from pipeline.sip.parser import parse
 
 INSIDE, OUTSIDE = ("192.0.2.7", 5060), ("198.51.100.1", 5060)
 
@@ -254,8 +256,83 @@ def test_the_contacts_of_an_endpoint_are_judged_by_its_lists(listed):
 def test_lists_of_endpoints_that_nobody_would_apply_are_a_mistake(sip):
     with pytest.raises(Problems) as problems:
         sip(f"{ACLS}{USERS}", intercept=["security", "identify", "auth"])
-    assert "endpoint 'alice' has lists of networks, which nobody applies" in str(problems.value)
+    assert "endpoint 'alice' has lists, which nobody applies" in str(problems.value)
     assert 'list "security" behind "identify"' in str(problems.value)
+
+
+def challenged(server, method, user, agent="", to="carol"):
+    """The status of a request without credentials, and with them."""
+    more = {"from_": user, "source": OUTSIDE, "headers": [("User-Agent", agent)]}
+    to = "" if method == "REGISTER" else to
+    return server.request(method, to, **more).status, server.request(method, to, password=f"{user}'s", **more).status
+
+
+KINDS = """
+[user.dave]
+password = "dave's"
+deny_methods = ["OPTIONS"]
+deny_user_agents = ["evil"]
+[user.erin]
+password = "erin's"
+allow_methods = ["REGISTER", "INVITE"]
+allow_user_agents = ["Snom"]
+[endpoint.trunk]
+auth = []
+deny_methods = ["OPTIONS"]
+"""
+
+
+def test_a_method_that_an_endpoint_may_not_use_is_403_when_it_has_proved_itself_and_no_failure(listed):
+    server = listed(EVERYTHING + KINDS)
+    assert challenged(server, "OPTIONS", "erin", "snom/1") == (401, 403)
+    assert challenged(server, "INVITE", "erin", "snom/1") == (401, 480)
+    assert challenged(server, "OPTIONS", "dave") == (401, 403)
+    assert challenged(server, "REGISTER", "dave") == (401, 200)
+    assert not server.told("auth.failed")
+    event = reported(server, "RequestNotAllowed")[0]
+    assert (event["request"], event["reason"]) == ("OPTIONS", "endpoint.erin: allow_methods: OPTIONS is none of them")
+
+
+def test_no_user_can_be_told_by_the_methods_he_may_not_use(listed):
+    server = listed(KINDS)
+    for to in ("carol", ""):  # a user, the server itself
+        answers = {server.request("OPTIONS", to, from_=user, source=OUTSIDE).status for user in ("dave", "carol", "nobody")}
+        assert len(answers) == 1
+
+
+def test_an_endpoint_without_a_password_is_told_at_once_what_it_may_not_use(listed):
+    server = listed(KINDS)
+    assert server.request("OPTIONS", "carol", from_="trunk", source=OUTSIDE).status == 403
+    assert server.request("OPTIONS", from_="trunk", source=OUTSIDE).status == 403
+
+
+def test_who_uses_a_program_that_is_not_his_is_challenged_for_ever(listed):
+    server = listed(KINDS)
+    assert challenged(server, "REGISTER", "dave", "Evil/2") == (401, 401)
+    assert challenged(server, "REGISTER", "erin") == (401, 401)
+    assert challenged(server, "REGISTER", "erin", "a SNOM") == (401, 200)
+    assert server.told("security.refused")[0].fields["because"] == "endpoint.dave: deny_user_agents: evil"
+
+
+def test_within_a_dialog_the_program_need_not_be_named_again():
+    lists = Kinds(Endpoint(id="erin", allow_user_agents=["Snom"]))
+    bye = parse(b"BYE sip:x SIP/2.0\r\nVia: SIP/2.0/UDP x;branch=z9hG4bK1\r\n\r\n")
+    assert lists.agent(bye) and not lists.agent(bye, within=True)
+    bye.set("user-agent", "evil")
+    assert lists.agent(bye, within=True)
+
+
+@pytest.mark.parametrize(
+    ("toml", "text"),
+    [
+        ('deny_methods = ["subscribe"]', "deny_methods holds 'subscribe': methods are written as \"SUBSCRIBE\""),
+        ('allow_user_agents = [""]', "allow_user_agents holds an empty text"),
+    ],
+)
+def test_a_wrong_list_of_an_endpoint_is_told(listed, toml, text):
+    with pytest.raises(Problems) as problems:
+        listed(f'[user.dave]\npassword = "d"\n{toml}')
+    assert text in str(problems.value)
 
 
 # -- users whose logins fail -----------------------------------------------------------------------------------------
