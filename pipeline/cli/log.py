@@ -7,6 +7,7 @@ not fill the disk: each failure is written once in a while, and counted in betwe
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -50,6 +51,8 @@ def configure(level: str, file: Path | None) -> None:
         handler = logging.StreamHandler(sys.stderr)
     else:
         try:
+            # 0640, made before Python would make it 0644: the lines of the plugin `logging` may come here, and say who calls whom.
+            os.close(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o640))
             handler = logging.FileHandler(file, encoding="utf-8")
         except OSError as error:
             raise Failed(f"log file {file}: {error.strerror}") from None

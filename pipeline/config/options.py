@@ -27,7 +27,7 @@ class PipelineOptions:
         help="folder of database, control socket and nonce key, from this file's folder; this server's alone, made when it is not there",
     )
     log_level: Literal["debug", "info", "warning", "error"] = option("info", help="the least level that is logged")
-    log_file: str = option("", help="where the log goes, from this file's folder; empty: standard error")
+    log_file: str = option("", help="where the log goes, from this file's folder (made 0640); empty: standard error")
     wait_seconds: float = option(
         2.0, unit="s", validator=validators.gt(0), help="how long a message may wait for an answer within a plugin; then 503"
     )

@@ -1,8 +1,11 @@
 """What fails again and again is written once in a while."""
 
 import logging
+import os
 
-from pipeline.cli.log import PAUSE, Failures, Plain
+import pytest
+
+from pipeline.cli.log import PAUSE, Failures, Plain, configure
 from pipeline.events import Bus
 
 
@@ -37,3 +40,34 @@ def test_the_traceback_of_a_plugin_is_written(caplog):
 def test_no_entry_controls_the_terminal_or_tells_a_password_and_each_can_be_written():
     entry = logging.LogRecord("x", logging.ERROR, "", 0, "what is %s?", ("sip:a:5ec4e7@b \x1b[2J \udcff",), None)
     assert Plain("%(message)s").format(entry) == "what is sip:a:***@b \\x1b[2J \\xff?"
+
+
+@pytest.fixture
+def root():
+    """The logging of the tests themselves comes back."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield root
+    for handler in root.handlers:
+        handler.close()
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def test_the_log_is_not_everybodys_to_read(root, tmp_path):
+    """The plugin `logging` may write there who calls whom."""
+    before = os.umask(0o022)
+    try:
+        configure("info", tmp_path / "server.log")
+    finally:
+        os.umask(before)
+    logging.getLogger("sipline.messages").info("a line")
+    assert (tmp_path / "server.log").stat().st_mode & 0o777 == 0o640
+    assert (tmp_path / "server.log").read_text().endswith("INFO    a line\n")
+
+
+def test_a_log_that_is_there_keeps_its_permissions(root, tmp_path):
+    (tmp_path / "server.log").touch()
+    (tmp_path / "server.log").chmod(0o604)
+    configure("info", tmp_path / "server.log")
+    assert (tmp_path / "server.log").stat().st_mode & 0o777 == 0o604
