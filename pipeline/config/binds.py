@@ -1,6 +1,6 @@
 """Whether all listeners can be bound at once, and what the only domain of a file that names none is called.
 
-A plugin class that listens says on what: `listens = "udp"` (or "tcp"), and has an option `bind`. Rule: literals are compared. IPv6
+A plugin class that listens says on what: `listens = "udp"` (or "tcp"), and has an option `bind`. Rule: addresses are compared. IPv6
 listeners are V6ONLY, so [::] and 0.0.0.0 do not meet; port 0 takes a free port and meets nothing.
 """
 
@@ -24,6 +24,12 @@ def is_wildcard(host: str) -> bool:
         return ipaddress.ip_address(host.partition("%")[0]).is_unspecified
     except ValueError:
         return False
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two literals are one address, however it is written."""
+    (host, _, zone), (other_host, _, other_zone) = one.partition("%"), other.partition("%")
+    return zone == other_zone and ipaddress.ip_address(host) == ipaddress.ip_address(other_host)
 
 
 def _family(host: str) -> int:
@@ -69,7 +75,7 @@ def _meet(one: tuple[str, int], other: tuple[str, int]) -> bool:
     (host, port), (other_host, other_port) = one, other
     if port != other_port or port == 0 or _family(host) != _family(other_host):
         return False
-    return host == other_host or is_wildcard(host) or is_wildcard(other_host)
+    return _same(host, other_host) or is_wildcard(host) or is_wildcard(other_host)
 
 
 NAMELESS = "sipline"

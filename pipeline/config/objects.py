@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.config.plan import Reference
 from pipeline.config.problems import known, listed, nearest
-from pipeline.config.read import dotted
+from pipeline.config.read import dotted, undotted
 from pipeline.config.schema import MISSING, check_value, make, misspelt, options_of
 from pipeline.config.stored import file_types
 from pipeline.config.values import shown
@@ -71,6 +71,8 @@ class Objects:
             made = make(self.report, TYPES[kind], {"id": ident, **values}, keys, dotted(*keys))
             if made is not None:
                 self.all.append(made)
+                if kind == "aor":
+                    _expirations(self.report, made, keys)
 
     def aor_id(self, name: str, keys: Keys, *, key: bool = False) -> str:
         """Write an AOR's id in full: user@domain, the domain by its own name."""
@@ -106,6 +108,16 @@ def read_objects(report: Report, data: dict[str, Any], served: Served) -> Object
     return objects
 
 
+def _expirations(report: Report, aor: Any, keys: Keys) -> None:
+    """Tell an interval that nobody could register for: what is long enough would be cut to what is refused as too short."""
+    least, most = aor.minimum_expiration, aor.maximum_expiration
+    if least > most:
+        table = report.document.data[str(keys[0])][keys[1]]
+        name = next((name for name in ("minimum_expiration", "maximum_expiration") if name in table), "")
+        text = f"{dotted(*keys)}: minimum_expiration ({least} s) is more than maximum_expiration ({most} s)"
+        report.error((*keys, name) if name else keys, text, "a registration lasts between the two")
+
+
 def _tables(report: Report, data: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
     tables = data.get(kind, {})
     if not isinstance(tables, dict):
@@ -129,9 +141,8 @@ def _long_form(objects: Objects, kind: str, name: str, table: dict[str, Any]) ->
         if key in options:
             _put(objects, values, options[key], value, (*keys, key))
         else:
-            report.error(
-                (*keys, key), f"{dotted(*keys)} has no key '{key}'", report.whose(key, objects=True) or known(key, options), key=True
-            )
+            meant = undotted(keys, key, value) or report.whose(key, objects=True) or known(key, options)
+            report.error((*keys, key), f"{dotted(*keys)} has no key '{key}'", meant, key=True)
     for option in options.values():
         if option.required and option.name not in table and not misspelt(option.name, table, options):
             report.error(keys, f"{dotted(*keys)} needs '{option.name}'", f"{option.name} is {option.help}" if option.help else "")
@@ -259,9 +270,8 @@ def _user(objects: Objects, name: str, table: dict[str, Any], keys_of: dict[str,
             text = f"'{key}' of {dotted(*keys)} could be of {listed(kinds, 'or')}"
             report.error((*keys, key), text, f"write it in {long_forms}", key=True)
         else:
-            report.error(
-                (*keys, key), f"{dotted(*keys)} has no key '{key}'", report.whose(key, objects=True) or known(key, keys_of), key=True
-            )
+            meant = undotted(keys, key, value) or report.whose(key, objects=True) or known(key, keys_of)
+            report.error((*keys, key), f"{dotted(*keys)} has no key '{key}'", meant, key=True)
     aor = objects.aor_id(name, keys, key=True)
     objects.own_aors.add(aor)
     endpoint = {"auth": (name,), "aors": (aor,), **parts["endpoint"]}

@@ -22,13 +22,15 @@ if TYPE_CHECKING:
     from pipeline.config.scan import Path as Keys
     from pipeline.config.scan import Span
 
-__all__ = ["Document", "dotted", "read"]
+__all__ = ["Document", "dotted", "read", "undotted"]
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
 _SECRET_WORDS = ("pass", "pwd", "secret", "token", "digest", "psswor", "paswor")
 _SECRET_LINE = re.compile(r"""^([^#\n]*?(?:pass|pwd|secret|token|digest|psswor|paswor)[\w"' -]*=[ \t]*)(.+)$""", re.IGNORECASE)
 _AT = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 _NAMED = ("user", "endpoint", "auth", "aor", "identify", "domain", "plugin")
+_HEADER = re.compile(r"""\s*(\[{1,2}((?:[^\]"'#\n]|"[^"\n]*"|'[^'\n]*')*)\]{0,2})""")
+_LONG_NUMBER = re.compile(r"[0-9][0-9_]{4300}")
 _MASK = '"***"'
 
 
@@ -55,6 +57,17 @@ def dotted(*keys: str | int, brackets: bool = True) -> str:
     return f"[{text}]" if brackets else text
 
 
+def undotted(keys: Keys, key: str, value: Any) -> str:
+    """Say what was meant by a table within that of a name: [domain.example.com] is a table `com` in [domain.example]."""
+    if len(keys) != 2 or keys[0] == "plugin" or not isinstance(value, dict):
+        return ""
+    words = [str(keys[1]), key]
+    while len(value) == 1 and isinstance(inner := next(iter(value.values())), dict):
+        words.append(next(iter(value)))
+        value = inner
+    return f"a name with a dot stands in quotes: {dotted(keys[0], '.'.join(words))}"
+
+
 class Document:
     """One TOML text with its data; `path` is where relative names in it start from."""
 
@@ -68,6 +81,8 @@ class Document:
             self.data: dict[str, Any] = tomllib.loads(self.text)
         except (tomllib.TOMLDecodeError, RecursionError) as error:
             raise Problems([self._syntax(str(error))]) from None
+        except ValueError:  # Python reads no integer of more than 4,300 digits (sys.set_int_max_str_digits), and says not where it stands
+            raise Problems([self._number()]) from None
 
     @property
     def folder(self) -> Path:
@@ -224,12 +239,17 @@ class Document:
             line -= 1
             column = len(self._lines[line - 1]) + 1
         text = self._lines[line - 1]
-        what, suggestion, column, length = _reworded(what, text, column)
+        what, suggestion, column, length = _reworded(what, text, column, self._lines[: line - 1])
         shown = self._without_secrets(line)
         if shown != text:
             column, length = min(column, len(shown) or 1), 1
             suggestion = suggestion.partition(":")[0]  # "text stands in quotes", without the text
         return Problem(Place(self.name, line, column, length, shown), what, suggestion)
+
+    def _number(self) -> Problem:
+        found = _LONG_NUMBER.search(self.text)
+        line = self.text.count("\n", 0, found.start()) + 1 if found else 1
+        return Problem(Place(self.name, line, 1, 0, ""), "a number has thousands of digits", "TOML's integers have 64 bits")
 
     def _without_secrets(self, line: int) -> str:
         """Mask by words alone: there are no spans in a text that does not parse."""
@@ -242,8 +262,10 @@ class Document:
         return text
 
 
-def _reworded(what: str, text: str, column: int) -> tuple[str, str, int, int]:
+def _reworded(what: str, text: str, column: int, above: list[str]) -> tuple[str, str, int, int]:
     """Say in the user's words what tomllib says in a parser's: message, suggestion, column, length."""
+    if (header := _HEADER.match(text)) and what.startswith(("Cannot", "Expected ']'")):
+        return *_misplaced(what, header[1], header[2].strip(), above), header.start(1) + 1, len(header[1])
     start = column - 1
     word = re.compile(r"[^\s,\]}#]+").match(text, start)
     if what == "Invalid value" and word:
@@ -254,9 +276,6 @@ def _reworded(what: str, text: str, column: int) -> tuple[str, str, int, int]:
     if what.startswith("Cannot overwrite a value"):
         key = text.partition("=")[0].strip()
         return f"the key {key} stands twice", "remove one of the two", len(text) - len(text.lstrip()) + 1, max(1, len(key))
-    if what.startswith(("Cannot declare", "Cannot mutate")):
-        header = text.strip()
-        return f"the table {header} stands twice", "put the keys of both under one header", text.find(header) + 1, len(header)
     if what.startswith("Expected '='"):
         return "a key needs '=' and a value", 'write key = "value"', column, 1
     if what == "Unclosed array":
@@ -275,6 +294,18 @@ def _reworded(what: str, text: str, column: int) -> tuple[str, str, int, int]:
             1,
         )
     return what[:1].lower() + what[1:], "", column, 1
+
+
+def _misplaced(what: str, header: str, name: str, above: list[str]) -> tuple[str, str]:
+    """Say what is wrong with a header: message, suggestion."""
+    if what.startswith("Expected ']'"):
+        kind, dot, rest = name.partition(".")
+        write = f"write {dotted(kind, rest)}" if dot and rest and not set(rest) & set("\"'[]\\") else ""
+        return "a name with other signs than letters, digits, '_' and '-' stands in quotes", write
+    former = [found for line in above if (found := _HEADER.match(line)) and found[2].strip() == name]
+    if former and former[-1][1].startswith("[[") != header.startswith("[["):
+        return f"{header} stands here, and {former[-1][1]} above", f"write [[{name}]] at each, if there may be several"
+    return f"the table {header} stands twice", "put the keys of both under one header"
 
 
 def _inside(data: Any, keys: Keys) -> Any:

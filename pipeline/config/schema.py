@@ -18,7 +18,7 @@ import attrs
 from pipeline.bind import binds
 from pipeline.config.limits import choices, limits
 from pipeline.config.problems import Report, nearest
-from pipeline.config.read import dotted
+from pipeline.config.read import dotted, undotted
 from pipeline.config.values import Fault, convert, shown, words
 
 if TYPE_CHECKING:
@@ -130,7 +130,8 @@ def check_table(
                 values[name] = value
         elif name not in reserved:
             header = dotted(*keys) if keys[0] != "stage" else "[[stage]]"
-            report.error((*keys, name), f"{header} has no key '{name}'", report.meant(name, [*options, *reserved]), key=True)
+            meant = undotted(keys, name, value) or report.meant(name, [*options, *reserved])
+            report.error((*keys, name), f"{header} has no key '{name}'", meant, key=True)
     return values
 
 

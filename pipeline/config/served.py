@@ -6,6 +6,7 @@ dot and the port (RFC 3261 19.1.4); digest algorithms are those of RFC 7616 and 
 
 from __future__ import annotations
 
+import ipaddress
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config.binds import first_domain, is_wildcard
@@ -108,17 +109,27 @@ def read_domains(report: Report, data: dict[str, Any], options: PipelineOptions,
 
 
 def _domain(report: Report, cls: type, name: str, table: dict[str, Any], keys: Keys) -> Any:
-    if not host_key(name) or (not name.startswith("[") and any(mark in name for mark in " @/:")):
-        bare = name.removeprefix("sip:").rpartition("@")[2].partition(":")[0].strip()
-        report.error(keys, f"'{name}' is no domain name", f"write '{bare}'" if bare and " " not in bare else "", key=keys[0] == "domain")
+    if not host_key(name) or not name.isprintable() or (not name.startswith("[") and any(mark in name for mark in " @/:")):
+        report.error(keys, f"{name!r} is no domain name", _meant(name), key=keys[0] == "domain")
         return None
     before = report.count
     values = check_table(report, cls, table, ("domain", name))
     if "algorithms" in values and not values["algorithms"]:
         report.error(("domain", name, "algorithms"), "algorithms is empty", f"it holds some of {listed(ALGORITHMS)}")
+    if not str(values.get("realm", "")).isprintable():
+        report.error(("domain", name, "realm"), "realm holds a sign that no header field can carry", "such as a line break")
     if report.count > before:
         values = {}  # the name alone, so that what belongs to the domain can still be checked
     return make(report, cls, {"id": name, **values}, ("domain", name), dotted("domain", name))
+
+
+def _meant(name: str) -> str:
+    """Write the domain that stands in a URI, or an address as a URI writes it."""
+    try:
+        return f"write '[{ipaddress.IPv6Address(name.partition('%')[0])}]'"
+    except ValueError:
+        bare = name.removeprefix("sip:").rpartition("@")[2].partition(":")[0].strip()
+        return f"write '{bare}'" if bare.isprintable() and bare and " " not in bare else ""
 
 
 def _unique(report: Report, domain: Any, keys: Keys, seen: dict[str, str]) -> bool:

@@ -18,6 +18,11 @@ def test_two_listeners_on_one_port_are_told_with_the_other_ones_line(problems):
     ]
 
 
+def test_one_address_written_in_two_ways_is_one(problems):
+    (told,) = problems('[plugin.udp]\nbind = ["[::1]:5060", "[0:0:0:0:0:0:0:1]:5060"]')
+    assert "cannot bind udp [0:0:0:0:0:0:0:1]:5060: it already binds [::1]:5060" in told
+
+
 @pytest.mark.parametrize(
     "binds",
     [

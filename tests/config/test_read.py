@@ -1,7 +1,7 @@
 import pytest
 
 from pipeline.config import Document, Problems, read
-from pipeline.config.read import dotted
+from pipeline.config.read import dotted, undotted
 
 
 def told(text):
@@ -85,6 +85,23 @@ SYNTAX = {
     "x = \n[a]\n": "pipeline.toml:1:5: a value is missing here\n    x =\n        ^",
     "x = [1,\n": "pipeline.toml:1:8: a value is missing here\n    x = [1,\n           ^",
     "[a]\n[b]\n[a]\n": "pipeline.toml:3:1: the table [a] stands twice\n    [a]\n    ^^^\n  put the keys of both under one header",
+    "[a] # one\n[a] # two\n": "pipeline.toml:2:1: the table [a] stands twice\n    [a] # two\n    ^^^\n  put the keys of both under one header",
+    "[stage]\nx = 1\n  [[stage]]  # the second\n": (
+        "pipeline.toml:3:3: [[stage]] stands here, and [stage] above\n    [[stage]]  # the second\n    ^^^^^^^^^\n"
+        "  write [[stage]] at each, if there may be several"
+    ),
+    "[[stage]]\nx = 1\n[stage]\n": (
+        "pipeline.toml:3:1: [stage] stands here, and [[stage]] above\n    [stage]\n    ^^^^^^^\n"
+        "  write [[stage]] at each, if there may be several"
+    ),
+    "[user.alice@example.org]\n": (
+        "pipeline.toml:1:1: a name with other signs than letters, digits, '_' and '-' stands in quotes\n    [user.alice@example.org]\n"
+        '    ^^^^^^^^^^^^^^^^^^^^^^^^\n  write [user."alice@example.org"]'
+    ),
+    "[user.bob smith] # x\n": (
+        "pipeline.toml:1:1: a name with other signs than letters, digits, '_' and '-' stands in quotes\n    [user.bob smith] # x\n"
+        '    ^^^^^^^^^^^^^^^^\n  write [user."bob smith"]'
+    ),
     "a = 1\na = 2\n": "pipeline.toml:2:1: the key a stands twice\n    a = 2\n    ^\n  remove one of the two",
     'x = "abc\n': 'pipeline.toml:1:9: a text is not closed\n    x = "abc\n            ^\n  its closing quote is missing (texts over several lines stand in """)',
     "name 1\n": "pipeline.toml:1:6: a key needs '=' and a value\n    name 1\n         ^\n  write key = \"value\"",
@@ -158,3 +175,22 @@ def test_a_secret_that_becomes_known_later_is_masked():
     assert document.place("plugin", "redis").line == 1
     document.secrets.add("url")
     assert "hunter2" not in document.place("plugin", "redis", "url").text
+
+
+def test_a_number_that_python_does_not_read_is_told_with_its_line():
+    assert told("[a]\nx = 1" + "0" * 5000 + "\n").startswith("pipeline.toml:2:1: a number has thousands of digits\n")
+
+
+@pytest.mark.parametrize(
+    ("keys", "value", "said"),
+    [
+        (("domain", "example"), {"com": {"realm": "x"}}, '[domain."example.com"]'),
+        (("domain", "sip"), {"example": {"com": {}}}, '[domain."sip.example.com"]'),
+        (("user", "john"), {"doe": {"password": "x"}}, '[user."john.doe"]'),
+        (("plugin", "udp"), {"x": {}}, ""),
+        (("user", "john"), {"doe": "x"}, ""),
+    ],
+)
+def test_a_table_within_that_of_a_name_is_a_name_with_a_dot(keys, value, said):
+    ((key, inner),) = value.items()
+    assert undotted(keys, key, inner) == (f"a name with a dot stands in quotes: {said}" if said else "")

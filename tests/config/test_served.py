@@ -85,3 +85,32 @@ def test_the_state_directory_may_be_in_the_home_of_who_runs_the_server(plan, mon
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     found = plan(changes={'name    = "edge-1"': 'name = "edge-1"\nstate = "~/sipline"'})
     assert found.state == tmp_path / "home" / "sipline"
+
+
+@pytest.mark.parametrize(
+    ("written", "why", "hint"),
+    [
+        ('domains = ["2001:db8::1"]', "'2001:db8::1' is no domain name", "write '[2001:db8::1]'"),
+        ('domains = ["a\\nb"]', "'a\\nb' is no domain name", ""),
+    ],
+)
+def test_what_a_domain_is_called_is_said(problems, written, why, hint):
+    (problem,) = problems(changes={'domains = ["example.com"]': written})
+    assert why in problem and problem.endswith(f"\n  {hint}" if hint else "^")
+
+
+def test_a_realm_that_no_header_field_can_carry_is_told(problems):
+    (problem,) = problems('[domain."example.com"]\nrealm = "a\\nb"\n')
+    assert "realm holds a sign that no header field can carry" in problem
+
+
+def test_a_domain_without_quotes_is_told_as_what_it_means(problems):
+    assert any('stands in quotes: [domain."example.org"]' in problem for problem in problems("[domain.example.org]\nrealm = 'x'\n"))
+
+
+@pytest.mark.parametrize("table", ["[user.alice]", "[aor.bob]"])
+def test_intervals_that_nobody_could_register_for_are_told(problems, table):
+    more = f"{table}\nminimum_expiration = 600\nmaximum_expiration = 60\n"
+    changes = {'[user.alice]\npassword = "wonderland"\n': ""}
+    (problem,) = problems(more + ('password = "wonderland"\n' if "user" in table else ""), changes)
+    assert "minimum_expiration (600 s) is more than maximum_expiration (60 s)" in problem and "minimum_expiration = 600" in problem
