@@ -6,6 +6,7 @@ Rules: a success wipes the score, time wears it off. What could be forged never 
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from pipeline import Pending, settle
@@ -21,6 +22,9 @@ SCORED = 8192
 """Sources with a score; beyond, the one whose score is oldest is forgotten."""
 JAILED = 65536
 """Bans that are held. Each was earned by an address that answered us, which is the cost of filling this."""
+
+LIFTED = 100
+"""Bans that end in one turn of the loop: each is a write to the store, 0.1 ms; what was earned in one second ends in one second too."""
 
 
 class Jail:
@@ -54,7 +58,13 @@ class Jail:
 
     def _changed(self, verb: str, ban: Ban | None) -> None:
         if ban is None:
-            self.read()
+            try:
+                again = self.read()
+            except StorageError as error:
+                self._engine.tell("shield.unread", error=str(error))
+            else:
+                if isinstance(again, Pending):
+                    again.then(self._reread)
             return
         if verb == "put":
             self.bans[ban.id] = ban
@@ -64,12 +74,18 @@ class Jail:
         if wide(ban.id):
             self._networks()
 
+    def _reread(self, pending: Pending) -> None:
+        try:
+            pending.value()
+        except Exception as error:
+            self._engine.tell("shield.unread", error=str(error))
+
     def _networks(self) -> None:
         nets = [(network(ban.id), ban) for ban in self.bans.values() if wide(ban.id)]
         self.networks = Prefixes(nets) if nets else None
 
-    def holds(self, source: str, host: str) -> bool:
-        """Tell whether a source is banned now."""
+    def holds(self, source: str, host: str, *, trunk: bool = False) -> bool:
+        """Tell whether a source is banned now; a `trunk` only by an administrator."""
         ban = self.bans.get(source)
         if ban is None:
             if self.networks is None:
@@ -80,7 +96,7 @@ class Jail:
         if ban.expires_at and ban.expires_at <= self._engine.clock.time():
             self.lift(ban)
             return False
-        return True
+        return not trunk or ban.by != "shield"
 
     def add(self, source: str, points: float, wears: float, now: float) -> float:
         """Add to a score, which wears off by `wears` points a second; returns what it is now."""
@@ -116,11 +132,13 @@ class Jail:
         if self._stored:
             self._write((), (ban,), ban.id)
 
-    def sweep(self) -> None:
-        """End the bans whose time is over."""
+    def sweep(self) -> bool:
+        """End bans whose time is over; True: there are more of them."""
         now = self._engine.clock.time()
-        for ban in [ban for ban in self.bans.values() if ban.expires_at and ban.expires_at <= now]:
+        over = [ban for ban in self.bans.values() if ban.expires_at and ban.expires_at <= now]
+        for ban in islice(over, LIFTED):
             self.lift(ban)
+        return len(over) > LIFTED
 
     def _write(self, puts: tuple[Ban, ...], deletes: tuple[Ban, ...], ident: str = "") -> None:
         """Write behind our own table: a store that fails is told, the ban holds all the same."""

@@ -149,9 +149,9 @@ class Shield:
         self._peers = self.state.known.peers
 
     @hookimpl
-    def listen(self, engine: Pipeline) -> None:
-        """Read bans and bindings, now that the stores have begun; it listens to nothing."""
-        self.state.read()
+    def listen(self, engine: Pipeline) -> Any:
+        """Read bans and bindings, now that the stores have begun and before anybody listens: whoever is listed behind it waits for that."""
+        return self.state.read()
 
     @hookimpl
     def transport(self, packet: Packet, passage: Passage) -> Drop | None:
@@ -176,11 +176,12 @@ class Shield:
         source = source_of(host) if ":" in host else host
         if self.lists is not None and (listed := self.lists.find(host)) is not None:
             return None if listed else state.dropped("deny", passage)
-        if state.identified is not None and state.identified.find(host):
-            return None
+        trunk = state.identified is not None and state.identified.find(host) is not None
         jail = state.jail
-        if (jail.bans or jail.networks is not None) and jail.holds(source, host):
+        if (jail.bans or jail.networks is not None) and jail.holds(source, host, trunk=trunk):
             return state.dropped("banned", passage)
+        if trunk:
+            return None
         now = passage.arrived
         reliable = passage.flow.reliable
         key = hash(source) + reliable  # a bucket for datagrams and one for streams

@@ -7,9 +7,11 @@ Rule: it learns from the event bus alone, so it works with any authenticator tha
 from __future__ import annotations
 
 from collections import Counter
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from pipeline import Drop, settle
+from pipeline import Drop, Pending, settle
+from pipeline.dal import StorageError
 from pipeline.dal.bans import source_of
 from pipeline.heap import after_a_flood
 from pipeline.pending import gather
@@ -39,6 +41,8 @@ TOLD = 1024
 """Sources of which it is remembered when they were told to be limited."""
 JUDGE = 1.0
 """Seconds between two looks at all dialogs; who is to be banned meanwhile waits: a packet from each of many sources costs no look each."""
+JUDGED = 100
+"""Bans in one turn of the loop: each is a write to the store, 0.1 ms."""
 FLOOD, LOOK = 5000, 5.0
 """Packets dropped within so many seconds that are a flood: when it is over the memory that it took is given back."""
 PAUSE = 60.0
@@ -119,15 +123,36 @@ class State:
                 self.known.drop(peer)
 
     def read(self) -> Any:
-        """Read bans, bindings and trunks once; returns None or a Pending."""
+        """Read bans, bindings and trunks once; returns None or a Pending. What cannot be read is told, and read again in a minute."""
         if self._read:
             return None
         self._read = True
         dal = self.engine.dal
-        found = [self.jail.read(), self._identify()]
-        if dal.stores("contact"):
-            found.append(settle(dal.find("contact"), self._contacts))
-        return gather(found)
+        done = Pending()
+
+        def ended(reading: Pending) -> None:
+            try:
+                reading.value()
+            except Exception as error:
+                self._unread(error)
+            done.resolve()
+
+        try:
+            found = [self.jail.read(), self._identify()]
+            if dal.stores("contact"):
+                found.append(settle(dal.find("contact"), self._contacts))
+            reading = gather(found)
+        except StorageError as error:
+            self._unread(error)
+            return None
+        if not isinstance(reading, Pending):
+            return None
+        reading.then(ended)
+        return done
+
+    def _unread(self, error: Exception) -> None:
+        self._read = False
+        self.engine.tell("shield.unread", error=str(error))
 
     def _contacts(self, contacts: Any) -> None:
         for peer in self.bound.read(contacts):
@@ -211,8 +236,8 @@ class State:
         owner = self.owner
         if owner is None or not owner.ban_score:
             return
-        lists = owner.lists
-        if lists is not None and lists.find(source.partition("/")[0]):
+        lists, host = owner.lists, source.partition("/")[0]
+        if (lists is not None and lists.find(host)) or (self.identified is not None and self.identified.find(host)):
             return
         score = self.jail.add(source, points, 1.0 / owner.ban_wears, self.engine.clock.now())
         if score < owner.ban_score:
@@ -230,8 +255,11 @@ class State:
 
     def _judge(self) -> None:
         """Ban who is to be banned, but for those who have a binding, a call or a phone by now."""
-        due, self._due = self._due, {}
-        self._judging, self._judged = None, self.engine.clock.now()
+        due = dict(islice(self._due.items(), JUDGED))
+        for source in due:
+            del self._due[source]
+        self._judging = self.engine.clock.call_later(JUDGE, self._judge) if self._due else None
+        self._judged = self.engine.clock.now()
         owner = self.owner
         if owner is None:
             return
@@ -290,8 +318,8 @@ class State:
         if self.owner is not None and now - self._aged >= self.owner.remember:
             self._aged = now
             self.known.age()
-        self.jail.sweep()
-        self._timer = self.engine.clock.call_later(PAUSE, self._look)
+        self.read()
+        self._timer = self.engine.clock.call_later(JUDGE if self.jail.sweep() else PAUSE, self._look)
 
     def _ebb(self) -> None:
         """See whether a flood has begun or ended."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 
+from pipeline import Pending
 from pipeline.config import Document, Problems, build
 from pipeline.conformance.marks import rfc
-from pipeline.dal import Ban
+from pipeline.dal import Ban, Unavailable
 from pipeline.flow import Flow
 from pipeline.sip import digest
 from pipeline.testing.server import CALLS
@@ -337,7 +339,7 @@ def test_bindings_of_before_a_restart_are_known(sip, tmp_path):
     server.advance(1)
     server.stop()
     server.start()
-    server.advance(1)
+    assert register(server, ("198.51.100.77", 5060)) == []  # from its first moment on
     state = shield_of(server).state
     assert STRANGER in state.known.peers and state.bound.holds(STRANGER[0]) and set(state.jail.bans) == {"198.51.100.77"}
 
@@ -492,6 +494,65 @@ def test_a_network_that_is_denied_by_a_reload_is_known_no_more(shielded):
     server.run(server.engine.reload(build(Document(server.folder / "pipeline.toml", text))))
     assert set(shield_of(server).state.known.peers) == {OTHER}
     assert register(server, STRANGER) == []
+
+
+def test_bans_are_made_and_end_a_hundred_in_a_turn_of_the_loop(shielded, monkeypatch):
+    monkeypatch.setattr("pipeline.plugins.shield.watch.JUDGED", 3)
+    monkeypatch.setattr("pipeline.plugins.shield.jail.LIFTED", 2)
+    server = shielded("ban_seconds = 30")
+    state = shield_of(server).state
+    for number in range(8):
+        state._score(f"198.51.101.{number}", 100, "test")
+    made = []
+    for _ in range(5):
+        made.append(len(server.engine.dal.find("ban")))
+        server.advance(1)
+    assert made == [1, 4, 7, 8, 8]
+    server.advance(54)
+    assert len(server.engine.dal.find("ban")) == 8
+    left = []
+    for _ in range(5):
+        server.advance(1)
+        left.append(len(server.engine.dal.find("ban")))
+    assert left[-5:] in ([6, 4, 2, 0, 0], [8, 6, 4, 2, 0])
+
+
+def test_a_trunk_is_banned_by_an_administrator_and_by_nobody_else(shielded):
+    toml = '[endpoint.trunk]\nauth = []\ntrust_from = true\n[identify.trunk]\nendpoint = "trunk"\nmatch = ["198.51.100.9"]\n'
+    server = shielded(toml)
+    shield_of(server).state._score(STRANGER[0], 100, "test")
+    assert not server.told("shield.banned")
+    ban = Ban(id=STRANGER[0], by="shield")  # of before it was a trunk
+    for made, answers in ((ban, 1), (attrs.evolve(ban, id="198.51.100.0/24", by="admin"), 0)):
+        server.engine.dal.create(made)
+        before = len(server.replies(STRANGER))
+        server.send(server.message("OPTIONS", source=STRANGER), STRANGER)
+        assert len(server.replies(STRANGER)) - before == answers
+        server.engine.dal.delete(server.engine.dal.get("ban", made.id))
+
+
+def test_what_cannot_be_read_at_the_start_is_told_and_read_a_minute_later(shielded, monkeypatch):
+    server = shielded()
+    state = shield_of(server).state
+    server.engine.dal.create(Ban(id=STRANGER[0], by="admin"))
+    state.jail.bans.clear()
+    state._read = False
+    layer, later = type(server.engine.dal), Pending()
+    with monkeypatch.context() as patch:
+        for find in (lambda *_: raise_(Unavailable("asleep")), lambda *_: later):
+            patch.setattr(layer, "find", find)
+            reading = shield_of(server).listen(server.engine)  # which the start waits for
+        assert not reading.done
+        later.fail(Unavailable("not yet"))
+        assert reading.done
+    assert [event.fields["error"] for event in server.told("shield.unread")] == ["asleep", "not yet"]
+    server.advance(61)
+    assert len(server.told("shield.unread")) == 2
+    assert register(server, STRANGER) == []
+
+
+def raise_(error):
+    raise error
 
 
 # -- STUN
