@@ -83,7 +83,10 @@ def intercept(message: Message, passage: Passage) -> Verdict | None:
 
 @hookspec
 def intercept_out(message: Message, passage: Passage) -> Verdict | None:
-    """See every message on its way out, in the reverse of the listed order. May edit it; `Drop` refuses to send it."""
+    """See every message on its way out, in the reverse of the listed order. May edit it; `Drop` refuses to send it.
+
+    A request of ours that was challenged comes by once more, with the credentials and with what was edited in it before.
+    """
 
 
 # -- application: the first to claim a request does the work ---------------------------------------------------------

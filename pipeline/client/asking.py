@@ -206,6 +206,8 @@ class Asking(Seeking):
             self._clients.engine.locator.health.dead(target)
 
     def _answer(self, branch: Branch, response: Response) -> bool:
+        if branch.message.method == "CANCEL":
+            return False  # with another CSeq it would cancel nothing (RFC 3261 22.1)
         if self._proofs is None:
             self._proofs = {}
         again = answer(self._clients.engine, branch, response, self._proofs)

@@ -100,7 +100,10 @@ def _proof(engine: Pipeline, branch: Branch, field: str, value: str, proofs: Pro
 
 
 def _again(message: Request, proofs: Proofs) -> Request:
-    kept = [(name, value) for name, value in message.items()[1:] if _stays(name.lower(), value, proofs)]
+    fields = message.items()
+    # Our Via is made anew; an interceptor may have put a field of its own above it.
+    del fields[next(place for place, (name, _) in enumerate(fields) if name.lower() == "via")]
+    kept = [(name, value) for name, value in fields if _stays(name.lower(), value, proofs)]
     again = Request.new(message.method, message.uri_text, kept, message.body)
     again.set("cseq", f"{message.cseq.number + 1} {message.method}", by="stack")
     for (field, _), proof in proofs.items():

@@ -2,8 +2,11 @@
 
 import pytest
 
+from pipeline.conformance.marks import rfc
 from pipeline.flow import Target
 from pipeline.sip import digest
+from pipeline.sip.message import Response
+from pipeline.sip.parser import parse
 
 CHALLENGER = """
 from pipeline.sip import digest
@@ -134,6 +137,7 @@ def realms(message):
     return [(each.realm, each.nonce, each.nonce_count) for each in given]
 
 
+@rfc("3261", "22.3")
 def test_two_proxies_in_a_row_are_both_answered_and_the_first_sees_its_nonce_with_the_next_count(asked):
     status, seen = asked(["407 p1", "407 p2"])
     assert status == 200
@@ -185,3 +189,50 @@ def test_the_next_target_may_ask_for_credentials_too(sip, write, plugin_of, requ
     server.advance(5)
     assert [outcome.response.status for outcome in told] == [200]
     assert [len(realms(message)) for message in plugin_of(server, "proxies").seen] == [0, 1, 0, 1]
+
+
+MARKER = """
+@plugin
+class Marker:
+    @hookimpl
+    def intercept_out(self, message, passage):
+        if message.is_request and "x-mark" not in message:
+            message.prepend("x-mark", "ours", by="marker")
+
+    @hookimpl
+    def credentials(self):
+        return "alice", {"": "alice's"}
+"""
+
+
+def test_what_an_interceptor_has_put_above_the_via_goes_out_again_and_the_via_does_not(sip, write, request_, told):
+    server = sip(write("marker", MARKER), intercept=["marker"], application=[], integration=["memory", "toml", "marker"])
+    bob = server.phone("bob")
+    bob.phone.script["OPTIONS"] = [(401, "", [("WWW-Authenticate", digest.challenge_value("test", "n0nce"))])]
+    server.engine.request(request_(), Target(bob.address[0], 5060), told)
+    server.advance(1)
+    assert [("authorization" in seen, seen.all("x-mark"), len(seen.vias)) for seen in bob.received] == [
+        (False, ["ours"], 1),
+        (True, ["ours"], 1),
+    ]
+
+
+@rfc("3261", "22.1")
+def test_a_cancel_that_is_challenged_is_not_sent_again(sip, write, request_, told):
+    server = sip(write("marker", MARKER), intercept=["marker"], application=[], integration=["memory", "toml", "marker"])
+    came = []
+
+    def answer(data, source, local):
+        request = parse(data)
+        came.append(request.method)
+        status = {"INVITE": 180, "CANCEL": 401}.get(request.method)
+        if status is not None:
+            headers = [("WWW-Authenticate", digest.challenge_value("test", "n0nce"))] if status == 401 else []
+            bob.send(Response.to(request, status, "", headers, to_tag="b").encode(), source)
+
+    bob = server.network.host("10.0.0.9").datagram("10.0.0.9", 5060, answer)
+    asking = server.engine.request(request_("INVITE"), Target("10.0.0.9", 5060), told)
+    server.advance(1)
+    asking.cancel()
+    server.advance(5)
+    assert came == ["INVITE", "CANCEL"]
