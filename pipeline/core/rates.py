@@ -42,6 +42,14 @@ class Rate:
         ends[name] = end + gap
         return 0.0
 
+    def wait(self, name: str, now: float) -> float:
+        """Return 0, or in how many seconds the next of `name` may come; count nothing."""
+        end = self._ends.get(name)
+        if end is None:
+            return self._gap if len(self._ends) >= self.limit and not self._forget(now) else 0.0
+        wait = end - now - self._slack
+        return wait if wait > 1e-9 else 0.0
+
     def give_back(self, name: str) -> None:
         """Take back that one was counted."""
         if name in self._ends:

@@ -50,6 +50,7 @@ EVENTS = {
     # ours: Asterisk neither bans nor limits
     "SourceBanned": ERROR,
     "SourceLimited": ERROR,
+    "AorLimited": ERROR,
 }
 DEFAULT = frozenset(name for name, severity in EVENTS.items() if severity == ERROR)
 FAILURES = {
@@ -107,6 +108,7 @@ class Reports:
             listen("mailbox.refused", self._pin),
             listen("shield.banned", self._banned),
             listen("shield.limited", self._limited),
+            listen("security.limited", self._aor_limited),
             listen("overload.begun", self._overload),
             listen("log.reopen", lambda _event: self._close()),
         ]
@@ -207,6 +209,10 @@ class Reports:
         if self._asked("SourceLimited"):
             fields = event.fields
             self._report("SourceLimited", fields["passage"], remote=fields["source"], reason=fields["reason"])
+
+    def _aor_limited(self, event: Event) -> None:
+        if self._asked("AorLimited"):
+            self._report("AorLimited", event.fields["passage"], account=event.fields["aor"], reason=event.fields["reason"])
 
     def _overload(self, event: Event) -> None:
         name = "MemoryLimit" if event.fields.get("what") == "memory" else "LoadAverageLimit"

@@ -21,6 +21,7 @@ from pipeline.dal.acls import agents, methods, networks
 from pipeline.sip.dialog import TARGET_REFRESH
 
 from .accounts import Accounts
+from .aors import Aors
 from .contacts import refusal, strip
 from .kinds import FOLLOWING, Kinds
 from .lists import Lists, Rules, first_refusal, has_lists
@@ -98,6 +99,15 @@ class Security:
     account_seconds: float = option(
         10.0, unit="s", validator=attrs.validators.gt(0), help="time in which one of these failures is forgotten"
     )
+    # Off: a number that is called by all, or whose presence thousands watch, is rightly asked more often than any default would let it be.
+    aor_rate: float = option(
+        0.0,
+        validator=attrs.validators.ge(0),
+        help="requests a second outside dialogs to one address of record, from all together: calls, messages, subscriptions, and its own"
+        " registrations; beyond, 480 (REGISTER: 503) with Retry-After; who need not prove himself has a budget of its own; 0 = no limit",
+    )
+    aor_burst: int = option(20, validator=attrs.validators.ge(1), help="such requests at once")
+    aor_trunks: bool = option(False, help="whether requests of endpoints with `trust_from` count there, which bring the calls of many")
     log: list[str] = option(
         factory=lambda: sorted(DEFAULT), validator=events, help="security events that are logged, a line each; [] = none"
     )
@@ -112,6 +122,7 @@ class Security:
     _by_request: bool = attrs.field(init=False, default=False)
     _lists: Any = attrs.field(init=False, default=None)
     _accounts: Any = attrs.field(init=False, default=None)
+    _aors: Any = attrs.field(init=False, default=None)
     _reports: Any = attrs.field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
@@ -140,7 +151,9 @@ class Security:
     @hookimpl
     def start(self, engine: Pipeline) -> None:
         """Take over what is known from before a reload."""
-        self._lists, self._accounts, self._reports = engine.state(self, lambda: (Lists(engine.dal), Accounts(engine), Reports(engine)))
+        state = engine.state(self, lambda: (Lists(engine.dal), Accounts(engine), Aors(engine), Reports(engine)))
+        self._lists, self._accounts, self._aors, self._reports = state
+        self._aors.serve(self.aor_rate, self.aor_burst, trunks=self.aor_trunks)
         self._accounts.serve(self.account_failures, self.account_seconds)
         self._reports.serve(self.log, self.log_file, self.log_lines)
 
@@ -150,6 +163,7 @@ class Security:
         if self._reports is not None:
             self._lists.close()
             self._accounts.stop()
+            self._aors.stop()
             self._reports.stop()
 
     @hookimpl
@@ -258,7 +272,7 @@ class Security:
     def _account(self, message: Any, passage: Passage) -> Verdict | None:
         if self._accounts.busy and (why := self._accounts.refusal(message, passage)):
             return Drop(why)
-        return None
+        return self._aors.refusal(message, passage) if self.aor_rate else None
 
     def _tell(self, why: str, message: Any, passage: Passage, account: str = "") -> None:
         flow = passage.flow
@@ -272,4 +286,6 @@ class Security:
 
     def stats(self) -> dict[str, int]:
         """Return the counters that `sipline show stats` shows."""
-        return {"log_lost": self._reports.lost, "accounts_held": self._accounts.held} if self._reports is not None else {}
+        if self._reports is None:
+            return {}
+        return {"log_lost": self._reports.lost, "accounts_held": self._accounts.held, "aors_limited": self._aors.limited}

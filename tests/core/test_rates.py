@@ -20,6 +20,15 @@ def test_who_was_quiet_has_the_whole_burst_again():
     assert rate.take("a", 100.0) == 1.0
 
 
+def test_to_ask_how_long_to_wait_counts_nothing():
+    rate = Rate(2.0, 2, limit=1)
+    assert [rate.wait("a", 10.0) for _ in range(5)] == [0] * 5
+    assert [rate.take("a", 10.0) for _ in range(2)] == [0, 0]
+    assert rate.wait("a", 10.0) == 0.5
+    assert rate.wait("b", 10.0) == 0.5  # all names are at work
+    assert rate.wait("a", 10.5) == rate.wait("b", 12.0) == 0
+
+
 def test_without_a_rate_nothing_is_counted():
     rate = Rate(0.0, 1)
     assert [rate.take("a", 1.0) for _ in range(100)] == [0] * 100

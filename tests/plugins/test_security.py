@@ -438,6 +438,60 @@ def test_failures_are_forgotten_with_time(listed):
     assert server.request("REGISTER", from_="carol", password="carol's", source=OUTSIDE).status == 200
 
 
+# -- addresses of record that are asked too often --------------------------------------------------------------------
+
+
+def asked(server, method="OPTIONS", to="bob", user="carol", number=1, password=True, **more):
+    secret = {"password": f"{user}'s"} if password else {}
+    return server.request(method, to, from_=user, source=(f"198.51.100.{number}", 5060), **secret, **more)
+
+
+def test_an_address_is_asked_for_new_things_only_so_often_by_all_together(listed):
+    server = listed("aor_rate = 0.1\naor_burst = 3")
+    assert [asked(server, number=number).status for number in range(3)] == [480, 480, 480]  # nobody is there
+    assert not any(reply.get("retry-after") for number in range(3) for reply in server.replies((f"198.51.100.{number}", 5060)))
+    refused = asked(server, number=7)
+    assert refused.status == 480 and 10 <= int(refused.get("retry-after")) < 15
+    assert asked(server, to="alice").get("retry-after") is None
+    server.advance(10)
+    assert asked(server).get("retry-after") is None
+    assert [event["account"] for event in reported(server, "AorLimited")] == ["bob@example.com"]
+
+
+def test_who_knows_no_password_uses_nothing_up(listed):
+    server = listed("aor_rate = 0.1\naor_burst = 2")
+    assert {asked(server, number=number, password=False).status for number in range(9)} == {401}
+    assert {asked(server, "REGISTER", "", number=number, password=False).status for number in range(9)} == {401}
+    assert asked(server).get("retry-after") is None
+    assert asked(server, "REGISTER", "").status == 200
+
+
+def test_a_phone_that_registers_all_the_time_is_told_when_to_come_again(listed):
+    server = listed("aor_rate = 0.1\naor_burst = 2")
+    assert [asked(server, "REGISTER", "").status for _ in range(3)] == [200, 200, 503]
+    assert asked(server, to="carol", user="carol").status == 480  # they are counted together
+
+
+def test_trunks_count_only_if_that_is_wanted_and_apart_from_who_proves_himself(sip):
+    trunk = '[endpoint.trunk]\nauth = []\ntrust_from = true\n[identify.trunk]\nendpoint = "trunk"\nmatch = ["198.51.100.0/24"]\n'
+    for wanted, third in (("true", True), ("false", False)):
+        server = sip(
+            f"[plugin.security]\naor_rate = 0.1\naor_burst = 2\naor_trunks = {wanted}\n{trunk}" + '[user.bob]\npassword = "b"\n',
+            intercept=["identify", "security", "auth"],
+        )
+        answers = [server.request("OPTIONS", "bob", from_="x", source=OUTSIDE) for _ in range(3)]
+        assert [bool(answer.get("retry-after")) for answer in answers] == [False, False, third]
+        own = server.request("OPTIONS", "bob", from_="bob", password="b", source=INSIDE)
+        assert own.status == 480 and own.get("retry-after") is None
+
+
+def test_without_an_option_no_address_is_counted(listed):
+    server = listed()
+    for _ in range(40):
+        asked(server, "REGISTER", "")
+    assert not server.plugin("security")._aors._proved._ends
+
+
 # -- events and lines ------------------------------------------------------------------------------------------------
 
 EVERYTHING = (
