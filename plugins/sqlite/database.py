@@ -71,6 +71,7 @@ class Database(Backend):
     def serve(self, kind: str, durability: str) -> None:
         """Make the type's table in the file if need be; load it if the type is hot."""
         self._durability[kind] = durability
+        self._batches.writer.careful = any(each != "none" for each in self._durability.values())
         if kind not in self.rows:
             self._reading.serve(kind)
 

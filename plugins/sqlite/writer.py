@@ -19,7 +19,11 @@ if TYPE_CHECKING:
     from .rows import Rows
 
 SYNCHRONOUS = {"commit": "FULL", "behind": "NORMAL", "none": "OFF"}
-"""What durability means to SQLite: fsync of the log at each commit, at each checkpoint only, never."""
+"""What durability means to SQLite: fsync of the log at each commit, at each checkpoint only, never.
+
+Never is for a file that nothing else is kept in: a checkpoint brings the whole log into the database, and where it syncs neither, a power
+cut takes with it what other types had committed and synced (https://www.sqlite.org/pragma.html#pragma_synchronous).
+"""
 
 CHUNKS = (64, 16, 4, 1)
 """Rows per statement: few sizes, so that all of them stay prepared."""
@@ -49,6 +53,8 @@ class Writer:
     def __init__(self, connect: Callable[[], sqlite3.Connection], rows: dict[str, Rows]) -> None:
         self._connect = connect
         self._rows = rows
+        self.careful = True
+        """Whether the file holds types that a power cut may not take: nothing is written there without syncing checkpoints."""
         self._connection: sqlite3.Connection | None = None
         self._synchronous = ""
         self._seen: int | None = None
@@ -85,6 +91,8 @@ class Writer:
         self, connection: sqlite3.Connection, batch: list[Change], unstorable: dict[tuple[str, str], StorageError], *, careful: bool = False
     ) -> list[StorageError | None]:
         level = next(SYNCHRONOUS[name] for name in SYNCHRONOUS if any(change.durability == name for change in batch))
+        if level == "OFF" and self.careful:
+            level = "NORMAL"
         if level != self._synchronous:
             connection.execute(f"PRAGMA synchronous={level}")
             self._synchronous = level

@@ -138,6 +138,29 @@ async def test_commit_syncs_the_log_and_the_others_do_not(path):
         store.Faulty.log.clear()
 
 
+@in_loop
+async def test_what_is_never_synced_takes_nothing_of_other_types_with_it(path):
+    """A checkpoint brings in the whole log, so it is synced where another type in the file was promised to be kept."""
+    store.Faulty.plan, store.Faulty.log = {}, []
+    dal, database = opened(path, "none", connect=store.faulty)
+    kinds = {kind: Mapping(("sqlite",), "none") for kind in store.KINDS}
+
+    async def level(ident):
+        await finished(dal.change("contact", AOR, [contact(ident)]))
+        while database.under_way:  # noqa: ASYNC110  # nobody is told when
+            await asyncio.sleep(0.01)
+        return [sql.partition("=")[2] for sql in store.Faulty.log if "synchronous" in sql][-1]
+
+    assert await level("1") == "OFF"
+    dal.use({**kinds, "auth": Mapping(("sqlite",), "commit")}, {"sqlite": database})
+    assert await level("2") == "NORMAL"
+    await finished(dal.change("auth", "a", [Auth(id="a", password="x")]))
+    assert await level("3") == "NORMAL"
+    dal.use(kinds, {"sqlite": database})
+    assert await level("4") == "OFF"
+    await database.stop()
+
+
 @pytest.mark.parametrize("durability", ["behind", "none"])
 def test_other_durabilities_answer_at_once_and_write_before_the_end(path, durability):
     async def main():
