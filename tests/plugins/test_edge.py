@@ -416,7 +416,7 @@ def test_the_connection_of_a_phone_is_held_for_its_call_when_no_registration_hol
     bob.calls[0].until("ended")
     flow.close("gone")
     w.advance(0.1)
-    assert {ident for ident, _ in plugin(w)._held._timers} == {"udp:10.0.0.11:5060"}
+    assert len(plugin(w)._held) == 0
 
 
 def test_of_two_dialogs_by_one_connection_the_one_that_lasts_longer_counts(world):
@@ -460,9 +460,23 @@ def test_a_scanner_behind_the_address_of_registered_phones_has_only_its_own_conn
     host = phone.address[0]
     assert scan(w, host) == (1 if transport == "TCP" else 0)
     assert w.told == []
+    phone.online(expires=90)
+    w.advance(80)
+    scan(w, host)
+    assert w.told == []
     assert w.server.wait(phone.unregister()).status == 200
+    w.advance(0 if transport == "TCP" else 11)  # by UDP others of that address may be registered for as long
     assert scan(w, host) == 0
     assert [event.fields["source"] for event in w.told] == [host]
+
+
+def test_of_many_ports_that_one_user_registers_from_the_edge_keeps_one_source(world, monkeypatch):
+    monkeypatch.setattr("pipeline.plugins.edge.held.MOST", 2)
+    held = plugin(world())._held
+    for host in ("192.0.2.1", "192.0.2.2", "192.0.2.3"):
+        for port in range(5000, 5100):
+            held._by_datagrams((host, port), 60)
+    assert list(held._sources) == ["192.0.2.1", "192.0.2.2"]
 
 
 def test_a_registration_that_is_shortened_lets_its_flow_go_sooner_and_one_that_is_refreshed_later(world):
@@ -688,7 +702,7 @@ def test_a_reload_keeps_what_is_under_way_and_held(world):
     plan.state = w.folder / "edge"
     w.server.run(w.edge.reload(plan))
     assert plugin(w).flow_timer == 60
-    assert len(plugin(w)._held) == 2
+    assert len(plugin(w)._held) == 1
     call.until("up")
     call.hangup()
     bob.calls[0].until("ended")
