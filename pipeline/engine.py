@@ -475,7 +475,7 @@ class Pipeline:
             self.transactions.merges.pop(passage.merge)
             return
         to_tag = self.transactions.tag(passage, reply) if status > 100 else ""
-        flow = self.transactions.back(passage)
+        flow = self.transactions.back(passage, anew=True)
         outgoing = None
         generation = self.generation
         if generation.intercept_out.steps or self.tap is not None:
@@ -530,7 +530,7 @@ class Pipeline:
         if transaction is None or not (transaction.open or (200 <= status < 300 and request.method == "INVITE")):
             self.counts["late"] += 1
             return
-        flow = self.transactions.back(passage)
+        flow = self.transactions.back(passage, anew=True)
         outgoing = Passage(self, None, flow, self.clock.now())
         outgoing.message, outgoing.outgoing, outgoing.cause = response, True, passage
         refused = self._intercept_out(response, outgoing, self.generation) if self.generation.intercept_out.steps else None

@@ -252,11 +252,15 @@ class Transactions:
         request: Any = passage.message
         return identifiers.tag_of(request.get("call-id") or "", request.get("from") or "", request.get("via") or "")
 
-    def back(self, passage: Passage) -> Flow:
-        """Return the flow by which the answer to a request goes (RFC 3261 18.2.2, RFC 3581)."""
+    def back(self, passage: Passage, *, anew: bool = False) -> Flow:
+        """Return the flow by which the answer to a request goes (RFC 3261 18.2.2, RFC 3581).
+
+        `anew`: for an answer that is sent now, another is opened in the place of a connection that has gone. Nobody else has it: who keeps
+        a flow is told when it closes, and goes where the peer's Contact says.
+        """
         flow = passage.flow
         if flow.reliable:
-            return self._anew(passage, flow) if flow.closed else flow
+            return self._anew(passage, flow) if anew and flow.closed else flow
         peer = flow.peer
         message: Any = passage.message
         via = message.__dict__.get("via") or message.return_path  # the former when its syntax has been checked

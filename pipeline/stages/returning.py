@@ -27,7 +27,7 @@ HELD_BACK = 16
 
 
 class Returning(Flow):
-    """A connection to be: what is sent by it waits until it is there."""
+    """A connection to be: what is sent by it waits until it is there. Only the transaction that it answers has it."""
 
     __slots__ = ("_engine", "_error", "_flow", "_former", "_waiting", "local", "peer")
 

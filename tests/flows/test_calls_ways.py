@@ -218,3 +218,26 @@ def test_who_is_called_in_anothers_place_is_not_taken_to_be_where_that_one_was(h
     call.until("up")
     assert session.flow.peer == h.carol.address
     assert call.mirrors(h.carol.calls[-1])
+
+
+def test_a_call_whose_stream_broke_before_it_was_looked_at_keeps_nothing_of_it(house):
+    h = house(more={"transport": "TCP"})
+    waiting = []
+    real = h.server.engine.transactions.begin
+
+    def begin(passage, **more):  # what a database that takes its time comes to
+        waiting.append(passage)
+        passage.flow.close("the phone has gone")
+        return real(passage, **more)
+
+    h.server.engine.transactions.begin = begin
+    h.bob.answers(after=1.0)
+    h.alice.call("bob")
+    h.advance(0.2)
+    h.server.engine.transactions.begin = real
+    session = leg_of(h, "alice")
+    assert session.flow is waiting[0].flow
+    assert session.flow.closed
+    assert not h.server.engine.carried._by.get(session.flow.id)
+    h.advance(3)
+    assert h.alice.calls[-1].state == "up"
