@@ -835,3 +835,12 @@ def test_who_is_believed_is_bounded_and_forgotten_with_another_upstream():
     trusted.configure("sip:[2001:db8::1]:5070", [])
     assert not any(trusted.holds(flow) for flow in flows)
     assert trusted.holds(type("Flow", (), {"peer": ("2001:db8::1", 40000)}))
+
+
+def test_what_an_endpoint_may_not_ask_is_not_passed_on(sip):
+    toml = '[plugin.edge]\nupstream = "sip:10.0.0.77"\n[endpoint.door]\nauth = []\ntrust_from = true\ndeny_methods = ["OPTIONS"]\n'
+    server = sip(toml, intercept=["identify", "security", "auth", "edge"])
+    got = []
+    server.network.host("10.0.0.77").datagram("10.0.0.77", 5060, lambda data, *_: got.append(data))
+    assert server.request("OPTIONS", "bob@elsewhere.example", from_="door").status == 403
+    assert not got
