@@ -6,7 +6,7 @@ from datetime import UTC, timedelta, timezone
 
 import pytest
 
-from pipeline.clock import Clock, Fifo
+from pipeline.clock import Clock, Deadlines, Fifo
 from pipeline.testing.loop import VirtualLoop
 
 
@@ -155,3 +155,64 @@ def test_fifo_may_be_cleared_and_filled_while_it_expires(loop, clock):
     fifo.add("second")
     loop.advance(5.0)
     assert seen == [(101.0, "first"), (102.0, "after")]
+
+
+def test_deadlines_call_what_nobody_has_discarded_at_its_time(loop, clock):
+    seen = []
+    deadlines = Deadlines(clock, 8.0, lambda item: seen.append((item, clock.now())), grain=0.25)
+    deadlines.add("one")
+    loop.advance(1.0)
+    deadlines.add("two")
+    deadlines.add("three")
+    deadlines.discard("two")
+    deadlines.discard("nobody")
+    loop.advance(20.0)
+    assert seen == [("one", 108.0), ("three", 109.0)]
+    assert not len(deadlines)
+    deadlines.add("four")
+    loop.advance(8.0)
+    assert seen[-1] == ("four", 128.0 + 1.0)
+
+
+def test_deadlines_keep_nothing_of_what_was_discarded(loop, clock):
+    deadlines = Deadlines(clock, 8.0, pytest.fail)
+    for number in range(1000):
+        deadlines.add(number)
+        deadlines.discard(number)
+    assert not len(deadlines)
+    loop.advance(20.0)
+
+
+def test_deadlines_survive_an_item_that_fails_and_one_that_ends_another(loop, clock):
+    seen = []
+
+    def late(item):
+        seen.append(item)
+        if item == "bad":
+            raise RuntimeError
+        deadlines.discard("third")
+
+    deadlines = Deadlines(clock, 1.0, late)
+    for item in ("bad", "second", "third", "fourth"):
+        deadlines.add(item)
+    loop.set_exception_handler(lambda *_: None)
+    loop.advance(2.0)
+    assert seen == ["bad", "second", "fourth"]
+
+
+def test_deadlines_may_be_cleared_while_they_expire(loop, clock):
+    seen = []
+
+    def late(item):
+        seen.append(item)
+        deadlines.clear()
+        deadlines.add("again")
+
+    deadlines = Deadlines(clock, 1.0, late)
+    deadlines.add("one")
+    deadlines.add("two")
+    loop.advance(1.5)
+    assert seen == ["one"]
+    deadlines._fn = seen.append
+    loop.advance(1.0)
+    assert seen == ["one", "again"]

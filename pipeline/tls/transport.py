@@ -7,12 +7,12 @@ Where we connect, the certificate must be for the domain that was asked for (RFC
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
-from weakref import ref
 
 import attrs
 
-from pipeline.clock import Fifo
+from pipeline.clock import Deadlines
 from pipeline.hookspecs import hookimpl
 from pipeline.option import option, plugin
 from pipeline.stream_transport import StreamTransport
@@ -24,7 +24,6 @@ from pipeline.tls.stream import SecureStream
 if TYPE_CHECKING:
     import ssl
     from pathlib import Path
-    from weakref import ReferenceType
 
     from pipeline.config.checked import Checked
     from pipeline.engine import Pipeline
@@ -153,7 +152,7 @@ class SecureTransport(StreamTransport):
             raise ValueError(str(fault)) from None
         if self._handshakes is not None:
             self._handshakes.clear()
-        self._handshakes = Fifo(engine.clock, self.handshake_seconds, self._shaking, grain=0.25)
+        self._handshakes = Deadlines(engine.clock, self.handshake_seconds, self._late, grain=0.25)
         super().start(engine)
 
     def _prepare(self, folder: Path) -> None:
@@ -165,21 +164,29 @@ class SecureTransport(StreamTransport):
             super()._accepted(stream, source)
             return
 
+        handshakes = self._handshakes  # of this reading of the file: another's begin anew
+
         def secured(secure: SecureStream) -> None:
+            handshakes.discard(secure)
             owner: Any = self._open.owner
             owner._admitted(secure, source)
 
+        def failed(stream: Stream, shaking: Hello | SecureStream, reason: str) -> None:
+            handshakes.discard(shaking)
+            self._open.owner._unshaken(stream, source, reason)
+
         def heard(data: bytes) -> None:
+            handshakes.discard(hello)
             owner: Any = self._open.owner
             secure = SecureStream(stream, owner._contexts.first or context, secured)
-            secure.on_closed = lambda reason: owner._unshaken(secure, source, reason)
+            secure.on_closed = partial(failed, secure, secure)
             source.goodbye = secure.give_up
-            owner._handshakes.add(ref(secure))
+            handshakes.add(secure)
             secure.begin(data)
 
         hello = Hello(stream, heard)
-        stream.on_closed = lambda reason: self._open.owner._unshaken(hello.stream, source, reason)
-        self._handshakes.add(ref(hello))
+        stream.on_closed = partial(failed, stream, hello)
+        handshakes.add(hello)
 
     def _unshaken(self, secure: Stream, source: Place | None, reason: str) -> None:
         """Note a connection whose handshake did not succeed."""
@@ -188,11 +195,6 @@ class SecureTransport(StreamTransport):
         self._ended()
         self._open.failed += 1
         self._engine.tell("flow.refused", transport=self.via, peer=secure.peer, reason=reason)
-
-    def _shaking(self, shaking: ReferenceType[Any]) -> None:
-        found = shaking()
-        if found is not None:
-            self._late(found)
 
     def _late(self, secure: Any) -> None:
         if isinstance(secure, Hello):
@@ -203,8 +205,10 @@ class SecureTransport(StreamTransport):
 
     def _secure_to(self, stream: Stream, context: ssl.SSLContext, target: Target, *, verify: bool, opened: Any) -> None:
         """Shake hands with a server that we have connected to, and see that it is the one that was meant."""
+        handshakes = self._handshakes
 
         def secured(secure: SecureStream) -> None:
+            handshakes.discard(secure)
             if verify and not covers(secure.certificate, target.name, target.host):
                 secure.close(f"the certificate of {target} is not for {target.name or target.host} (RFC 5922 7.3)")
                 return
@@ -212,12 +216,13 @@ class SecureTransport(StreamTransport):
             opened(owner._flow(secure, None), None)
 
         def failed(reason: str) -> None:
+            handshakes.discard(secure)
             self._unshaken(secure, None, reason)
             opened(None, ConnectionError(f"{target}: {reason}"))
 
         secure = SecureStream(stream, context, secured, server=False, name=target.name or None)
         secure.on_closed = failed
-        self._handshakes.add(ref(secure))
+        handshakes.add(secure)
 
     def stats(self) -> dict[str, int]:
         """Return the counters that `sipline show stats` shows."""

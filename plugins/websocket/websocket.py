@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
-from weakref import ref
 
 import attrs
 
@@ -109,9 +108,10 @@ class Websocket(SecureTransport):
         allowed = [*self.origins, None] if self.origins else None
         opening = Opening(stream, allowed, most, partial(self._opened, source), self._page)
         stream.on_closed = partial(self._unopened, opening, source)
-        self._handshakes.add(ref(opening))
+        self._handshakes.add(opening)
 
     def _opened(self, source: Place, opening: Opening, protocol: Any, rest: bytes) -> None:
+        self._handshakes.discard(opening)
         owner: Any = self._open.owner
         flow = owner._keep(opening.stream, source, protocol)
         if rest:
@@ -125,6 +125,7 @@ class Websocket(SecureTransport):
         return flow
 
     def _unopened(self, opening: Opening, source: Place, reason: str) -> None:
+        self._handshakes.discard(opening)
         source.goodbye = None
         if not reason.startswith("answered over HTTP"):
             self._open.failed += 1
