@@ -21,11 +21,11 @@ LARGEST = 16384
 
 
 class Hello:
-    """The first record of a connection, until it is whole; then `heard(octets)` is called once."""
+    """The first record of a connection, until it is whole; then `heard(hello, octets)` is called once."""
 
     __slots__ = ("__weakref__", "_came", "_heard", "done", "stream")
 
-    def __init__(self, stream: Stream, heard: Callable[[bytes], object]) -> None:
+    def __init__(self, stream: Stream, heard: Callable[[Hello, bytes], object]) -> None:
         self.stream = stream
         self.done = False
         """Whether OpenSSL has it now."""
@@ -39,7 +39,7 @@ class Hello:
             return
         came, self._came = self._came, b""
         self.done = True
-        self._heard(came)
+        self._heard(self, came)
 
 
 def whole(data: bytes) -> bool:

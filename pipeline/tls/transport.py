@@ -175,7 +175,7 @@ class SecureTransport(StreamTransport):
             handshakes.discard(shaking)
             self._open.owner._unshaken(stream, source, reason)
 
-        def heard(data: bytes) -> None:
+        def heard(hello: Hello, data: bytes) -> None:  # nothing here holds `hello`, which holds this: none is to wait for the collector
             handshakes.discard(hello)
             owner: Any = self._open.owner
             secure = SecureStream(stream, owner._contexts.first or context, secured)

@@ -1,5 +1,6 @@
 """TLS on the network in memory: handshakes, names, SNI, client certificates, reload, sips; and openssl s_client on a real loopback."""
 
+import gc
 import socket
 import ssl
 import subprocess
@@ -12,6 +13,7 @@ from pipeline.conformance.marks import rfc
 from pipeline.flow import Target
 from pipeline.sip.message import Request
 from pipeline.sip.parser import parse
+from pipeline.tls.hello import Hello
 from pipeline.tls.stream import SecureStream
 
 
@@ -286,6 +288,24 @@ def test_a_handshake_that_is_not_finished_in_time_is_cut_off(secure):
     server.advance(2)
     assert told
     assert "handshake_seconds" in server.told("flow.refused")[-1].fields["reason"]
+
+
+def test_nothing_of_a_connection_that_ends_before_its_handshake_waits_for_the_collector(secure):
+    server = secure()
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            stream = raw(server)
+            stream.on_data = lambda _: None
+            stream.write(b"\x16\x03\x01")
+            server.advance(0.1)
+            stream.reset()
+            del stream
+        server.advance(0.5)
+        assert not [each for each in gc.get_objects() if isinstance(each, Hello)]
+    finally:
+        gc.enable()
 
 
 def test_what_is_no_tls_at_all_is_closed_at_once(secure):

@@ -13,7 +13,7 @@ class Wire:
 
 def test_a_hello_in_single_octets_is_handed_on_once_and_whole():
     wire, heard = Wire(), []
-    hello = Hello(wire, heard.append)
+    hello = Hello(wire, lambda hello, data: heard.append(data))
     for octet in RECORD[:-1]:
         wire.on_data(bytes([octet]))
     assert heard == [] and not hello.done
