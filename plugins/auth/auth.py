@@ -1,8 +1,8 @@
 """Digest authentication of requests, and then what the proved endpoint may do. RFC 7616, RFC 8760, RFC 3261 22.
 
 Rule: whether a user exists cannot be told from outside: the same 401, headers and work for the known and the unknown. What is refused
-is challenged anew; `stale=true` says that the nonce is none of ours (any more), or that it is used up and the password was right. A store
-that fails is a 503, never a 401.
+is challenged anew; `stale=true` says the password was right and only the nonce is used up, old or none of ours; to a source that has
+guessed by such nonces it says nothing of the password any more. A store that fails is a 503, never a 401.
 ACK and CANCEL are never challenged (22.1), nor a request of a dialog that comes the dialog's own way.
 """
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import attrs
 
 from pipeline import Reply, hookimpl, option, plugin
+from pipeline.core.rates import Rate
 from pipeline.dialogs import by_its_own_way
 from pipeline.sip.digest import FIELDS_READ, parse_credentials
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from pipeline.sip.digest import Credentials
 
 NEVER = frozenset({"ACK", "CANCEL"})
+DOUBTS_A_SECOND, DOUBTS = 1 / 60, 5
+"""Wrong answers to nonces that are none of ours, of one source, that are told from right ones: more than a phone gives whose password was
+changed while its nonce grew old, and 1,445 guesses a day."""
 QOPS = ("auth", "auth-int")
 
 
@@ -62,7 +66,7 @@ class Auth:
     qop: list[str] = option(
         factory=lambda: ["auth"],
         validator=qops,
-        help='protection offered in challenges: "auth", "auth-int" (with the body); no other is taken. Some phones cannot read a list',
+        help='protection offered in challenges: "auth", "auth-int" (with the body); less is not taken. Some phones cannot read a list',
     )
     require_qop: bool = option(
         True, help='whether answers without qop (RFC 2069) are refused: they cannot count a nonce\'s uses. Where qop lacks "auth" all are'
@@ -81,6 +85,8 @@ class Auth:
     used: Any = attrs.field(init=False, default=None)
     """The Nonces, whose uses are remembered."""
     users: Any = attrs.field(init=False, default=None)
+    doubts: Any = attrs.field(init=False, default=None)
+    """Wrong answers to nonces that are none of ours, by source."""
     unheard: Any = attrs.field(init=False, default=None)
     _realms: dict[str, Realm] = attrs.field(init=False, factory=dict)
 
@@ -90,8 +96,13 @@ class Auth:
         self.engine = engine
         self.unheard = engine.bus.unheard
         instance = engine.identifiers.instance
-        self.used, self.users = engine.state(
-            self, lambda: (Nonces(engine.key, instance, engine.clock, self.nonce_lifetime, self.nonces), Users(engine.dal))
+        self.used, self.users, self.doubts = engine.state(
+            self,
+            lambda: (
+                Nonces(engine.key, instance, engine.clock, self.nonce_lifetime, self.nonces),
+                Users(engine.dal),
+                Rate(DOUBTS_A_SECOND, DOUBTS),
+            ),
         )
         self.used.configure(self.nonce_lifetime, self.nonces)
 
@@ -155,15 +166,16 @@ class Auth:
         """Return a 401 with fresh challenges. Who refuses what is told on the bus; the answer is the same for all.
 
         `kind` is what is wrong with `credentials`: "account", "password", "method" or "response". Their nonce (`answered` in the event), if
-        it is one of ours, made for this source, proves that the source receives what we send to it. Who answers none of ours is told
-        only that (RFC 7616 3.3: the nonce is invalid), whatever his password: his guesses count against nobody, so they tell him nothing.
+        it is one of ours, made for this source, proves that the source receives what we send to it. Who answers none of ours may be
+        anybody, so what he gets wrong counts against nobody: after some of it he is told no more than that (RFC 7616 3.3: the nonce is
+        invalid), whatever his password, and guesses in vain.
         """
         source = passage.flow.peer[0]
         fresh = self.used.make(source)
         if not self.unheard(told):
             self.tell(told, passage, realm, user, because, kind=kind, credentials=credentials, fresh=fresh)
-        if credentials is not None and not self.used.ours(credentials.nonce, source):
-            stale = True
+        if credentials is not None and not stale and not self.used.ours(credentials.nonce, source):
+            stale = self.doubts.take(source, self.engine.clock.now()) > 0
         return Reply(401, "", realm.challenges(fresh, stale=stale), because=because, stateless=True)
 
     def tell(

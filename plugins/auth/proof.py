@@ -1,8 +1,8 @@
 """One request's proof: its credentials against the users of its endpoint, then its nonce. RFC 7616 3.4.6, RFC 3261 22.4.
 
 Rule: the hash is computed and compared in constant time before anything is decided, for a user who does not exist and for an algorithm
-that was not offered as well. The nonce comes last: that one of ours may not be used again is told, as stale, only to who knows the
-password, and that it is none of ours to everybody alike.
+that was not offered as well. The nonce comes last: that it may not be used (again) is told, as stale, only to who knows the password, or
+to everybody alike where somebody guesses.
 Each of several credentials in one request that fails is a failure, whatever becomes of the others, or who guesses would hide behind them.
 """
 
@@ -71,8 +71,8 @@ def _prove(
             because = "require_qop: the response was made without qop"
         elif not qop and "auth" not in auth.qop:
             because = "qop: the response was made without qop, which protects no body as auth-int does"
-        elif qop and qop not in auth.qop:
-            because = f"qop: {qop} was not offered (RFC 7616 3.4)"
+        elif qop == "auth" and qop not in auth.qop:  # auth-int is more than was asked, and taken
+            because = "qop: auth was not offered, for it protects no body (RFC 7616 3.4)"
         elif qop and not count:
             kind = "response"
             because = "qop: a nonce count begins with 1 (RFC 7616 3.4)"
