@@ -3,28 +3,38 @@
 Nonces and stateless tags hang on the key, so it outlives a restart: a restart must not make every phone register anew at once. The key is
 also the mark by which a folder is known as ours.
 
-Rule: what we have not made is not changed. A folder that is there already is taken when it bears the mark, or is empty, its owner's alone
-to write, and its owner is who runs us; who names /tmp or his home would otherwise lock everybody else out of it.
+Rule: what we have not made is not changed, and nobody else's folder is taken: who names /tmp would otherwise lock everybody else out of it.
+A folder that is there already is taken when it bears the mark, when it is empty but for what belongs into one, or when it is its owner's
+alone already; its permissions are changed only when it bears the mark.
 """
 
 from __future__ import annotations
 
 import os
 import stat
+from fnmatch import fnmatch
 from pathlib import Path
 
 KEY = "key"
 KEY_BYTES = 64
-OURS = frozenset(("key.new", "control.sock"))
-"""What may lie in a folder that bears no mark yet: what a start that failed half-way has left."""
-# Filesystem Hierarchy Standard 3.0, chapters 3 to 6.
-FOLDERS = """
-    / /bin /boot /dev /etc /home /lib /lib32 /lib64 /media /mnt /opt /proc /root /run /sbin /srv /sys /tmp /usr
-    /usr/bin /usr/lib /usr/local /usr/sbin /usr/share /usr/src
-    /var /var/cache /var/lib /var/lock /var/log /var/mail /var/opt /var/run /var/spool /var/tmp
-"""
-SYSTEM = frozenset(FOLDERS.split())
-"""Folders of the system."""
+OURS = (
+    "key.new",
+    "control.sock",
+    "sipline.db*",
+    "*.sqlite*",
+    "*.db",
+    "*.log",
+    "*.jsonl",
+    "*.pcap",
+    "mailboxes",
+    "recordings",
+    "lost+found",
+)
+"""What may lie in a folder that bears no mark yet: what is put back from a copy, what a start that failed half-way has left, what the
+options that name files put there, and what a new disk holds."""
+
+
+INSTEAD = "write the name of a folder that is not there yet: it is made, for this server alone"
 
 
 class Foreign(Exception):  # noqa: N818 (a sentence for the user)
@@ -36,16 +46,6 @@ def place(beside: Path, written: str) -> Path:
     return beside / Path(written).expanduser()
 
 
-def unfit(folder: Path, beside: Path | None = None) -> str:
-    """Say why a folder can be no state directory, whatever it holds; empty: it may be one. `beside`: where pipeline.toml is."""
-    real = os.path.realpath(folder)
-    if beside is not None and Path(os.path.realpath(beside)).is_relative_to(real):
-        return "the folder of the configuration" if real == os.path.realpath(beside) else "a folder that holds the configuration"
-    if real == os.path.realpath(os.path.expanduser("~")):  # noqa: PTH111 (Path.home raises when there is none)
-        return "a home directory"
-    return "a folder of the system" if real in SYSTEM else ""
-
-
 def make(folder: Path) -> Path:
     """Create the state directory, its owner's alone; raises Foreign when it is there and is not ours."""
     try:
@@ -53,36 +53,59 @@ def make(folder: Path) -> Path:
     except FileExistsError:
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            _take(folder, descriptor)
+            found, marked = os.fstat(descriptor), _is_marked(descriptor)
+            why = "" if _is_mine(found, marked=marked) else "somebody else's"
+            why = why or _used(descriptor, found, marked=marked)
+            if why:
+                raise Foreign(f"{folder} is {why}; {INSTEAD}") from None
+            # One without the mark keeps its permissions, as nothing that we make in it is open to others. One of ours may be a copy that
+            # somebody has put back, and its files be as open as it is.
+            if marked and found.st_mode & 0o077:
+                os.fchmod(descriptor, 0o700)
         finally:
             os.close(descriptor)
     return folder
 
 
-def _take(folder: Path, descriptor: int) -> None:
-    found = os.fstat(descriptor)
+def used(folder: Path) -> str:
+    """Say what else a folder is for, whoever asks and without changing anything; empty: it is not there, is ours, or cannot be seen."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except NotADirectoryError:
+        return "no folder"
+    except OSError:
+        return ""
+    try:
+        return _used(descriptor, os.fstat(descriptor), marked=_is_marked(descriptor))
+    except PermissionError:
+        return ""
+    finally:
+        os.close(descriptor)
+
+
+def _is_marked(descriptor: int) -> bool:
     try:
         key = os.stat(KEY, dir_fd=descriptor, follow_symlinks=False)
     except FileNotFoundError:
-        marked = False
-    else:
-        marked = stat.S_ISREG(key.st_mode) and key.st_uid == found.st_uid
-    why = unfit(folder)
+        return False
+    return stat.S_ISREG(key.st_mode)
+
+
+def _is_mine(found: os.stat_result, *, marked: bool) -> bool:
+    return found.st_uid == os.geteuid() or (os.geteuid() == 0 and marked)  # root may serve from a folder of the server's user
+
+
+def _used(descriptor: int, found: os.stat_result, *, marked: bool) -> str:
     if found.st_mode & stat.S_ISVTX:
-        why = why or "shared by many (its sticky bit is set)"
-    if found.st_uid != os.geteuid() and not (marked and os.geteuid() == 0):
-        why = why or "somebody else's"
-    if not marked and found.st_mode & 0o022:
-        why = why or "open to others, who may write there"
-    if not marked and not why:
-        others = sorted(set(os.listdir(descriptor)) - OURS)
-        why = f"in use for something else: it holds {others[0]!r}" if others else ""
-    if why:
-        raise Foreign(f"{folder} is {why}; write the name of a folder that is not there yet: it is made, for this server alone")
-    # An empty one keeps its permissions, as nothing that we make in it is open to others. One of ours may be a copy that somebody has put
-    # back, and its files be as open as it is.
-    if marked and found.st_mode & 0o077:
-        os.fchmod(descriptor, 0o700)
+        return "shared by many (its sticky bit is set)"
+    if marked:
+        return ""
+    if found.st_mode & 0o022:
+        return "open to others, who may write there"
+    if not found.st_mode & 0o077:
+        return ""
+    others = sorted(name for name in os.listdir(descriptor) if not any(fnmatch(name, each) for each in OURS))
+    return f"in use for something else: it holds {others[0]!r}, and others may look into it" if others else ""
 
 
 def secret(folder: Path) -> bytes:

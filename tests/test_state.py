@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.state import Foreign, make, secret, unfit
+from pipeline.state import Foreign, make, secret, used
 
 
 @pytest.fixture
@@ -94,14 +94,36 @@ def test_root_may_use_the_state_of_the_servers_user_and_no_other_of_his_folders(
     assert make(folder) == folder
 
 
-@pytest.mark.parametrize(("name", "why"), [("/tmp", "system"), ("/var/lib/", "system"), ("/", "system"), ("/usr/../etc", "system")])
-def test_a_folder_of_the_system_is_none(name, why):
-    assert why in unfit(Path(name))
+@pytest.mark.parametrize("name", ["/tmp", "/usr/lib", "/", "/usr/../etc"])
+def test_a_folder_of_the_system_is_none(name):
+    assert used(Path(name))
 
 
-def test_neither_the_home_nor_where_the_configuration_is_nor_above_it(tmp_path, monkeypatch):
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert unfit(tmp_path) == "a home directory"
-    assert unfit(tmp_path / "etc", tmp_path / "etc" / "sip") == "a folder that holds the configuration"
-    assert unfit(tmp_path / "etc", tmp_path / "etc") == "the folder of the configuration"
-    assert unfit(tmp_path / "etc" / "sip" / ".sipline", tmp_path / "etc" / "sip") == ""
+def test_what_is_put_back_from_a_copy_and_a_new_disk_are_taken(tmp_path, mode):
+    folder = tmp_path / "state"
+    folder.mkdir(0o755)
+    for name in ("sipline.db", "lost+found", "sipline.log", "t.jsonl"):
+        (folder / name).touch()
+    secret(folder)
+    assert mode(folder) == 0o755  # it was not known as ours before
+    secret(folder)
+    assert mode(folder) == 0o700
+
+
+def test_a_folder_that_is_its_owners_alone_is_taken_whatever_it_holds(tmp_path, mode):
+    folder = tmp_path / "home"
+    folder.mkdir(0o700)
+    (folder / "letters.txt").touch()
+    secret(folder)
+    assert mode(folder) == 0o700
+
+
+def test_what_a_folder_is_for_is_said_without_changing_it(tmp_path, mode):
+    folder = tmp_path / "other"
+    assert used(folder) == ""
+    folder.mkdir(0o755)
+    assert used(folder) == ""
+    (folder / "letters.txt").touch()
+    assert used(folder) == "in use for something else: it holds 'letters.txt', and others may look into it"
+    assert used(folder / "letters.txt") == "no folder"
+    assert mode(folder) == 0o755 and os.listdir(folder) == ["letters.txt"]

@@ -45,13 +45,13 @@ def run(args: Namespace) -> int:
     """Run the server."""
     filter_of(args)  # a mistake in it is told before anything starts
     plan = plan_of(args, warn=True)
-    log_as(args, plan)
     try:
-        lock = locked(plan)
+        lock = locked(plan)  # before anything is written there: what lies in a folder without our mark says whose it is
     except Busy as busy:
         raise Failed(str(busy)) from None
-    ask_for_all()
     try:
+        log_as(args, plan)
+        ask_for_all()
         asyncio.run(_serve(plan, args, lock))
     finally:
         lock.close()

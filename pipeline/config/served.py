@@ -16,7 +16,7 @@ from pipeline.config.read import dotted
 from pipeline.config.schema import check_table, make
 from pipeline.dal.objects import ALGORITHMS, TYPES
 from pipeline.sip.host import host_key
-from pipeline.state import place, unfit
+from pipeline.state import INSTEAD, place, used
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,12 +71,11 @@ def read_state(report: Report, beside: Path, options: PipelineOptions) -> Path:
         if "\0" in options.state:
             raise RuntimeError("A path holds no zero octet")
         folder = place(beside, options.state)
-        why = unfit(folder, beside)
+        why = used(folder)
     except RuntimeError as error:
         folder, why = beside / ".sipline", f"no folder: {error}"
     if why:
-        hint = "write the name of a folder for this server alone: it is made, and nobody else may look into it"
-        report.error(("pipeline", "state"), f"'{options.state}' is {why}", hint)
+        report.error(("pipeline", "state"), f"'{options.state}' is {why}", INSTEAD)
     return folder
 
 

@@ -39,6 +39,7 @@ class Lock:
             os.close(self._descriptor)
             self._descriptor = -1
             raise Busy(f"already running: another sipline uses {folder}") from None
+        state.secret(folder)  # from here on it is known as ours
 
     def bind(self) -> socket.socket:
         """Bind the control socket, 0600, in place of what a dead server left."""

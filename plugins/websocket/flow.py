@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from pipeline.stream_transport import Connections
 
 CRLF = b"\r\n"
-SLICE = 1024
-"""Octets that the library gets at once, for it reads them all: 170 of the smallest frames, which take it 2 ms."""
+SLICE = 512
+"""Octets that the library gets at once, for it reads them all: 85 of the smallest frames, 5 ms with what follows from each."""
 REASON = 100
 """Bytes of a close frame's reason; RFC 6455 5.5 lets a control frame have 125."""
 

@@ -159,18 +159,28 @@ def test_the_first_start_in_a_terminal_makes_two_users_and_says_what_to_do(sipli
     assert [row["user"] for row in json.loads(sipline("user", "list", "--json")[1])] == ["alice", "bob"]
 
 
-@pytest.mark.parametrize("command", [("run",), ("user", "list")])
-def test_a_folder_that_is_in_use_for_something_else_is_one_clear_line_and_left_as_it_is(sipline, command):
+@pytest.mark.parametrize("command", [("run",), ("user", "list"), ("check",)])
+def test_a_folder_that_is_in_use_for_something_else_is_told_with_its_place_and_left_as_it_is(sipline, command):
     folder = sipline.folder / "shared"
     folder.mkdir(0o755)
     (folder / "letters.txt").touch()
     sipline.toml.write_text(sipline.toml.read_text().replace('name = "test"', 'name = "test"\nstate = "shared"', 1))
     status, _, err = sipline(*command)
-    *warnings, line = err.splitlines()
-    assert status == 1 and not any(text.startswith("sipline:") for text in warnings)
-    assert line.startswith("sipline: pipeline.toml:3: ") and "it holds 'letters.txt'" in line
+    assert status == 2 and "pipeline.toml:3:9: 'shared' is in use for something else: it holds 'letters.txt'" in err
     assert folder.stat().st_mode & 0o777 == 0o755
     assert [path.name for path in folder.iterdir()] == ["letters.txt"]
+
+
+@pytest.mark.parametrize("option", ["--log-file", "--jsonl", "--pcap"])
+@pytest.mark.parametrize("there", [False, True])
+def test_what_the_server_writes_may_lie_in_its_state_folder(sipline, serve, option, there):
+    folder = sipline.folder / "state"
+    sipline.toml.write_text(sipline.toml.read_text().replace('name = "test"', 'name = "test"\nstate = "state"', 1))
+    if there:
+        folder.mkdir(0o755)
+    for _ in range(2):
+        assert serve(option, str(folder / "messages")).end()[0] == 0
+    assert folder.stat().st_mode & 0o777 == 0o700
 
 
 def test_a_reference_to_what_no_store_holds_is_told_as_check_tells_it_and_starts_nothing(sipline, serve):

@@ -67,11 +67,9 @@ def test_the_server_itself_is_checked_like_a_plugin(problems):
 @pytest.mark.parametrize(
     ("state", "why"),
     [
-        ("", "'' is the folder of the configuration"),
-        (".", "'.' is the folder of the configuration"),
-        ("..", "'..' is a folder that holds the configuration"),
-        ("/var/lib", "'/var/lib' is a folder of the system"),
-        ("~", "'~' is a home directory"),
+        ("/tmp", "'/tmp' is shared by many"),
+        ("/usr/lib", "'/usr/lib' is in use for something else"),
+        ("/etc/passwd", "'/etc/passwd' is no folder"),
         ("~nobody-of-that-name/x", "is no folder"),
         ("a\\u0000b", "is no folder"),
     ],
