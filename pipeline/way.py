@@ -84,6 +84,20 @@ def ways_back(engine: Pipeline, endpoint: Endpoint | None, target: str, but: str
     return very + alike
 
 
+def is_registered(endpoint: Endpoint | None, target: str) -> bool:
+    """Tell whether a peer is one who registers to be reached, so that he is gone when his connection is closed and he has no other binding.
+
+    A trunk opens another connection when it has something to say, and its calls go on without one (RFC 3261 18 ties no dialog to any).
+    """
+    if endpoint is not None and endpoint.aors and endpoint.auth:
+        return True
+    try:
+        uri = Uri.parse(target)
+    except Malformed:
+        return False
+    return "ob" in uri.params or uri.params.get("transport") in WEB or uri.host[-8:].lower() == ".invalid"
+
+
 def _is_alike(one: str, other: str) -> bool:
     try:
         mine, theirs = Uri.parse(one), Uri.parse(other)

@@ -175,7 +175,7 @@ def _accept(session: Session, message: Request, passage: Passage, body: bytes) -
     offered, session.offered = session.offered, None
     session.exchange.sent(method, 200, described=bool(body))
     session.dialog.refresh(message)
-    if "contact" in message.first:
+    if "contact" in message.first and not session.dialog.route_set:  # in a dialog through proxies they lead to the peer (12.2.1.1)
         session.pinned = is_pinned(message, passage)
     session.follow(message, passage)
     session.learn(message)

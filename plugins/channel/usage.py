@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.client import Final
 from pipeline.core import Cause, Hangup
+from pipeline.flow import Flow
 from pipeline.sip.dialog import credentials_of
 from pipeline.sip.offer_answer import Exchange
-from pipeline.way import contact, way_to, ways_back
+from pipeline.way import contact, is_registered, way_to, ways_back
 
 from .loops import BEGINNING
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Iterable
 
-    from pipeline import Flow, Passage, Request, Response
+    from pipeline import Passage, Request, Response
     from pipeline.client import Asking, Outcome
     from pipeline.core import Channel
     from pipeline.dal import Endpoint
@@ -259,22 +260,28 @@ class Usage:
 
     # -- asking the peer ---------------------------------------------------------------------------------------------
 
-    def way(self) -> Any:
+    def way(self, dialog: Dialog | None = None) -> Any:
         """Return where the requests of the dialog go: where the peer has registered since, when his connection is closed."""
-        hop = self.dialog.hop
-        return [*self._ways_back(), hop] if self._cut else way_to(hop, self.flow, self.pinned, self.engine)
+        dialog = dialog or self.dialog
+        back = self._come_back(dialog)
+        return [*back, dialog.hop] if back else way_to(dialog.hop, self.flow, self.pinned, self.engine)
 
-    @property
-    def _cut(self) -> bool:
-        """Whether the connection is closed that alone led to the peer."""
-        return self.pinned and self.flow is not None and self.flow.closed
-
-    def _ways_back(self) -> list[Any]:
-        return ways_back(self.engine, self.endpoint, self.dialog.target, self.flow_id)
+    def _come_back(self, dialog: Dialog) -> list[Any]:
+        """Go on by the connection by which the peer has registered since the one closed that alone led to him; give the other ways."""
+        if not (self.pinned and self.flow is not None and self.flow.closed):
+            return []
+        ways = ways_back(self.engine, self.endpoint, dialog.target, self.flow_id)
+        streams = [way for way in ways if isinstance(way, Flow) and way.reliable]
+        if streams:
+            self.come_by(streams[0])
+            return []
+        return ways
 
     def stranded(self, reason: str) -> None:
         """The connection closed a while ago, and the peer has said nothing by another."""
-        if self._cut and self.state not in (ENDING, OVER) and not self._ways_back():
+        if self.state in (ENDING, OVER) or self._come_back(self.dialog) or self.flow is None or not self.flow.closed:
+            return
+        if self.pinned and is_registered(self.endpoint, self.dialog.target):
             self.channel.end(Hangup(Cause.DESTINATION_OUT_OF_ORDER, f"its connection closed and it did not come back: {reason}"))
 
     def ask(self, method: str, on_event: Any, fields: Iterable[tuple[str, str]] = (), body: bytes = b"", kind: str = SDP) -> Asking:
@@ -302,7 +309,7 @@ class Usage:
             fields.append(("Content-Type", SDP))
         ack = dialog.ack(response.cseq.number, fields, body)
         self.driver.supplements.ask(self, ack)
-        asking.acknowledge(response, ack, way_to(dialog.hop, self.flow, self.pinned, self.engine))
+        asking.acknowledge(response, ack, self.way(dialog))
 
     # -- what is the session's to do ---------------------------------------------------------------------------------
 

@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING, Any
 from pipeline import Claim
 from pipeline.client import Final
 from pipeline.dal import Contact
+from pipeline.flow import Flow
 from pipeline.peers import is_peer, stranger
 from pipeline.pending import settle
 from pipeline.reach import way_of
-from pipeline.way import contact, way_to, ways_back
+from pipeline.way import contact, is_registered, way_to, ways_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pipeline import Flow, Passage, Request
+    from pipeline import Passage, Request
     from pipeline.client import Outcome
     from pipeline.dal import Endpoint
     from pipeline.engine import Pipeline
@@ -101,10 +102,15 @@ class EventDialog:
     def stranded(self, _reason: str) -> None:
         """The connection closed a while ago: who has not come back since is told nothing more (RFC 6665 4.2.2)."""
         flow = self.flow
-        if flow is None or not flow.closed or not self.pinned or ways_back(self.engine, self.endpoint, self.dialog.target, self.reach):
+        if flow is None or not flow.closed or not self.pinned:
             return
-        for subscription in tuple(self.subscriptions.values()):
-            self.notifier.drop(subscription, "unreachable")
+        ways = ways_back(self.engine, self.endpoint, self.dialog.target, self.reach)
+        streams = [way for way in ways if isinstance(way, Flow) and way.reliable]
+        if streams:
+            self.come_by(streams[0], pinned=True)
+        elif not ways and is_registered(self.endpoint, self.dialog.target):
+            for subscription in tuple(self.subscriptions.values()):
+                self.notifier.drop(subscription, "unreachable")
 
     # -- what comes --------------------------------------------------------------------------------------------------
 

@@ -83,7 +83,8 @@ async def enter(talk: Talk, name: str, *, always: bool = False) -> Mailbox | Non
         if await asyncio.to_thread(verify, pin, tried.pin_hash if tried is not None else _NOBODYS) and tried is not None:
             guard.right(tried.id)
             callers.give_back(caller)
-            trunks.give_back(trunk)
+            if caller != trunk:
+                trunks.give_back(trunk)
             return tried
         engine.tell(
             "mailbox.refused",

@@ -241,3 +241,57 @@ def test_a_call_whose_stream_broke_before_it_was_looked_at_keeps_nothing_of_it(h
     assert not h.server.engine.carried._by.get(session.flow.id)
     h.advance(3)
     assert h.alice.calls[-1].state == "up"
+
+
+def test_the_ack_of_a_change_goes_to_where_the_phone_has_come_back(translated):
+    h = translated
+    call, other = h.up()
+    leg_of(h, "alice").flow.close("cut")
+    h.advance(0.5)
+    h.alice.online()
+    flows = set(h.server.engine.flows)
+    other.hold()
+    h.advance(40)  # it would have repeated its 200, and given up
+    assert call.held and call.state == "up" and not call.faults
+    assert set(h.server.engine.flows) == flows
+
+
+@rfc("5626", "4.5")
+def test_a_leg_moves_to_the_connection_by_which_its_phone_came_back_and_ends_with_that(translated):
+    h = translated
+    call, other = h.up()
+    session = leg_of(h, "alice")
+    first = session.flow
+    first.close("cut")
+    h.advance(5)
+    h.alice.online()
+    h.advance(30)
+    assert session.flow is not first and not session.flow.closed and other.state == "up"
+    session.flow.close("cut again")
+    h.advance(33)
+    assert other.state == "ended"
+    call.state = "ended"  # nobody can tell the phone
+
+
+@rfc("3261", "12.2.1.1")
+def test_a_call_through_proxies_goes_by_its_route_set_also_after_a_change(house):
+    h = house(phones=("bob",))
+    proxy = ("10.0.0.77", 5060)
+    sdp = b"v=0\r\no=- 1 1 IN IP4 10.0.0.9\r\ns=-\r\nc=IN IP4 10.0.0.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
+    described = [("Contact", "<sip:alice@alice.invalid;ob>"), ("Content-Type", "application/sdp")]
+    route = ("Record-Route", "<sip:10.0.0.77;lr>")
+    h.server.send(h.server.message("INVITE", "bob", source=proxy, headers=[route, *described], body=sdp), proxy)
+    h.advance(0.5)
+    [session] = [each for each in h.driver.sessions.values() if each.direction == "in"]
+    assert not session.pinned
+    [ok] = [each for each in h.server.replies(proxy) if not each.is_request and each.status == 200]
+    inside = [("From", ok.get("from")), ("To", ok.get("to")), ("Call-ID", ok.call_id)]
+    uri = str(ok.contacts[0].uri)
+    h.server.send(h.server.message("ACK", uri=uri, source=proxy, headers=inside), proxy)
+    h.server.send(h.server.message("INVITE", uri=uri, source=proxy, cseq=2, headers=[*inside, *described], body=sdp), proxy)
+    h.advance(0.5)
+    assert [each.status for each in h.server.replies(proxy) if not each.is_request][-1] == 200
+    assert not session.pinned
+    h.server.send(h.server.message("ACK", uri=uri, source=proxy, cseq=2, headers=inside), proxy)
+    h.server.send(h.server.message("BYE", uri=uri, source=proxy, cseq=3, headers=inside), proxy)
+    h.advance(0.5)
