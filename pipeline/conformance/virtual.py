@@ -35,6 +35,7 @@ MOVED, SILENT, REPLACED, FOREIGN = (
 def virtual(plan: Plan, folder: Path) -> dict[str, list[str]]:
     """Move a plan to the virtual network, and what it writes into a folder; give what was done to it: how -> to what."""
     plan.state = folder / "state"
+    plan.references.clear()  # to what only stores can hold that are empty now
     notes: defaultdict[str, list[str]] = defaultdict(list)
     instances: dict[int, Any] = {}
     for stage, listings in plan.stages.items():

@@ -64,6 +64,12 @@ def test_a_store_that_says_nothing_of_where_it_writes_is_replaced_by_memory(conf
     assert notes == {"replaced by memory, since where it writes is not known": ["postgres"]}
 
 
+def test_what_the_file_refers_to_is_not_asked_of_stores_that_are_empty_there(conform):
+    goto = '[context.default]\nusers = true\n[context.default.extensions]\n5000 = [{ goto = "carol@default" }]\n'
+    toml = SQLITE + goto + '[identify.x]\nendpoint = "carol"\nmatch = ["192.0.2.1"]\n'
+    assert conform(toml, application=CALLS["application"], integration=[*CALLS["integration"], "sqlite"]) == {}
+
+
 def test_no_letter_is_sent_and_no_code_of_the_user_s_hears_of_a_message(conform, tmp_path):
     (tmp_path / "bots.py").write_text("def all_of_them(text):\n    raise RuntimeError('called')\n")
     toml = '[plugin.message_python]\ncall = "bots.py:all_of_them"\n[plugin.message_email]\nto = { "conformance" = "x@example.com" }\n'
