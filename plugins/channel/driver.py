@@ -154,14 +154,18 @@ class Driver:
         placed = session.channel.call
         if placed.id in self.due and all(each is session.channel for each in placed.channels):  # nobody of whom we called is left
             self.due.discard(placed.id)
-        if session.counted:
-            self.limits.leave(session.options.id, session.counted)
-            session.counted = ""
+        self.uncount(session)
         for endpoint, call in session.forwarders:
             self.limits.leave(endpoint, call)
         session.forwarders = ()
         if isinstance(session, Outgoing):
             session.narrow()
+
+    def uncount(self, session: Session) -> None:
+        """The call of a session counts no more against its endpoint: it has ended, or goes on with another."""
+        if session.counted:
+            self.limits.leave(session.options.id, session.counted)
+            session.counted = ""
 
     # -- new ones ----------------------------------------------------------------------------------------------------
 

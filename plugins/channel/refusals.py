@@ -168,7 +168,7 @@ def _take(session: Outgoing, destination: Destination) -> bool:
     """Make the session one with this place; False: its endpoint has too many calls already."""
     driver, options, channel = session.driver, destination.endpoint, session.channel
     if options.id != session.options.id:
-        driver.leave(session)
+        driver.uncount(session)
         session.options, session.endpoint = options, options if options.id else None
         channel.endpoint = options.id
         for name in MEDIA:

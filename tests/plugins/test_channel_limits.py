@@ -169,6 +169,28 @@ def test_a_call_that_we_place_counts_its_second_leg_from_its_beginning(small, en
     assert not driver.sessions
 
 
+def test_a_call_that_we_place_counts_its_second_leg_also_when_it_is_redirected(sip):
+    users = "".join(f'[user.{name}]\npassword = "a"\nredirect_method = "uri"\n' for name in ("alice", "bob", "carol"))
+    server = sip(SMALL + "[context.default]\nusers = true\n" + users, **CALLS)
+    alice, bob, carol = (server.phone(name).online() for name in ("alice", "bob", "carol"))
+    driver = driver_of(server)
+    alice.answers(ring=0.0, after=0.1, status=302, headers=[("Contact", "<sip:carol@example.com>")])
+    carol.answers(ring=0.1, after=2.0)
+    server.engine.core.originate("alice", target2="bob")
+    server.advance(1)
+    assert carol.calls and driver.full
+    assert bob.call("alice").until("ended").status == 503
+    most = 0
+    for _ in range(50):
+        server.advance(0.1)
+        most = max(most, len(driver.sessions))
+    assert most == 2
+    assert not driver.due
+    carol.calls[0].hangup()
+    server.advance(60)
+    assert not driver.sessions
+
+
 def test_a_call_that_we_would_place_is_refused_too(small):
     call = small.alice.call("bob").until("up")
     pending = small.engine.core.originate("bob", target2="alice")

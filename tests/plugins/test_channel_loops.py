@@ -142,3 +142,15 @@ def test_one_phone_alone_gets_all_of_the_breadth(sip):
     server.phone("alice").call("bob", headers=[("Max-Breadth", "20")])
     server.advance(3)
     assert bob.calls[-1].invite.get("max-breadth") == "20"
+
+
+@rfc("5393", "5.3.3")
+def test_who_is_called_in_anothers_place_gets_the_share_of_that_one(sip):
+    users = "".join(f'[user.{name}]\npassword = "a"\nredirect_method = "uri"\n' for name in ("alice", "bob", "carol"))
+    server = sip("[context.default]\nusers = true\n" + users, **CALLS)
+    alice, bob, carol = (server.phone(name).online() for name in ("alice", "bob", "carol"))
+    bob.answers(after=0.1, status=302, headers=[("Contact", "<sip:carol@example.com>")])
+    carol.answers(after=30.0)
+    alice.call("bob", headers=[("Max-Breadth", "20")])
+    server.advance(3)
+    assert carol.calls[-1].invite.get("max-breadth") == "20"
