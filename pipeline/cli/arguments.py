@@ -181,6 +181,10 @@ def _user(parser: argparse.ArgumentParser, config: argparse.ArgumentParser) -> N
     add.add_argument("--password", help="seen by who lists processes; without it you are asked, or one is made and printed")
     add.add_argument("--domain", help="not the first domain")
     action("list", "list all users").add_argument("--json", action="store_true", help="as JSON")
-    action("remove", "remove a user and drop its contacts").add_argument("name")
+    remove = action("remove", "remove a user and drop its contacts")
+    remove.add_argument("name")
+    remove.add_argument(
+        "--force", action="store_true", help="also one that pipeline.toml refers to: the server does not start until that is changed"
+    )
     load = action("import", "add many users from a CSV file with the columns user,password and perhaps domain")
     load.add_argument("file", help='"-" for standard input')

@@ -72,9 +72,9 @@ class Online:
         for users in batches:
             yield from self._client.rows("users.add", users=users)
 
-    def remove(self, name: str) -> list[dict[str, Any]]:
+    def remove(self, name: str, *, force: bool) -> list[dict[str, Any]]:
         """Remove one."""
-        return self._client.rows("users.remove", name=name)
+        return self._client.rows("users.remove", name=name, force=force)
 
     def listed(self) -> list[dict[str, Any]]:
         """List all."""
@@ -101,9 +101,9 @@ class Offline:
 
         return iter(self._do(work))
 
-    def remove(self, name: str) -> list[dict[str, Any]]:
+    def remove(self, name: str, *, force: bool) -> list[dict[str, Any]]:
         """Remove one."""
-        return self._do(lambda engine: accounts.remove(engine, name))
+        return self._do(lambda engine: accounts.remove(engine, name, force=force))
 
     def listed(self) -> list[dict[str, Any]]:
         """List all."""
@@ -154,7 +154,7 @@ def _list(args: Namespace, do: Online | Offline) -> int:
 
 
 def _remove(args: Namespace, do: Online | Offline) -> int:
-    for row in do.remove(args.name):
+    for row in do.remove(args.name, force=args.force):
         print(f"removed {row['type']} {cell(row.get('uri') or row['id'])}")
     return 0
 

@@ -13,6 +13,7 @@ from pipeline.control import mailboxes
 from pipeline.dal import Aor, Auth, Conflict, Endpoint, ReadOnly, StorageError
 from pipeline.pending import Pending, finished, settle
 from pipeline.sip.digest import ALGORITHMS, hash_of
+from pipeline.stages.integration import held
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -138,8 +139,11 @@ async def _ended(engine: Pipeline, home: str, made: tuple[Stored, ...], writing:
     return first
 
 
-async def remove(engine: Pipeline, name: str) -> list[dict[str, Any]]:
-    """Remove a user with its auth, its aor and their contacts; what other endpoints use too stays."""
+async def remove(engine: Pipeline, name: str, *, force: bool = False) -> list[dict[str, Any]]:
+    """Remove a user with its auth, its aor and their contacts; what other endpoints use too stays.
+
+    Whom pipeline.toml refers to is removed with `force` alone: without him the server would not start again.
+    """
     ident = name
     user, at, host = name.rpartition("@")
     if at and (domain := engine.domains.of(host)) is engine.domains.first and domain is not None:
@@ -151,16 +155,38 @@ async def remove(engine: Pipeline, name: str) -> list[dict[str, Any]]:
     if not dal.backends[endpoint.origin].writable:
         line = engine.plan.document.line_of("endpoint", ident)
         raise Refused(f"{name} is written in {engine.plan.document.name}{f':{line}' if line else ''}: remove it there")
+    if not force and (places := await _referring(engine, endpoint)):
+        raise Refused(
+            f"{', '.join(places)} {'refers' if len(places) == 1 else 'refer'} to {name}, and the server would not start again:"
+            f" change that first, or remove the user all the same with --force"
+        )
     await finished(dal.delete(endpoint))
     removed = [{"type": "endpoint", "id": endpoint.id}]
-    for kind, field, idents in (("auth", "auth", endpoint.auth), ("aor", "aors", endpoint.aors)):
-        for each in idents:
-            if await finished(dal.find("endpoint", **{field: each})):
-                continue
-            if kind == "aor":
-                removed += await mailboxes.removed(engine, each)
-            removed += await _remove(engine, kind, each)
+    for kind, field, each in _parts(endpoint):
+        if await finished(dal.find("endpoint", **{field: each})):
+            continue
+        if kind == "aor":
+            removed += await mailboxes.removed(engine, each)
+        removed += await _remove(engine, kind, each)
     return removed
+
+
+def _parts(endpoint: Endpoint) -> list[tuple[str, str, str]]:
+    """Return what goes with an endpoint: its type, the field that names it, its id."""
+    return [("auth", "auth", each) for each in endpoint.auth] + [("aor", "aors", each) for each in endpoint.aors]
+
+
+async def _referring(engine: Pipeline, endpoint: Endpoint) -> list[str]:
+    """Return where the file refers to what would be nowhere without this user: it would be a mistake then (`check_held`)."""
+    gone = {("endpoint", endpoint.id)}
+    for kind, field, each in _parts(endpoint):
+        if all(other.id == endpoint.id for other in await finished(engine.dal.find("endpoint", **{field: each}))):
+            gone.add((kind, each))
+    found = [each for each in engine.plan.references if each.mistake and not gone.isdisjoint(each.any)]
+    others = {pair for each in found for pair in each.any} - gone
+    there = {(row["type"], row["id"]) for row in await held(engine.plan, engine.dal, others) if row["there"]}
+    places = [engine.plan.document.place(*each.keys) for each in found if there.isdisjoint(each.any)]
+    return list(dict.fromkeys(str(place) for place in places))
 
 
 async def _remove(engine: Pipeline, kind: str, ident: str) -> list[dict[str, Any]]:

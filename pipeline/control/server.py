@@ -2,7 +2,7 @@
 
     {"do": "show", "what": "contacts"}                            -> {"row": {...}} ..., {"end": true}
     {"do": "users.add", "users": [...]}                           -> {"row": {"name": ..., "error": ...}} ..., {"end": true}
-    {"do": "users.remove", "name": "alice"}, {"do": "users.list"} -> the same
+    {"do": "users.remove", "name": "alice", "force": false}       -> {"row": {...}} of each object; likewise users.list
     {"do": "reload"}                                              -> {"row": {"change": ...}} ... | {"row": {"problems": ...}}, {"end"}
     {"do": "originate", "target": "alice", "to": "bob"}           -> {"row": {...}} of each channel when both have answered
     {"do": "hangup", "id": "3f2a"}                                -> {"row": {...}} of each channel that was ended
@@ -144,7 +144,7 @@ class Control:
             elif what == "users.add":
                 await self._rows(await accounts.add(self._engine, asked.get("users") or []), writer)
             elif what == "users.remove":
-                await self._rows(await accounts.remove(self._engine, str(asked.get("name"))), writer)
+                await self._rows(await accounts.remove(self._engine, str(asked.get("name")), force=bool(asked.get("force"))), writer)
             elif what == "users.list":
                 await self._rows(await accounts.listed(self._engine), writer)
             else:

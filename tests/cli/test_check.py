@@ -145,7 +145,7 @@ def test_what_another_store_holds_is_right_with_and_without_a_server(sipline, se
     assert (status, err) == (0, "") and out.endswith("pipeline.toml: ok\n") and "note" not in out
     serve()
     assert sipline("check")[0] == 0
-    sipline("user", "remove", "dave")
+    sipline("user", "remove", "dave", "--force")
     assert sipline("check")[0] == 2
 
 

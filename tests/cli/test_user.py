@@ -59,6 +59,33 @@ def test_a_removed_user_is_gone(sipline):
     assert sipline("user", "remove", "alice")[0] == 1
 
 
+@pytest.mark.parametrize("runs", [False, True])
+def test_a_user_without_whom_the_server_would_not_start_is_removed_by_force_alone(sipline, serve, runs):
+    for name in ("alice", "bob"):
+        sipline("user", "add", name)
+    text = (
+        sipline.toml.read_text()
+        + '[identify.office]\nendpoint = "alice"\nmatch = ["192.0.2.1"]\n[endpoint.desk]\nauth = []\naors = ["bob"]\n'
+    )
+    sipline.toml.write_text(text)
+    server = serve() if runs else None
+    line = text.splitlines().index('endpoint = "alice"') + 1
+    refused = f"pipeline.toml:{line} refers to alice, and the server would not start again"
+    hint = "change that first, or remove the user all the same with --force"
+    assert sipline("user", "remove", "alice@example.com") == (
+        1,
+        "",
+        f"sipline: {refused.replace('to alice', 'to alice@example.com')}: {hint}\n",
+    )
+    assert "alice" in users(sipline)
+    assert sipline("user", "remove", "bob")[:2] == (0, "removed endpoint bob\nremoved auth bob\n")  # the desk has his address
+    assert sipline("user", "remove", "alice", "--force")[0] == 0
+    assert "alice" not in users(sipline)
+    if server is not None:
+        assert server.end()[0] == 0
+    assert sipline("run")[0] == 2
+
+
 def test_a_file_of_users_is_imported_and_what_is_wrong_is_told(sipline):
     file = sipline.folder / "users.csv"
     file.write_text("\ufeffUser, password,domain\nalice,one,\nbob,two,example.com\n,three\nalice,four\ncarol,\ndave,five,nowhere\n")
