@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipeline.passage import Passage
 from pipeline.sip.dialog import Dialog, credentials_of
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 class Asking(Seeking):
     """A request of ours and what becomes of it: what `Pipeline.request` returns."""
 
+    ends: ClassVar[bool] = True
+    """Whether its answers end here, and so have no Via but ours (RFC 3261 8.1.3.3)."""
     cancel_headers: tuple[tuple[str, str], ...] = ()
     """What the CANCEL says besides (a Reason, RFC 3326)."""
     _proofs: Proofs | None = None

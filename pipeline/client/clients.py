@@ -141,6 +141,9 @@ class Clients:
         if response.cseq.number != branch.number:  # 8.2.6.2; the number of a dialog's next request depends on it
             self._stray(passage, "the CSeq is not that of the request")
             return
+        if branch.asking.ends and len(response.values("via")) > 1:  # 8.1.3.3
+            self._stray(passage, "a second Via: it is meant for somebody else")
+            return
         if 200 <= status < 300 and type(branch.machine) is InviteClient:  # other answers make no fork, and their To says nothing
             tag = response.to.tag
             if (stored := branch.acks.get(tag)) is not None:

@@ -31,6 +31,8 @@ __all__ = ["Forwarding", "Passing"]
 class Forwarding(Asking):
     """One request passed on. `start()` sends it; it has a server transaction by then, or gets one before it is answered."""
 
+    ends = False
+
     def __init__(
         self,
         engine: Pipeline,
