@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.cli import Failed
+from pipeline.cli.files import state_of
 from pipeline.control.place import NAME, connect
+from pipeline.state import KEY
 
 if TYPE_CHECKING:
     import socket
+    from argparse import Namespace
     from collections.abc import Iterator
-    from pathlib import Path
+
+SECONDS = 1.0
+"""How long a server may take to say what it was started from: one that is well does so in milliseconds."""
+LONGEST = 1 << 16
+"""Octets of that: a path has 4,096 at most (PATH_MAX)."""
 
 
 class Client:
@@ -22,11 +32,12 @@ class Client:
         self._reader = connection.makefile("rb")
 
     @classmethod
-    def of(cls, folder: Path) -> Client:
+    def of(cls, args: Namespace) -> Client:
         """Connect; Failed when no server runs."""
+        folder = state_of(args)
         client = cls.perhaps(folder)
         if client is None:
-            raise Failed(nobody(folder))
+            raise Failed(nobody(folder, Path(args.config)))
         return client
 
     @classmethod
@@ -64,21 +75,34 @@ class Client:
         self._connection.close()
 
 
-def nobody(folder: Path) -> str:
-    """Say that no server answers here, and which one does beside it: a server stays where it was started when `state` is changed."""
-    text = f"no server runs with the state directory {folder}"
+def nobody(folder: Path, file: Path) -> str:
+    """Say that no server answers here, and where that of this file does: a server stays where it was started when `state` is changed."""
+    text = f"no server runs with the state directory {folder}: start one with `sipline run`"
+    wanted = str(file.resolve())
     for other in sorted(folder.parent.glob(f"*/{NAME}")):
-        try:
-            connection = connect(other.parent)
-        except OSError:
-            continue  # of somebody else
-        if connection is not None:
-            connection.close()
+        if _file_of(other) == wanted:
             return (
-                f"{text}, but one runs with {other.parent}: if it is this file's, its [pipeline] state was changed meanwhile."
-                f" Restart the server, or write the former state again to reach it"
+                f"{text}. The one that was started from this file runs with {other.parent}: its [pipeline] state was changed meanwhile."
+                f" Restart it, or write the former state again to reach it"
             )
-    return f"{text}: start one with `sipline run`"
+    return text
+
+
+def _file_of(path: Path) -> str:
+    """Return the file that a server was started from; "" when that is not to be had. Who is not known as a server of ours is not asked."""
+    try:
+        found, key = path.lstat(), (path.parent / KEY).lstat()
+        if not stat.S_ISSOCK(found.st_mode) or found.st_uid != os.geteuid() or not stat.S_ISREG(key.st_mode):
+            return ""
+        connection = connect(path.parent)
+        if connection is None:
+            return ""
+        with connection, connection.makefile("rb") as reader:
+            connection.settimeout(SECONDS)
+            connection.sendall(b'{"do": "server"}\n')
+            return str(json.loads(reader.readline(LONGEST))["row"]["file"])
+    except (OSError, ValueError, LookupError, TypeError):
+        return ""
 
 
 def remind(folder: Path) -> None:

@@ -7,7 +7,6 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from pipeline.cli.client import Client
-from pipeline.cli.files import state_of
 from pipeline.cli.table import show_table
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 def run(args: Namespace) -> int:
     """Send, wait for the answers, print them; 1 when nobody took it."""
     body = sys.stdin.read() if args.body == "-" else args.body
-    with closing(Client.of(state_of(args))) as client:
+    with closing(Client.of(args)) as client:
         rows = client.rows("notify", to=args.to, event=args.event, body=body, type=args.type, state=args.state)
     show_table(rows, empty="no answer", as_json=args.json)
     return 0 if any(isinstance(row["status"], int) and 200 <= row["status"] < 300 for row in rows) else 1

@@ -6,7 +6,6 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from pipeline.cli.client import Client
-from pipeline.cli.files import state_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
 
 def run(args: Namespace) -> int:
     """Ask, and print what is recorded where."""
-    with closing(Client.of(state_of(args))) as client:
+    with closing(Client.of(args)) as client:
         rows = client.rows("record", id=args.id, on=args.action == "start", name=args.name or "")
     for row in rows:
         print(said(row))

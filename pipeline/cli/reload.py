@@ -6,7 +6,6 @@ import sys
 from typing import TYPE_CHECKING
 
 from pipeline.cli.client import Client
-from pipeline.cli.files import state_of
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
 
 def run(args: Namespace) -> int:
     """Ask; exit status 2 when the file is wrong."""
-    client = Client.of(state_of(args))
+    client = Client.of(args)
     try:
         answers = client.rows("reload")
     finally:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from pipeline.cli.client import Client
-from pipeline.cli.files import state_of
 from pipeline.cli.table import cell, json_of, show_table
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ EMPTY = {
 
 def run(args: Namespace) -> int:
     """Ask and print."""
-    client = Client.of(state_of(args))
+    client = Client.of(args)
     rows = client.rows("show", what=args.what)
     client.close()
     if args.what != "stats":

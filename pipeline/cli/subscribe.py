@@ -7,7 +7,6 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from pipeline.cli.client import Client
-from pipeline.cli.files import state_of
 from pipeline.cli.table import cell
 from pipeline.trace.plain import plain
 
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 
 def run(args: Namespace) -> int:
     """Print until Ctrl-C, until it ends for good, or after the first NOTIFY (--once)."""
-    with closing(Client.of(state_of(args))) as client:
+    with closing(Client.of(args)) as client:
         question = {"to": args.uri, "event": args.event, "accept": args.accept, "expires": args.expires, "from": args.author}
         for answer in client.ask("subscribe", **question):
             row = answer.get("heard")

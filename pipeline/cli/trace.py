@@ -8,7 +8,6 @@ import sys
 from typing import TYPE_CHECKING
 
 from pipeline.cli.client import Client
-from pipeline.cli.files import state_of
 from pipeline.cli.sinks import depth_of, filter_of, sinks_of
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ def run(args: Namespace) -> int:
     chosen = args.view or args.as_run or "lines"
     view = None if args.quiet else chosen
     wanted = filter_of(args)
-    client = Client.of(state_of(args))
+    client = Client.of(args)
     sinks = sinks_of(args, view)
     try:
         for answer in client.ask("trace", depth=depth_of(args, view), filter=wanted.as_dict(), data=bool(args.pcap)):

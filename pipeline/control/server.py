@@ -1,6 +1,7 @@
 """The protocol of the control socket: JSON lines, one question per line.
 
     {"do": "show", "what": "contacts"}                            -> {"row": {...}} ..., {"end": true}
+    {"do": "server"}                                              -> {"row": {"file": ...}} of which pipeline.toml, {"end": true}
     {"do": "users.add", "users": [...]}                           -> {"row": {"name": ..., "error": ...}} ..., {"end": true}
     {"do": "users.remove", "name": "alice", "force": false}       -> {"row": {...}} of each object; likewise users.list
     {"do": "reload"}                                              -> {"row": {"change": ...}} ... | {"row": {"problems": ...}}, {"end"}
@@ -118,6 +119,8 @@ class Control:
                 await self._trace(asked, reader, writer)
             elif what == "show":
                 await self._rows(await shows.show(self._engine, str(asked.get("what")), self.lag), writer)
+            elif what == "server":
+                await self._rows([{"file": str(self._engine.plan.path.resolve())}], writer)
             elif what == "reload" and self._reload is not None:
                 await self._rows(await self._reloaded(self._reload), writer)
             elif what == "originate":

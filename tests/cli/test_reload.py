@@ -5,6 +5,10 @@ import signal
 import socket
 import time
 
+import pytest
+
+from pipeline.cli import client
+
 
 def until(condition, seconds=10):
     """Wait for another process; returns whether the condition came true."""
@@ -54,8 +58,37 @@ def test_a_server_that_was_started_with_another_state_directory_is_told_of(serve
     for command in (("reload",), ("show", "stats"), ("trace",)):
         status, _, err = sipline(*command)
         assert status == 1
-        assert "no server runs with the state directory" in err and "elsewhere, but one runs with" in err
-        assert ".sipline: if it is this file's, its [pipeline] state was changed meanwhile. Restart the server" in err
+        assert "no server runs with the state directory" in err and "elsewhere: start one with `sipline run`. The one that" in err
+        assert "was started from this file runs with" in err and ".sipline: its [pipeline] state was changed meanwhile. Restart it" in err
+
+
+def test_a_server_of_another_file_is_not_taken_for_that_of_this_one(serve, sipline):
+    serve()
+    other = sipline.folder / "other.toml"
+    other.write_text(sipline.toml.read_text().replace('name = "test"', 'name = "test"\nstate = "elsewhere"'))
+    status, _, err = sipline("show", "stats", "--config", other)
+    assert status == 1
+    assert err.endswith("elsewhere: start one with `sipline run`\n")
+
+
+@pytest.mark.parametrize("marked", [False, True])
+def test_who_is_not_known_as_a_server_of_ours_is_not_asked(sipline, marked, monkeypatch):
+    monkeypatch.setattr(client, "SECONDS", 0.01)
+    stranger = sipline.folder / "stranger"
+    stranger.mkdir()
+    if marked:
+        (stranger / "key").write_bytes(b"x" * 64)
+    with socket.socket(socket.AF_UNIX) as listens:
+        listens.bind("stranger/control.sock")  # short: a socket's path has 108 octets (unix(7))
+        listens.listen()
+        listens.settimeout(0.01)
+        status, _, err = sipline("reload")
+        assert status == 1 and err.endswith(".sipline: start one with `sipline run`\n")
+        if marked:  # it may be one, and says nothing
+            listens.accept()[0].close()
+        else:
+            with pytest.raises(TimeoutError):
+                listens.accept()
 
 
 def test_where_no_server_runs_at_all_that_is_all_there_is_to_say(sipline):
