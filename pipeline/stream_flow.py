@@ -206,7 +206,9 @@ class FramedFlow(StreamFlow):
                 elif piece is PING:
                     pings += 1
                 elif self._pinged:
-                    self._pinged.pop(0)()
+                    told, self._pinged = self._pinged, None
+                    for each in told:
+                        each()
                 if self.stream.closed:
                     return False
             if pings and (answered := self.answerable(pings)):
@@ -226,14 +228,18 @@ class FramedFlow(StreamFlow):
         return False
 
     def keepalive(self, told: Callable[[], object]) -> bool:
-        """Send a ping, and call `told()` with its pong."""
+        """Send a ping, and call `told()` with its pong. One at a time: two pongs that arrive together look like the peer's own ping."""
         if self.stream.closed:
             return False
-        if self._pinged is None:
-            self._pinged = []
-        self._pinged.append(told)
-        self._framer.awaited += 1
-        self.stream.write(PING.value)
+        if self._pinged is not None:
+            self._pinged.append(told)
+            return True
+        try:
+            self.stream.write(PING.value)
+        except ConnectionError:
+            return False
+        self._pinged = [told]
+        self._framer.awaited = True
         return True
 
     def _broken(self, error: Malformed) -> None:

@@ -51,8 +51,8 @@ class Framer:
     def __init__(self, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
         self.broken: Malformed | None = None
-        self.awaited = 0
-        """Pings of ours that have no pong yet: a CRLF is one, and no half of a ping."""
+        self.awaited = False
+        """Whether a ping of ours has no pong yet: a CRLF is one, and no half of a ping."""
         self._buffer = bytearray()
         self._scanned = 0  # no empty line begins before this place
         self._wanted = 0  # octets of the message at the front, once its head has been read
@@ -116,7 +116,8 @@ class Framer:
     def _keepalives(self, found: list[bytes | Keepalive]) -> bool:
         """Take all CRLFs in front at once; False while one is not whole.
 
-        A pong is told at once, as its peer waits for it; should its second half follow, that is told as the ping.
+        A pong is told at once, as its peer waits for it; should its second half follow, that is told as the ping. While one is awaited
+        whatever comes is one too: of two CRLFs nobody can say whether they are a ping or hold the pong, and who sends them is there.
         """
         buffer = self._buffer
         if len(buffer) == 1:
@@ -126,16 +127,16 @@ class Framer:
             raise Malformed("Bad message: it begins with a bare CR")
         del buffer[:size]
         pings, odd = divmod(size // 2, 2)
-        if odd and self.awaited:
-            self.awaited -= 1
-            self._half = False
+        pong = self.awaited
+        if pong:
+            self.awaited = self._half = False
         elif not pings and self._half:
             pings, odd = 1, 0
             self._half = False
         else:
             self._half = bool(odd)
         found += [PING] * pings
-        if odd:
+        if odd or pong:
             found.append(PONG)
         return True
 

@@ -274,3 +274,26 @@ def test_a_pong_that_comes_when_its_contact_is_gone_says_nothing(sip):
     server.advance(20)
     assert len(server.engine.reachability) == 0
     assert server.told("flow.closed") == []
+
+
+@rfc("5626", "4.4.1")
+@pytest.mark.parametrize("also", [b"", b"\r\n"], ids=["nothing else", "another CRLF"])
+def test_contacts_of_one_connection_share_a_ping_and_whatever_its_pong_comes_with(sip, also):
+    server = sip(BY_CRLF.replace("[aor.bob]", '[aor.bob]\nqualify_frequency = 60\nqualify_by = "crlf"'), **STAGES)
+    stream, came = server.run(connected(server)), bytearray()
+    stream.on_data = came.extend
+    for user in ("alice", "bob"):
+        headers = [("Via", "SIP/2.0/TCP 10.0.0.9:1;branch=z9hG4bK" + user), ("Contact", f"<sip:{user}@10.0.0.9:1;transport=tcp;ob>")]
+        stream.write(server.message("REGISTER", from_=user, headers=headers))
+    server.advance(1.5)
+    assert came.count(b"200 OK") == 2
+    assert came.endswith(b"\r\n" + b"\r\n\r\n")
+    pinged = len(came) - len(came.rstrip(b"\r\n"))
+    stream.write(b"\r\n" * ((pinged - 4) // 4) + also)  # what it has been asked it answers at once
+    server.advance(20)
+    assert {server.engine.reachability.of(contact.id).state for user in ("alice", "bob") for contact in server.contacts(user)} == {"Avail"}
+    assert server.told("flow.closed") == []
+
+
+async def connected(server):
+    return await server.network.host("10.0.0.9").connect("10.0.0.1", 5060)

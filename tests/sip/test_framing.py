@@ -52,11 +52,21 @@ def test_keepalives_between_messages_are_told():
 def test_pongs_that_are_awaited_are_no_halves_of_a_ping():
     framer = Framer()
     for _ in range(2):
-        framer.awaited += 1
+        framer.awaited = True
         assert framer.feed(b"\r\n") == [PONG]
     assert framer.feed(b"\r\n\r\n") == [PING]
     assert framer.feed(b"\r\n") == [PONG]
     assert framer.feed(b"\r\n") == [PING]
+
+
+@rfc("5626", "4.4.1")
+def test_while_a_pong_is_awaited_two_crlfs_are_one_too():
+    framer = Framer()
+    framer.awaited = True
+    assert framer.feed(b"\r\n\r\n") == [PING, PONG]
+    assert not framer.awaited
+    assert framer.feed(b"\r\n") == [PONG]  # the pong itself, if those were a ping
+    assert framer.feed(TWO + b"\r\n\r\n") == [TWO, PING]
 
 
 def test_a_ping_cut_in_two_is_a_pong_and_then_a_ping():
