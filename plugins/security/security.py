@@ -103,8 +103,9 @@ class Security:
     aor_rate: float = option(
         0.0,
         validator=attrs.validators.ge(0),
-        help="requests a second outside dialogs to one address of record, from all together: calls, messages, subscriptions, and its own"
-        " registrations; beyond, 480 (REGISTER: 503) with Retry-After; who need not prove himself has a budget of its own; 0 = no limit",
+        help="requests a second outside dialogs to one address of record, from all together: calls, messages, subscriptions; beyond, 480"
+        " (REGISTER: 503) with Retry-After; its own registrations have a budget of their own, and so has who need not prove himself; 0 = no"
+        " limit",
     )
     aor_burst: int = option(20, validator=attrs.validators.ge(1), help="such requests at once")
     aor_trunks: bool = option(False, help="whether requests of endpoints with `trust_from` count there, which bring the calls of many")

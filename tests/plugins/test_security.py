@@ -469,7 +469,20 @@ def test_who_knows_no_password_uses_nothing_up(listed):
 def test_a_phone_that_registers_all_the_time_is_told_when_to_come_again(listed):
     server = listed("aor_rate = 0.1\naor_burst = 2")
     assert [asked(server, "REGISTER", "").status for _ in range(3)] == [200, 200, 503]
-    assert asked(server, to="carol", user="carol").status == 480  # they are counted together
+    assert asked(server, to="carol", user="carol").get("retry-after") is None  # what others ask is counted apart
+
+
+OPEN = "".join(f'[endpoint.{name}]\nauth = []\naors = ["{name}"]\n[aor.{name}]\n' for name in ("dave", "erin"))
+
+
+@pytest.mark.parametrize(("own", "other", "proves"), [("bob", "carol", True), ("dave", "erin", False)])
+def test_whatever_others_ask_of_an_address_its_own_phone_stays_registered(listed, own, other, proves):
+    server = listed("aor_rate = 0.1\naor_burst = 2\n" + OPEN)
+    for method in ("MESSAGE", "REGISTER", "REGISTER"):  # these the registrar refuses
+        asked(server, method, own, other, password=proves, headers=[("To", f"<sip:{own}@example.com>")])
+    assert asked(server, to=own, user=other, password=proves).get("retry-after")
+    secret = {"password": f"{own}'s"} if proves else {}
+    assert server.request("REGISTER", "", from_=own, source=INSIDE, **secret).status == 200
 
 
 def test_trunks_count_only_if_that_is_wanted_and_apart_from_who_proves_himself(sip):
