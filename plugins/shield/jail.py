@@ -30,9 +30,10 @@ LIFTED = 100
 class Jail:
     """Who is banned, and who is on the way there."""
 
-    def __init__(self, engine: Pipeline, banned: Callable[[Ban], None]) -> None:
+    def __init__(self, engine: Pipeline, banned: Callable[[Ban], None], tried: Callable[[Callable[[], Any]], Any]) -> None:
         self._engine = engine
         self._banned = banned
+        self._tried = tried
         self.scores: dict[str, tuple[float, float]] = {}
         """Score and when it was that, by source."""
         self.bans: dict[str, Ban] = {}
@@ -50,23 +51,19 @@ class Jail:
 
     def _took(self, bans: tuple[Ban, ...]) -> None:
         before, now = self.bans, self._engine.clock.time()
-        self.bans = {ban.id: ban for ban in bans}
+        self.bans = {ban.id: ban for ban in bans if self._readable(ban)}
         self._networks()
-        for ban in bans:
+        for ban in self.bans.values():
             if ban.id not in before and not 0 < ban.expires_at <= now:
                 self._banned(ban)
 
     def _changed(self, verb: str, ban: Ban | None) -> None:
         if ban is None:
-            try:
-                again = self.read()
-            except StorageError as error:
-                self._engine.tell("shield.unread", error=str(error))
-            else:
-                if isinstance(again, Pending):
-                    again.then(self._reread)
+            self._tried(self.read)
             return
         if verb == "put":
+            if not self._readable(ban):
+                return
             self.bans[ban.id] = ban
             self._banned(ban)
         else:
@@ -74,11 +71,15 @@ class Jail:
         if wide(ban.id):
             self._networks()
 
-    def _reread(self, pending: Pending) -> None:
+    def _readable(self, ban: Ban) -> bool:
+        """Tell whether a ban says whom it is for: one that was written wrongly shall not keep the others from being read."""
         try:
-            pending.value()
-        except Exception as error:
+            if ban.by != "shield" or wide(ban.id):
+                network(ban.id)
+        except ValueError as error:
             self._engine.tell("shield.unread", error=str(error))
+            return False
+        return True
 
     def _networks(self) -> None:
         nets = [(network(ban.id), ban) for ban in self.bans.values() if wide(ban.id)]

@@ -7,6 +7,8 @@ Rule: it learns from the event bus alone, so it works with any authenticator tha
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
+from ipaddress import ip_network
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +26,8 @@ from .known import Known, inside
 from .repeated import Repeated
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pipeline import Passage
     from pipeline.dal import Ban
     from pipeline.engine import Pipeline
@@ -56,7 +60,7 @@ class State:
         self.engine = engine
         self.owner: Shield | None = None
         self.known = Known()
-        self.jail = Jail(engine, self._out)
+        self.jail = Jail(engine, self._out, self.tried)
         self.bound = Bound(engine)
         self.repeated = Repeated()
         self.identified: Prefixes[bool] | None = None
@@ -78,7 +82,6 @@ class State:
         self._told: dict[tuple[str, str], float] = {}
         self._read = False
         self._aged = engine.clock.now()
-        self._timer: Any = None
         self._due: dict[str, tuple[str, float]] = {}
         """Who is to be banned: why, and the score."""
         self._judged = -JUDGE
@@ -94,8 +97,8 @@ class State:
             *self.jail.stops,
         ]
         if engine.dal.stores("identify"):
-            self._stops.append(engine.dal.watch("identify", lambda *_: self._identify()))
-        self._look()
+            self._stops.append(engine.dal.watch("identify", lambda *_: self.tried(self._identify)))
+        self._timer: Any = engine.clock.call_later(PAUSE, self._look)
         self._flooded = False
         self._before = 0
         self._flood: Any = engine.clock.call_later(LOOK, self._ebb)
@@ -127,7 +130,16 @@ class State:
         if self._read:
             return None
         self._read = True
-        dal = self.engine.dal
+        return self.tried(self._everything)
+
+    def _everything(self) -> Any:
+        found = [self.jail.read(), self._identify()]
+        if self.engine.dal.stores("contact"):
+            found.append(settle(self.engine.dal.find("contact"), self._contacts))
+        return gather(found)
+
+    def tried(self, read: Callable[[], Any]) -> Pending | None:
+        """Read something from the stores; what fails is told, and all is read again in a minute. Returns what to wait for, if anything."""
         done = Pending()
 
         def ended(reading: Pending) -> None:
@@ -138,10 +150,7 @@ class State:
             done.resolve()
 
         try:
-            found = [self.jail.read(), self._identify()]
-            if dal.stores("contact"):
-                found.append(settle(dal.find("contact"), self._contacts))
-            reading = gather(found)
+            reading = read()
         except StorageError as error:
             self._unread(error)
             return None
@@ -160,7 +169,10 @@ class State:
 
     def _identify(self) -> Any:
         def took(rules: Any) -> None:
-            nets = [(network(text), True) for rule in rules for text in rule.match]
+            nets = []
+            for text in (text for rule in rules for text in rule.match):
+                with suppress(ValueError):  # from a database: `identify` passes it over and tells it
+                    nets.append((ip_network(text, strict=False), True))
             self.identified = Prefixes(nets) if nets else None
 
         return settle(self.engine.dal.find("identify"), took) if self.engine.dal.stores("identify") else None
@@ -213,7 +225,7 @@ class State:
             self.known.drop(peer)  # a stranger again: he logs in once a second at most
         self.all_failures[flow.reliable].charge(now)
         if fields["proved"]:
-            self._score(source, POINTS.get(fields["kind"], 1.0), f"failed logins, the last as {fields['user']!r}")
+            self._score(source, POINTS.get(fields["kind"], 1.0), f"failed logins, the last as {fields.get('user', '')!r}")
 
     def _malformed(self, event: Event) -> None:
         flow = event.fields["passage"].flow
@@ -338,8 +350,7 @@ class State:
         """Listen no more."""
         for stop in self._stops:
             stop()
-        if self._timer is not None:
-            self._timer.cancel()
+        self._timer.cancel()
         if self._judging is not None:
             self._judging.cancel()
         self._flood.cancel()

@@ -5,10 +5,9 @@ from __future__ import annotations
 import attrs
 import pytest
 
-from pipeline import Pending
 from pipeline.config import Document, Problems, build
 from pipeline.conformance.marks import rfc
-from pipeline.dal import Ban, Unavailable
+from pipeline.dal import Ban, Identify
 from pipeline.flow import Flow
 from pipeline.sip import digest
 from pipeline.testing.server import CALLS
@@ -531,28 +530,134 @@ def test_a_trunk_is_banned_by_an_administrator_and_by_nobody_else(shielded):
         server.engine.dal.delete(server.engine.dal.get("ban", made.id))
 
 
-def test_what_cannot_be_read_at_the_start_is_told_and_read_a_minute_later(shielded, monkeypatch):
-    server = shielded()
-    state = shield_of(server).state
-    server.engine.dal.create(Ban(id=STRANGER[0], by="admin"))
-    state.jail.bans.clear()
-    state._read = False
-    layer, later = type(server.engine.dal), Pending()
-    with monkeypatch.context() as patch:
-        for find in (lambda *_: raise_(Unavailable("asleep")), lambda *_: later):
-            patch.setattr(layer, "find", find)
-            reading = shield_of(server).listen(server.engine)  # which the start waits for
-        assert not reading.done
-        later.fail(Unavailable("not yet"))
-        assert reading.done
-    assert [event.fields["error"] for event in server.told("shield.unread")] == ["asleep", "not yet"]
-    server.advance(61)
-    assert len(server.told("shield.unread")) == 2
+STORE = """
+from pipeline import Unavailable
+from pipeline.dal import TYPES, Backend, Ban, Table
+
+class Tables(Backend):
+    trunks = ""
+
+    def __init__(self, engine, fails):
+        self.engine, self.fails, self.sockets, self.tables = engine, fails, [], {}
+
+    def serve(self, kind, durability):
+        self.tables[kind] = table = Table(TYPES[kind], self.name)
+        for stored in [*self.engine.plan.objects, Ban(id="198.51.100.9", by="admin")]:
+            if stored.kind == kind:
+                table.load(stored)
+
+    def get(self, kind, ident, /):
+        return self.tables[kind].objects.get(ident)
+
+    def find(self, kind, /, **fields):
+        if (kind == "ban" and self.fails == "at once") or (kind == "identify" and self.trunks):
+            raise Unavailable("asleep")
+        pending = Pending()
+        self.engine.clock.call_later(0.5, self.answer, pending, kind, fields)
+        return pending
+
+    def answer(self, pending, kind, fields):
+        self.sockets.append(len(self.engine.listeners))
+        if kind == "ban" and self.fails:
+            pending.fail(Unavailable("asleep"))
+        else:
+            pending.resolve(self.tables[kind].find(fields))
+
+    def watch(self, fn):
+        self.changed = fn
+
+@plugin
+class Slow:
+    stage: ClassVar[str] = "integration"
+    stores: ClassVar[tuple] = ("ban", "identify")
+    fails: str = option("", help="how")
+
+    @hookimpl
+    def store(self, engine):
+        return Tables(engine, self.fails)
+"""
+TRUNK = '[endpoint.trunk]\nauth = []\n[identify.trunk]\nendpoint = "trunk"\nmatch = ["198.51.100.10"]\n'
+
+
+@pytest.fixture
+def slow(sip, write):
+    """A server whose bans and trunks are in a slow store, and that store."""
+
+    def slow(options=""):
+        toml = write("slow", STORE, options) + '[dal]\nban = ["slow"]\nidentify = ["slow"]\n' + TRUNK
+        stages = {"transport": TRANSPORT, "intercept": ["identify", "auth"], "integration": ["memory", "toml", "slow"]}
+        server = sip(toml, **stages)
+        return server, server.engine.dal.backends["slow"]
+
+    return slow
+
+
+def test_nothing_is_open_before_bans_and_trunks_are_read(slow):
+    server, store = slow()
+    assert store.sockets == [0, 0]
     assert register(server, STRANGER) == []
+    assert server.told("shield.limited")[0].fields["limit"] == "banned"
 
 
-def raise_(error):
-    raise error
+@pytest.mark.parametrize("fails", ["at once", "later"])
+def test_what_cannot_be_read_at_the_start_is_told_and_read_a_minute_later(slow, fails):
+    server, store = slow(f'fails = "{fails}"')
+    assert [event.fields["error"] for event in server.told("shield.unread")] == ["asleep"]
+    assert guess(server, STRANGER) == 401
+    store.fails = ""
+    server.advance(61)
+    assert len(server.told("shield.unread")) == 1
+    assert guess(server, STRANGER) is None
+
+
+@pytest.mark.parametrize("fails", ["at once", "later"])
+def test_bans_that_cannot_be_read_when_they_have_changed_are_read_a_minute_later(slow, fails):
+    server, store = slow()
+    store.tables["ban"].load(Ban(id=OTHER[0], by="admin"))
+    store.fails = fails
+    store.changed("ban", "changed", None)
+    server.advance(1)
+    store.fails = ""
+    assert [event.fields["error"] for event in server.told("shield.unread")] == ["asleep"]
+    server.advance(61)
+    assert guess(server, OTHER) is None
+
+
+def test_a_trunk_or_a_ban_that_is_written_wrongly_in_a_database_hides_no_other(slow):
+    server, store = slow()
+    store.tables["identify"].load(Identify(id="a", endpoint="trunk", match=["nonsense", "203.0.113.9/24"]))
+    store.tables["ban"].load(Ban(id="nonsense/24", by="admin"))
+    for kind in ("identify", "ban"):
+        store.changed(kind, "changed", None)
+    server.advance(1)
+    assert all(shield_of(server).state.identified.find(host) for host in (OTHER[0], "203.0.113.1"))
+    assert [event.fields["error"].partition(":")[0] for event in server.told("shield.unread")] == [
+        '"nonsense/24" is no address and no network'
+    ]
+    assert guess(server, STRANGER) is None
+
+
+def test_a_ban_that_says_nobody_is_told_and_banned_is_nobody(shielded):
+    server = shielded()
+    server.engine.dal.create(Ban(id="nonsense", by="admin"))
+    assert len(server.told("shield.unread")) == 1
+    assert register(server, STRANGER) == [401]
+
+
+def test_trunks_that_cannot_be_read_are_told_and_spoil_no_write_of_others(slow):
+    server, store = slow()
+    store.trunks = "at once"
+    store.changed("identify", "changed", None)
+    assert [event.fields["error"] for event in server.told("shield.unread")] == ["asleep"]
+
+
+def test_who_guesses_is_banned_whatever_else_an_authenticator_tells(shielded):
+    server = shielded()
+    register(server, STRANGER)
+    passage = server.told("auth.challenged")[0].fields["passage"]
+    for _ in range(10):
+        server.engine.tell("auth.failed", passage=passage, kind="password", proved=True)
+    assert len(server.told("shield.banned")) == 1
 
 
 # -- STUN
