@@ -11,7 +11,7 @@ him. An IPv6 host has a whole /64 (RFC 4291 2.5.4): that is the source.
 from __future__ import annotations
 
 from ipaddress import IPv6Address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +45,7 @@ class Source:
 class Place:
     """One connection's place among those of its source."""
 
-    __slots__ = ("_give_up", "_gone", "_sources", "goodbye", "source")
+    __slots__ = ("_give_up", "_gone", "_sources", "goodbye", "shaking", "source")
 
     def __init__(self, sources: Sources, source: Source, give_up: Callable[[str], object]) -> None:
         self._sources = sources
@@ -53,6 +53,8 @@ class Place:
         self._gone = False
         self.goodbye: Callable[[str], object] | None = None
         """Gives it up with what its protocol says at the end; None: there is nobody to say that to yet, or any more."""
+        self.shaking: Any = None
+        """What its handshake is at, of whatever kind; None: there is none, or it is over."""
         self.source = source
         sources.open += 1
         source.places[self] = source.unproved[self] = sources.unproved[self] = None
@@ -78,7 +80,7 @@ class Place:
         if self._gone:
             return
         self._gone = True
-        self.goodbye = None  # or place and flow would hold each other until the collector comes
+        self.goodbye = self.shaking = None  # or place and flow would hold each other until the collector comes
         self.prove()
         self.need()
         del self.source.places[self]

@@ -21,14 +21,12 @@ LARGEST = 16384
 
 
 class Hello:
-    """The first record of a connection, until it is whole; then `heard(hello, octets)` is called once."""
+    """The first record of a connection, until it is whole; then `heard(octets)` is called once."""
 
-    __slots__ = ("__weakref__", "_came", "_heard", "done", "stream")
+    __slots__ = ("__weakref__", "_came", "_heard", "stream")
 
-    def __init__(self, stream: Stream, heard: Callable[[Hello, bytes], object]) -> None:
+    def __init__(self, stream: Stream, heard: Callable[[bytes], object]) -> None:
         self.stream = stream
-        self.done = False
-        """Whether OpenSSL has it now."""
         self._heard = heard
         self._came = b""
         stream.on_data = self._data
@@ -38,8 +36,7 @@ class Hello:
         if not whole(self._came):
             return
         came, self._came = self._came, b""
-        self.done = True
-        self._heard(self, came)
+        self._heard(came)
 
 
 def whole(data: bytes) -> bool:

@@ -1,6 +1,7 @@
 """A transport of encrypted connections: its options, its handshakes, and what `check` says of its files. What tls and websocket share.
 
-Rule: a connection becomes a flow when its handshake has succeeded; until then it counts against its source and has `handshake_seconds`.
+Rule: a connection becomes a flow when its handshake has succeeded; until then it counts against its source. Of `handshake_seconds` there is
+one for all that comes before the first message: it runs from the moment at which the connection is taken.
 Where we connect, the certificate must be for the domain that was asked for (RFC 5922 7.3), or the connection is closed.
 """
 
@@ -83,7 +84,10 @@ class SecureTransport(StreamTransport):
     )
     client_ca: str = option("", help="PEM file of the authorities that sign clients' certificates; needed where these are asked for")
     handshake_seconds: float = option(
-        8.0, unit="s", validator=attrs.validators.gt(0), help="a handshake must be done within this time (as connecting must)"
+        8.0,
+        unit="s",
+        validator=attrs.validators.gt(0),
+        help="ClientHello, TLS and the request for a WebSocket must all be done within this time (as connecting must)",
     )
 
     _contexts: Any = attrs.field(init=False, default=None)
@@ -150,58 +154,70 @@ class SecureTransport(StreamTransport):
             self._prepare(folder)
         except FileFault as fault:
             raise ValueError(str(fault)) from None
-        if self._handshakes is not None:
-            self._handshakes.clear()
-        self._handshakes = Deadlines(engine.clock, self.handshake_seconds, self._late, grain=0.25)
+        if self._handshakes is None:  # else it is started again, after a reload that failed: what has begun goes on
+            self._handshakes = Deadlines(engine.clock, self.handshake_seconds, self._late, grain=0.25)
         super().start(engine)
 
     def _prepare(self, folder: Path) -> None:
         """Make what else is needed of the files."""
 
     def _accepted(self, stream: Stream, source: Place) -> None:
+        self._handshakes.add(source)
         context = self._contexts.first
         if context is None:
             super()._accepted(stream, source)
             return
 
-        handshakes = self._handshakes  # of this reading of the file: another's begin anew
+        handshakes = self._handshakes  # of this reading of the file: where another takes over, the time that was given goes on
 
         def secured(secure: SecureStream) -> None:
-            handshakes.discard(secure)
             owner: Any = self._open.owner
             owner._admitted(secure, source)
 
-        def failed(stream: Stream, shaking: Hello | SecureStream, reason: str) -> None:
-            handshakes.discard(shaking)
+        def failed(stream: Stream, reason: str) -> None:
+            handshakes.discard(source)
             self._open.owner._unshaken(stream, source, reason)
 
-        def heard(hello: Hello, data: bytes) -> None:  # nothing here holds `hello`, which holds this: none is to wait for the collector
-            handshakes.discard(hello)
+        def heard(data: bytes) -> None:
             owner: Any = self._open.owner
             secure = SecureStream(stream, owner._contexts.first or context, secured)
-            secure.on_closed = partial(failed, secure, secure)
+            secure.on_closed = partial(failed, secure)
             source.goodbye = secure.give_up
-            handshakes.add(secure)
+            source.shaking = secure  # and no longer what holds this: none is to wait for the collector
             secure.begin(data)
 
-        hello = Hello(stream, heard)
-        stream.on_closed = partial(failed, stream, hello)
-        handshakes.add(hello)
+        source.shaking = Hello(stream, heard)
+        stream.on_closed = partial(failed, stream)
+
+    def _admitted(self, stream: Stream, source: Place) -> None:
+        self._shaken(source)
+        super()._admitted(stream, source)
+
+    def _shaken(self, source: Place) -> None:
+        """Note that nothing is left to be done before the first message."""
+        source.shaking = None
+        self._handshakes.discard(source)
 
     def _unshaken(self, secure: Stream, source: Place | None, reason: str) -> None:
         """Note a connection whose handshake did not succeed."""
         if source is not None:
-            source.goodbye = None
+            source.goodbye = source.shaking = None
         self._ended()
         self._open.failed += 1
         self._engine.tell("flow.refused", transport=self.via, peer=secure.peer, reason=reason)
 
-    def _late(self, secure: Any) -> None:
-        if isinstance(secure, Hello):
-            if not secure.done and not secure.stream.closed:
-                secure.stream.reset(f"handshake_seconds: no ClientHello within {self.handshake_seconds:g} s")
-        elif not secure.secured and not secure.closed:
-            secure.reset(f"handshake_seconds: no TLS handshake within {self.handshake_seconds:g} s")
+    def _late(self, late: Place | SecureStream) -> None:
+        shaking = late if isinstance(late, SecureStream) else late.shaking
+        if shaking is not None:  # else it was done in another reading of the file
+            self._cut(shaking)
+
+    def _cut(self, shaking: Any) -> None:
+        """End a connection whose handshake takes too long, and say what it waited for."""
+        if isinstance(shaking, Hello):
+            if not shaking.stream.closed:
+                shaking.stream.reset(f"handshake_seconds: no ClientHello within {self.handshake_seconds:g} s")
+        elif not shaking.closed:
+            shaking.reset(f"handshake_seconds: no TLS handshake within {self.handshake_seconds:g} s")
 
     def _secure_to(self, stream: Stream, context: ssl.SSLContext, target: Target, *, verify: bool, opened: Any) -> None:
         """Shake hands with a server that we have connected to, and see that it is the one that was meant."""

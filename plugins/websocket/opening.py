@@ -41,7 +41,7 @@ class Protocol(ServerProtocol):
 class Opening:
     """One connection whose request has not been answered yet."""
 
-    __slots__ = ("__weakref__", "_buffer", "_on_open", "_page", "_protocol", "done", "stream")
+    __slots__ = ("__weakref__", "_buffer", "_on_open", "_page", "_protocol", "stream")
 
     def __init__(
         self,
@@ -52,8 +52,6 @@ class Opening:
         page: Callable[[str], Any],
     ) -> None:
         self.stream = stream
-        self.done = False
-        """Whether it has become a WebSocket."""
         self._buffer = bytearray()
         self._on_open = on_open
         self._page = page
@@ -99,5 +97,4 @@ class Opening:
         self._protocol.send_response(response)
         self._protocol.data_to_send()  # has gone out already
         if not self.stream.closed:
-            self.done = True
             self._on_open(self, self._protocol, rest)

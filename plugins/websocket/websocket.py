@@ -108,10 +108,10 @@ class Websocket(SecureTransport):
         allowed = [*self.origins, None] if self.origins else None
         opening = Opening(stream, allowed, most, partial(self._opened, source), self._page)
         stream.on_closed = partial(self._unopened, opening, source)
-        self._handshakes.add(opening)
+        source.shaking = opening
 
     def _opened(self, source: Place, opening: Opening, protocol: Any, rest: bytes) -> None:
-        self._handshakes.discard(opening)
+        self._shaken(source)
         owner: Any = self._open.owner
         flow = owner._keep(opening.stream, source, protocol)
         if rest:
@@ -125,16 +125,16 @@ class Websocket(SecureTransport):
         return flow
 
     def _unopened(self, opening: Opening, source: Place, reason: str) -> None:
-        self._handshakes.discard(opening)
+        self._shaken(source)
         source.goodbye = None
         if not reason.startswith("answered over HTTP"):
             self._open.failed += 1
             self._engine.tell("flow.refused", transport=self.via, peer=opening.stream.peer, reason=reason)
 
-    def _late(self, shaking: Any) -> None:
+    def _cut(self, shaking: Any) -> None:
         if not isinstance(shaking, Opening):
-            super()._late(shaking)
-        elif not shaking.done and not shaking.stream.closed:
+            super()._cut(shaking)
+        elif not shaking.stream.closed:
             shaking.stream.close(f"handshake_seconds: no WebSocket within {self.handshake_seconds:g} s")
 
     def _page(self, path: str) -> Any:

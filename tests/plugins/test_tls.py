@@ -1,5 +1,6 @@
 """TLS on the network in memory: handshakes, names, SNI, client certificates, reload, sips; and openssl s_client on a real loopback."""
 
+import contextlib
 import gc
 import socket
 import ssl
@@ -288,6 +289,38 @@ def test_a_handshake_that_is_not_finished_in_time_is_cut_off(secure):
     server.advance(2)
     assert told
     assert "handshake_seconds" in server.told("flow.refused")[-1].fields["reason"]
+
+
+def test_clienthello_and_handshake_have_one_time_together(secure, authority):
+    server = secure()
+    stream, told, hello = raw(server), [], ssl.MemoryBIO()
+    stream.on_closed = told.append
+    stream.on_data = lambda _: None
+    with pytest.raises(ssl.SSLWantReadError):
+        authority.client().wrap_bio(ssl.MemoryBIO(), hello, server_hostname="example.com").do_handshake()
+    server.advance(5)
+    stream.write(hello.read())
+    server.advance(2.9)
+    assert not told
+    server.advance(0.5)
+    assert told
+    assert server.told("flow.refused")[-1].fields["reason"] == "handshake_seconds: no TLS handshake within 8 s"
+
+
+@pytest.mark.parametrize("host", ["10.0.0.1", "10.0.0.77"], ids=["a reload", "a reload that fails"])
+def test_a_handshake_goes_on_over_a_reload_in_the_time_that_it_was_given(secure, authority, host):
+    server = secure()
+    slow, late = raw(server), raw(server)
+    closed = []
+    late.on_data, late.on_closed = (lambda _: None), closed.append
+    server.advance(5)
+    with contextlib.suppress(Problems):
+        reload(server, server.text.replace("10.0.0.1:5061", f"{host}:5061"))
+    opened = SecureStream(slow, authority.client(), lambda _: None, server=False, name="example.com")
+    server.advance(3.5)
+    assert closed
+    server.advance(10)
+    assert opened.secured and not opened.closed
 
 
 def test_nothing_of_a_connection_that_ends_before_its_handshake_waits_for_the_collector(secure):

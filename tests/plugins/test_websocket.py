@@ -463,6 +463,25 @@ def test_a_reload_keeps_every_websocket(web):
 # -- over TLS ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("wss", [True, False])
+def test_a_websocket_must_be_open_in_one_time_from_the_connection_on(sip, authority, wss):
+    cert, key = authority.issue("wss", "ip:10.0.0.1")
+    server = sip(PLAIN + (f'certificates = [{{cert = "{cert}", key = "{key}"}}]\n' if wss else ""), transport=["udp", "tcp", "websocket"])
+    stream, told = server.run(Browser._open(server, "10.0.0.9", "10.0.0.1")), []
+    server.advance(5)
+    if wss:
+        stream = SecureStream(stream, authority.client(), lambda _: None, server=False)
+    stream.on_data, stream.on_closed = (lambda _: None), told.append
+    server.advance(2.9)
+    assert not told
+    server.advance(0.5)
+    assert told
+    assert server.told("flow.refused")[-1].fields["reason"] == "handshake_seconds: no WebSocket within 8 s"
+    assert Browser(server, context=authority.client() if wss else None).open
+    server.advance(9)
+    assert len(server.told("flow.refused")) == 1
+
+
 def test_with_certificates_it_is_wss_and_sips_is_served(sip, authority):
     cert, key = authority.issue("wss", "ip:10.0.0.1")
     server = sip(PLAIN + f'certificates = [{{cert = "{cert}", key = "{key}"}}]', transport=["udp", "tcp", "websocket"])
