@@ -28,6 +28,10 @@ SHARE = 500
 GROWN, STEP = 0.02, 2 << 20
 """By what share of the memory, and by how many bytes, it must have grown: a collection walks through every contact, 100 ms for 100,000, and
 is worth that only when there is something to be found."""
+LARGE, USED = 2 << 20, 0.75
+"""Bytes of a large page, and the share of some memory that must be in use to lie on such."""
+MADV_COLLAPSE = 25
+"""madvise(2)."""
 BUSY = 0.25
 """The share of a core above which we are busy: then the heap is full of what is under way, which a collection walks through in vain. Of
 500 calls a second that takes a second, in which nobody is answered."""
@@ -41,6 +45,7 @@ def settle() -> None:
     gc.unfreeze()
     gc.collect()
     gc.freeze()
+    on_large_pages()
 
 
 class Collecting:
@@ -82,6 +87,40 @@ class Collecting:
         memory = self._memory()
         grown = not memory or memory > self._before + max(STEP, GROWN * self._before)
         return grown or now >= self._settle_at or now - self._at >= SELDOM
+
+
+def on_large_pages() -> None:
+    """Have the kernel put the heap, as it is now, on pages of 2 MB (Linux 6.1): each message reads all over it.
+
+    With pages of 4 kB the processor looks up where they are again and again, in a virtual machine in two tables. Takes 20 ms; a thirtieth
+    of what a REGISTER costs is gained. What grows later lies on small pages, and can be given back.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    try:
+        import ctypes  # noqa: PLC0415  # a Python may have been built without
+
+        advise = ctypes.CDLL(None).madvise
+        advise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+        for begin, end in _anonymous():
+            for at in range(-(-begin // LARGE) * LARGE, end - LARGE + 1, LARGE):
+                advise(at, LARGE, MADV_COLLAPSE)  # what a kernel cannot do it refuses, and nothing has changed
+    except (ImportError, OSError, AttributeError):
+        return
+
+
+def _anonymous() -> list[tuple[int, int]]:
+    """Return the memory of our own that is nearly all in use; a thread's stack, which is hardly, would be made so."""
+    found, begin, end, ours = [], 0, 0, False
+    with open("/proc/self/smaps", encoding="ascii", errors="replace") as maps:  # noqa: PTH123
+        for line in maps:
+            words = line.split()
+            if "-" in words[0]:
+                begin, end = (int(word, 16) for word in words[0].split("-"))
+                ours = words[1] == "rw-p" and words[4] == "0" and words[5:] in ([], ["[heap]"])
+            elif ours and words[0] == "Rss:" and int(words[1]) * 1024 >= USED * (end - begin):
+                found.append((begin, end))
+    return found
 
 
 def after_a_flood() -> None:
