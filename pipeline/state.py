@@ -17,6 +17,8 @@ from pathlib import Path
 
 KEY = "key"
 KEY_BYTES = 64
+REALM = "realm"
+"""The file that says which realm the stored hashes were made for."""
 OURS = (
     "key.new",
     "control.sock",
@@ -125,3 +127,17 @@ def secret(folder: Path) -> bytes:
         os.fsync(file.fileno())
     fresh.replace(path)
     return key
+
+
+def realm_before(folder: Path) -> str:
+    """Return the first domain's realm of when the server ran last; empty: it has not, or nobody may know."""
+    try:
+        return (folder / REALM).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError):
+        return ""
+
+
+def keep_realm(folder: Path, realm: str) -> None:
+    """Note the first domain's realm. Raises OSError."""
+    if realm_before(folder) != realm:
+        (folder / REALM).write_text(f"{realm}\n", encoding="utf-8")

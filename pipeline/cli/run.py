@@ -7,6 +7,7 @@ import gc
 import os
 import signal
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pipeline.bind import write_address
@@ -23,6 +24,7 @@ from pipeline.engine import Pipeline
 from pipeline.heap import Collecting, settle
 from pipeline.overload import resident
 from pipeline.reload import why_not
+from pipeline.state import keep_realm
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -78,6 +80,8 @@ async def _serve(plan: Plan, args: Namespace, lock: Lock) -> None:
         for warning in plan.warnings[told:]:  # what could only be seen with the stores
             print(f"warning: {warning}", file=sys.stderr)
         await control.start()
+        with suppress(OSError):
+            keep_realm(plan.state, engine.domains.first.realm)
         await first_start.welcome(engine)
         settle()
         gc.set_threshold(YOUNG, MIDDLE, OLD)

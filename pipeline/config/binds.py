@@ -83,11 +83,11 @@ NAMELESS = "sipline"
 
 
 def first_domain(hosts: list[str]) -> str:
-    """Name the only domain of a file that names none: the first concrete bound address, behind wildcards NAMELESS.
+    """Name the only domain of a file that names none: the first bound address; NAMELESS where any listener is bound to all of them.
 
-    It must not change when the machine gets another address: digest hashes include the realm, and stored objects the domain.
+    It must not change when the machine gets another address, or another listener: digest hashes include the realm, and stored objects the
+    domain.
     """
-    for host in hosts:
-        if not is_wildcard(host):
-            return f"[{host}]" if ":" in host else host
-    return NAMELESS
+    if not hosts or any(is_wildcard(host) for host in hosts):
+        return NAMELESS
+    return f"[{hosts[0]}]" if ":" in hosts[0] else hosts[0]

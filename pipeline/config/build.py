@@ -24,7 +24,7 @@ from pipeline.config.problems import known as suggest
 from pipeline.config.read import read
 from pipeline.config.references import check_hashes, check_read, check_references
 from pipeline.config.schema import options_of
-from pipeline.config.served import read_domains, read_pipeline, read_state
+from pipeline.config.served import check_realm, read_domains, read_pipeline, read_state
 from pipeline.config.stages import find_classes, read_stages
 from pipeline.config.stored import check_needs, file_types, read_dal
 from pipeline.config.tables import check_unlisted, make_plugins, plugin_tables
@@ -72,6 +72,8 @@ def build(document: Document) -> Plan:
 
     check_read(report, objects, mapping, stores)
     check_lacking(report, listings, classes, objects)
+    if any(classes[name].kind == "auth" for name in listings["intercept"]):
+        check_realm(report, state, served)
     stages = {
         stage: [
             Listing(

@@ -16,7 +16,7 @@ from pipeline.config.read import dotted
 from pipeline.config.schema import check_table, make
 from pipeline.dal.objects import ALGORITHMS, TYPES
 from pipeline.sip.host import host_key
-from pipeline.state import INSTEAD, place, used
+from pipeline.state import INSTEAD, place, realm_before, used
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,6 +105,19 @@ def read_domains(report: Report, data: dict[str, Any], options: PipelineOptions,
     if not domains:
         domains.append(cls(id=first_domain(hosts)))
     return Served(domains, hosts, named=named)
+
+
+def check_realm(report: Report, state: Path, served: Served) -> None:
+    """Warn of another realm than that of when the server ran last: hashes are made for one (RFC 7616 3.4.2), and nothing says for which."""
+    before, domain = realm_before(state), served.domains[0]
+    if before and before not in {each.realm for each in served.domains}:
+        keys: Keys = ("pipeline", "domains") if served.named else ("pipeline",)
+        text = (
+            f"the realm is '{domain.realm}' and was '{before}' when the server ran last: passwords that are kept as hashes fit it no more"
+        )
+        report.warning(
+            keys, text, f'write domains = ["{before}"] in [pipeline], or give the users their passwords anew', key=not served.named
+        )
 
 
 def _domain(report: Report, cls: type, name: str, table: dict[str, Any], keys: Keys) -> Any:

@@ -171,6 +171,20 @@ def test_a_folder_that_is_in_use_for_something_else_is_told_with_its_place_and_l
     assert [path.name for path in folder.iterdir()] == ["letters.txt"]
 
 
+def test_another_realm_than_that_of_the_hashes_is_said_by_check_reload_and_the_next_start(sipline, serve):
+    text = sipline.toml.read_text().replace("plugins = []", 'plugins = ["identify", "auth"]')
+    sipline.toml.write_text(text)
+    assert sipline("user", "add", "dave", "--password", "long-enough-for-anybody")[0] == 0
+    server = serve()
+    sipline.toml.write_text(text.replace("example.com", "example.net"))
+    said = "the realm is 'example.net' and was 'example.com' when the server ran last"
+    assert said in sipline("check")[1]
+    assert said in "".join(sipline("reload")[1:])
+    assert server.end()[0] == 0
+    assert said in "".join(serve().lines)
+    assert said not in sipline("check")[1]
+
+
 @pytest.mark.parametrize("option", ["--log-file", "--jsonl", "--pcap"])
 @pytest.mark.parametrize("there", [False, True])
 def test_what_the_server_writes_may_lie_in_its_state_folder(sipline, serve, option, there):

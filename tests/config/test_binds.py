@@ -59,10 +59,12 @@ def test_wildcards_are_known(host, wildcard):
     assert is_wildcard(host) is wildcard
 
 
-def test_the_only_domain_of_a_file_without_one_is_the_first_concrete_address():
-    assert first_domain(["0.0.0.0", "192.0.2.7", "192.0.2.8"]) == "192.0.2.7"
+def test_the_only_domain_of_a_file_without_one_is_the_first_address():
+    assert first_domain(["192.0.2.7", "192.0.2.8"]) == "192.0.2.7"
     assert first_domain(["2001:db8::7"]) == "[2001:db8::7]"
 
 
-def test_behind_wildcards_it_is_a_name_that_no_change_of_address_changes():
+def test_behind_a_wildcard_it_is_a_name_that_no_change_of_address_or_of_another_listener_changes():
     assert first_domain(["0.0.0.0", "::"]) == "sipline"
+    assert first_domain(["0.0.0.0", "127.0.0.1"]) == first_domain(["127.0.0.1", "0.0.0.0"]) == "sipline"
+    assert first_domain([]) == "sipline"
