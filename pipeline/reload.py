@@ -15,6 +15,7 @@ that are gone, and those that keep nothing in `engine.state`. Of the others the 
 from __future__ import annotations
 
 import asyncio
+import errno
 import inspect
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -240,21 +241,26 @@ class _Attempt:
             raise Problems([_problem(self._begun[-1].place, text, "")]) from None
 
     async def _call(self, listing: Listing, hook: str) -> None:
-        view = self._view
+        view, engine = self._view, self._engine
         try:
-            result = view.run(lambda: self._engine._hook(listing.plugin, hook))
+            result = view.run(lambda: engine._hook(listing.plugin, hook))
             if inspect.isawaitable(result):
                 await view.wait(result)
         except Problems:
             raise
         except Exception as error:
+            hint = ""
             if hook == "listen" and isinstance(error, OSError):
                 place, text = why_not(view.plan, view.listeners, error, listing)
+                # From one address to all, or back: both cannot be open at once, and what serves is not closed before the other is.
+                ports = {local[1] for name, _, local in engine.listeners if name == listing.name}
+                if error.errno == errno.EADDRINUSE and any(f":{port}: " in text for port in ports):
+                    hint = "it listens on this port already, at another address: restart, or choose another port"
             elif isinstance(error, TimeoutError):
                 raise
             else:
                 place, text = listing.place, f"{listing.name} cannot {hook}: {_said(error)}"
-            raise Problems([_problem(place, text, "")]) from error
+            raise Problems([_problem(place, text, hint)]) from error
 
     async def undo(self) -> None:
         """Close what was opened; who had handed over his state takes it back."""

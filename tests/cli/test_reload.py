@@ -157,3 +157,15 @@ def test_the_log_level_of_the_file_is_taken(serve, sipline):
     assert (sipline.folder / "late.log").exists()
     server.end()
     assert "stopping" not in (sipline.folder / "late.log").read_text()
+
+
+def test_a_port_that_we_hold_ourselves_at_another_address_is_said_to_be_ours(sipline, serve):
+    server = serve()
+    text = sipline.toml.read_text().replace("127.0.0.1:0", f"127.0.0.1:{server.port}")
+    sipline.toml.write_text(text)
+    assert server.end()[0] == 0
+    serve()
+    sipline.toml.write_text(text.replace("127.0.0.1:", "0.0.0.0:"))
+    status, _, err = sipline("reload")
+    assert status == 2 and f"udp cannot listen on 0.0.0.0:{server.port}: Address already in use" in err
+    assert "it listens on this port already, at another address" in err
