@@ -99,7 +99,7 @@ class Core:
             if found is not None:
                 break
         if found is None:
-            raise Unroutable(Hangup(Cause.UNALLOCATED, f"nobody can call {target}"))
+            raise Unroutable(Hangup(Cause.UNALLOCATED, f"there is no '{target}' to call"))
         if not isinstance(found, Pending) or found.done:
             return found.value() if isinstance(found, Pending) else found  # type: ignore[no-any-return]
 

@@ -85,6 +85,6 @@ def test_a_call_is_placed_shown_and_ended(wired):
 
 
 def test_what_cannot_be_done_is_said(wired):
-    assert wired("originate", "zoe", "--to", "bob") == (1, "", "sipline: not connected: unallocated (nobody can call zoe)\n")
+    assert wired("originate", "zoe", "--to", "bob") == (1, "", "sipline: not connected: unallocated (there is no 'zoe' to call)\n")
     assert wired("hangup", "zoe") == (1, "", "sipline: there is no channel, call or bridge 'zoe'\n")
     assert wired("originate", "bob")[0] == 2

@@ -119,7 +119,7 @@ def test_who_cannot_be_called_now_is_named_whichever_party_he_is(wired, asked):
 @pytest.mark.parametrize(
     "question, error",
     [
-        ({"target": "zoe", "to": "bob"}, "not connected: unallocated (nobody can call zoe)"),
+        ({"target": "zoe", "to": "bob"}, "not connected: unallocated (there is no 'zoe' to call)"),
         ({"target": "bob", "to": "carol"}, "not connected: bob: busy (in a meeting, wire 17)"),
         ({"target": "bob"}, "originate needs a target, and one of: to, extension"),
         ({"target": "bob", "to": "x", "caller": "<<"}, "'<<' is no caller: write Name <number>"),
