@@ -24,6 +24,14 @@ __all__ = ["NAME", "Keys", "find_classes", "read_stages"]
 Keys = tuple[str | int, ...]
 NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _KEYS = ("name", "plugins")
+_USUAL = {
+    "transport": ("udp", "tcp"),
+    "protocol": ("stack",),
+    "intercept": ("identify", "auth"),
+    "application": ("registrar", "channel", "options"),
+    "integration": ("toml", "sqlite", "channel", "dialplan"),
+}
+"""What is advised for a stage that is not there: with an empty one no request would be answered, or anybody could call."""
 
 
 def read_stages(report: Report, data: dict[str, Any]) -> dict[str, dict[str, Keys]]:
@@ -51,7 +59,7 @@ def read_stages(report: Report, data: dict[str, Any]) -> dict[str, dict[str, Key
             _in_order(report, stage, list(found), wanted, keys)
     for stage in wanted:
         if stage not in found and not unnamed:
-            hint = f'write\n[[stage]]\nname    = "{stage}"\nplugins = []'
+            hint = f'write\n[[stage]]\nname    = "{stage}"\nplugins = {shown([*_USUAL.get(stage, ())])}'
             report.error(("stage",) if tables else (), f"stage '{stage}' is missing", hint, key=True)
     return {stage: found.get(stage, {}) for stage in wanted}
 

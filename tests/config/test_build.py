@@ -153,6 +153,13 @@ def test_an_empty_file_lacks_all_five_stages(write):
     assert [problem.message for problem in caught.value.problems] == [f"stage '{stage}' is missing" for stage in STAGES]
 
 
+def test_what_an_empty_file_is_told_to_write_is_a_server_that_answers_and_asks_for_passwords(write):
+    with pytest.raises(Problems) as caught:
+        build(Document("pipeline.toml", ""))
+    advised = "\n".join(problem.suggestion.removeprefix("write\n") for problem in caught.value.problems)
+    assert build(Document("pipeline.toml", advised)).warnings == []
+
+
 def test_no_secret_is_in_any_message(problems):
     told = problems(
         """\

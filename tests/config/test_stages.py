@@ -8,7 +8,7 @@ def test_a_missing_stage_is_told_with_what_to_write(problems):
     assert problems(changes={'[[stage]]\nname    = "protocol"\nplugins = ["stack"]\n': ""}) == [
         (
             "pipeline.toml:5:3: stage 'protocol' is missing\n    [[stage]]\n      ^^^^^\n"
-            '  write\n  [[stage]]\n  name    = "protocol"\n  plugins = []'
+            '  write\n  [[stage]]\n  name    = "protocol"\n  plugins = ["stack"]'
         )
     ]
 
