@@ -9,6 +9,7 @@ import csv
 import gc
 import getpass
 import sys
+from collections import deque
 from typing import IO, TYPE_CHECKING, Any
 
 import attrs
@@ -18,12 +19,13 @@ from pipeline.cli.client import Client
 from pipeline.cli.files import plan_of, state_of
 from pipeline.cli.first_start import fresh_password
 from pipeline.cli.table import cell, show_table
+from pipeline.config.hints import weak
 from pipeline.control import accounts
 from pipeline.dal import Domain, StorageError
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
 
     from pipeline.engine import Pipeline
 
@@ -145,7 +147,14 @@ def _add(args: Namespace, do: Online | Offline) -> int:
     if "error" in row:
         raise Failed(row["error"])
     print(f"user {name} in domain {domain.id}" + (f", password {password}" if made else ""))
+    _advise([(name, "", password)])
     return 0
+
+
+def _advise(passwords: Iterable[tuple[str, str, str]]) -> None:
+    """Say what `check` says of weak passwords; they are stored all the same."""
+    for hint in weak(passwords):
+        print(f"hint: {hint}", file=sys.stderr)
 
 
 def _list(args: Namespace, do: Online | Offline) -> int:
@@ -166,10 +175,13 @@ def _import(args: Namespace, do: Online | Offline) -> int:
     try:
         with sys.stdin if args.file == "-" else open(args.file, encoding="utf-8-sig", newline="") as file:  # noqa: PTH123
             for row in do.add(_batches(file, do.domains(), tally, do.batch)):
+                doubtful = tally.doubtful.popleft()
                 if "error" in row:
                     tally.failed(row["name"], row["error"])
-                else:
-                    tally.stored += 1
+                    continue
+                tally.stored += 1
+                if doubtful is not None:
+                    tally.weak.append(doubtful)
     except OSError as error:
         raise Failed(f"{args.file}: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -177,6 +189,7 @@ def _import(args: Namespace, do: Online | Offline) -> int:
     more = tally.failures - TOLD
     if more > 0:
         print(f"... and {more} more", file=sys.stderr)
+    _advise(tally.weak)
     print(f"{tally.stored} user{'s' if tally.stored != 1 else ''} stored" + (f", {tally.failures} not" if tally.failures else ""))
     return 1 if tally.failures else 0
 
@@ -187,6 +200,10 @@ class Tally:
 
     stored: int = 0
     failures: int = 0
+    doubtful: deque[tuple[str, str, str] | None] = attrs.field(factory=deque)
+    """Of each row that is under way, in its order: its weak password, as `weak` takes it, or None."""
+    weak: list[tuple[str, str, str]] = attrs.field(factory=list)
+    """Those of them that were stored."""
 
     def failed(self, who: str, why: str) -> None:
         """Count a row that was not stored; tell the first ones."""
@@ -206,7 +223,9 @@ def _batches(file: IO[str], domains: list[Domain], tally: Tally, size: int) -> I
     for row in reader:
         where = f"line {reader.line_num}"
         try:
-            batch.append(accounts.account(row["user"] or "", _domain(domains, row.get("domain")), row["password"] or ""))
+            user, password = row["user"] or "", row["password"] or ""
+            batch.append(accounts.account(user, _domain(domains, row.get("domain")), password))
+            tally.doubtful.append((user, "", password) if weak([(user, "", password)]) else None)
         except (accounts.Refused, Failed) as error:
             tally.failed(where, str(error))
         if len(batch) >= size:

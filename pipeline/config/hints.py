@@ -1,5 +1,7 @@
 """Advice in one line each, which `sipline check` prints of a file that is right: stronger digests and passwords, a name that lasts.
 
+`sipline user` gives that of passwords too, when it takes them.
+
 Rule: of passwords names are said, never a password nor its length; only those in the clear can be judged.
 """
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from pipeline.config.stored import Store
     from pipeline.dal.layer import Mapping
 
-__all__ = ["hints"]
+__all__ = ["hints", "weak"]
 
 SHORTEST = 8
 """Characters that a password chosen by its user has at least (NIST SP 800-63B 5.1.1.2)."""
@@ -50,17 +52,18 @@ def _digests(objects: Iterable[Any], classes: Table[str, Found]) -> list[str]:
 
 
 def _passwords(objects: Iterable[Any]) -> list[str]:
-    """Say of whom the password is the user name, and of whom it is short."""
+    return weak((stored.id, stored.username, stored.password) for stored in objects if stored.kind == "auth" and stored.password)
+
+
+def weak(passwords: Iterable[tuple[str, str, str]]) -> list[str]:
+    """Say of whom the password is the user name, and of whom it is short; each is (id, user name or "", password)."""
     same: list[str] = []
     short: list[str] = []
-    for stored in objects:
-        if stored.kind != "auth" or not stored.password:
-            continue
-        names = {name.casefold() for name in (stored.username, stored.id, stored.id.partition("@")[0])}
-        if stored.password.casefold() in names:
-            same.append(stored.id)
-        elif len(stored.password) < SHORTEST:
-            short.append(stored.id)
+    for ident, username, password in passwords:
+        if password.casefold() in {name.casefold() for name in (username, ident, ident.partition("@")[0])}:
+            same.append(ident)
+        elif len(password) < SHORTEST:
+            short.append(ident)
     found = []
     if same:
         found.append(f"{_of(same)} the user name, which scanners try first: choose another")

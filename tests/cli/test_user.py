@@ -19,10 +19,21 @@ def users(sipline):
 
 
 def test_a_user_has_every_hash_and_is_listed(sipline):
-    status, out, err = sipline("user", "add", "alice", "--password", "secret")
+    status, out, err = sipline("user", "add", "alice", "--password", "long enough")
     assert (status, out, err) == (0, "user alice in domain example.com\n", "")
     assert users(sipline)["alice"]["credentials"] == ["MD5", "SHA-256", "SHA-512-256"]
     assert "alice@example.com" in sipline("user", "list")[1]
+
+
+def test_a_weak_password_is_stored_and_told_as_check_does(sipline):
+    status, out, err = sipline("user", "add", "alice", "--password", "12")
+    assert (status, out) == (0, "user alice in domain example.com\n")
+    assert err == "hint: the password of 'alice' is shorter than 8 characters, and soon guessed: choose a longer one\n"
+    file = sipline.folder / "users.csv"
+    file.write_text("user,password\nalice,34\nbob,long enough\ncaroline,Caroline\ndave,56\nbob,78\n")
+    err = sipline("user", "import", file)[2]
+    assert "hint: the password of 'caroline' is the user name, which scanners try first: choose another\n" in err
+    assert "hint: the password of 'dave' is shorter than 8" in err  # not those that were not stored
 
 
 def test_without_a_password_one_is_made_and_printed_once(sipline):
