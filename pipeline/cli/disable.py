@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.cli import Failed
 from pipeline.cli.client import remind
-from pipeline.cli.files import plan_of
+from pipeline.cli.files import plan_of, unharmed
 from pipeline.config import edit
 from pipeline.config.read import read
 
@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 
 
 def run(args: Namespace) -> int:
-    """Edit, then check the whole file: something may need what is gone."""
+    """Edit, unless that breaks the file: something may need what goes."""
     name = read(args.config).name
     try:
-        stages = edit.disable(args.config, args.name)
+        check = unharmed(args, f"without '{args.name}'", "Change first what needs it")
+        stages = edit.disable(args.config, args.name, check)
     except edit.Refused as refused:
         raise Failed(str(refused)) from None
     if not stages:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.cli import Failed
 from pipeline.cli.client import remind
-from pipeline.cli.files import plan_of
+from pipeline.cli.files import plan_of, unharmed
 from pipeline.cli.plugins import finder_of
 from pipeline.config import edit
 from pipeline.config.discover import Missing
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def run(args: Namespace) -> int:
-    """Edit, then check the whole file: a required option may be missing now."""
+    """Edit, unless that breaks the file: a required option may be missing, which has to be written first."""
     document = read(args.config)
     try:
         cls = finder_of(args.config).find(args.name).cls
@@ -33,8 +33,9 @@ def run(args: Namespace) -> int:
         raise Failed(f"{args.name} does not say where it belongs: {where}; say --stage, and --after a plugin of it")
     after = args.after or tuple(getattr(cls, "after", ()))
     before = () if args.after else _behind(args)
+    check = unharmed(args, f"with '{args.name}' listed", f"Write [plugin.{args.name}] first: it may stand there before it is listed")
     try:
-        changed = [stage for stage in stages if edit.enable(args.config, args.name, stage, after, before)]
+        changed = edit.enable(args.config, args.name, stages, after, before, check)
     except edit.Refused as refused:
         raise Failed(str(refused)) from None
     if not changed:

@@ -11,9 +11,11 @@ from pipeline.state import Foreign, place
 
 if TYPE_CHECKING:
     from argparse import Namespace
+    from collections.abc import Callable
     from pathlib import Path
 
     from pipeline.config.plan import Plan
+    from pipeline.config.read import Document
     from pipeline.control.place import Lock
 
 
@@ -26,6 +28,28 @@ def plan_of(args: Namespace, *, warn: bool = False) -> Plan:
         for warning in plan.warnings:
             print(f"warning: {warning}", file=sys.stderr)
     return plan
+
+
+def unharmed(args: Namespace, why: str, instead: str) -> Callable[[Document], None]:
+    """Return what refuses, with Problems, to write a text that has mistakes which the file does not have."""
+    from pipeline.config.build import build  # noqa: PLC0415
+    from pipeline.config.problems import Problems  # noqa: PLC0415
+
+    def check(document: Document) -> None:
+        try:
+            build(document)
+        except Problems as after:
+            try:
+                known = set()
+                build(read(args.config))
+            except Problems as before:
+                known = {problem.message for problem in before.problems}
+            made = [problem for problem in after.problems if problem.message not in known]
+            if made:
+                print(f"{document.name} is left as it is: {why} it would be broken. {instead}", file=sys.stderr)
+                raise Problems(made) from None
+
+    return check
 
 
 def state_of(args: Namespace) -> Path:

@@ -1,7 +1,8 @@
 """Edits of pipeline.toml: a plugin into a stage's list, or out of it. Comments and layout survive, which is tomlkit's work.
 
-Rule: an edit changes one list and nothing else (tomllib reads the result again, to be sure), and the file is replaced whole, so
-that a server that reads it meanwhile sees the old text or the new one.
+Rule: an edit changes these lists and nothing else (tomllib reads the result again, to be sure). What is to be written is shown to `check`
+before, which may raise: then nothing is written. The file is replaced whole, so that a server that reads it meanwhile sees the old text
+or the new one.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.config.read import read
+from pipeline.config.read import Document, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -25,27 +26,41 @@ class Refused(Exception):  # noqa: N818 (a sentence for the user, not a fault of
     """Why the file was left as it is."""
 
 
-def enable(path: str | os.PathLike[str], name: str, stage: str, after: Sequence[str] = (), before: Collection[str] = ()) -> bool:
-    """List a plugin in a stage: behind the last of those that `after` names, else before the first that `before` names, else at the end.
+def _unchecked(_document: Document) -> None:
+    pass
 
-    False: it was listed already.
+
+def enable(
+    path: str | os.PathLike[str],
+    name: str,
+    stages: Sequence[str],
+    after: Sequence[str] = (),
+    before: Collection[str] = (),
+    check: Callable[[Document], None] = _unchecked,
+) -> tuple[str, ...]:
+    """List a plugin in stages: behind the last of those that `after` names, else before the first that `before` names, else at the end.
+
+    Give the stages it was not listed in before.
     """
 
-    def insert(stages: dict[str, Any]) -> tuple[str, ...]:
-        if stage not in stages:
-            raise Refused(f"there is no stage '{stage}' to list '{name}' in")
-        names = stages[stage]
-        if name in names:
-            return ()
-        behind = [position for position, other in enumerate(names) if other in after]
-        ahead = [position for position, other in enumerate(names) if other in before]
-        names.insert(behind[-1] + 1 if behind else ahead[0] if ahead else len(names), name)
-        return (stage,)
+    def insert(lists: dict[str, Any]) -> tuple[str, ...]:
+        changed = []
+        for stage in stages:
+            if stage not in lists:
+                raise Refused(f"there is no stage '{stage}' to list '{name}' in")
+            names = lists[stage]
+            if name in names:
+                continue
+            behind = [position for position, other in enumerate(names) if other in after]
+            ahead = [position for position, other in enumerate(names) if other in before]
+            names.insert(behind[-1] + 1 if behind else ahead[0] if ahead else len(names), name)
+            changed.append(stage)
+        return tuple(changed)
 
-    return bool(_edit(path, insert))
+    return _edit(path, insert, check)
 
 
-def disable(path: str | os.PathLike[str], name: str) -> tuple[str, ...]:
+def disable(path: str | os.PathLike[str], name: str, check: Callable[[Document], None] = _unchecked) -> tuple[str, ...]:
     """Take a plugin out of every stage, and leave its table for the day it comes back. Give the stages it was listed in."""
 
     def remove(stages: dict[str, Any]) -> tuple[str, ...]:
@@ -55,12 +70,14 @@ def disable(path: str | os.PathLike[str], name: str) -> tuple[str, ...]:
                 stages[stage].remove(name)
         return found
 
-    return _edit(path, remove)
+    return _edit(path, remove, check)
 
 
-def _edit(path: str | os.PathLike[str], change: Callable[[dict[str, Any]], tuple[str, ...]]) -> tuple[str, ...]:
+def _edit(
+    path: str | os.PathLike[str], change: Callable[[dict[str, Any]], tuple[str, ...]], check: Callable[[Document], None]
+) -> tuple[str, ...]:
     """Apply a change to the lists by stage; give the stages that it changed."""
-    path = Path(path).resolve()  # a link stays a link
+    named, path = path, Path(path).resolve()  # a link stays a link
     before = read(path)  # says well what is wrong with the file
     expected = tomllib.loads(before.text)
     changed = change(_stages(expected))
@@ -73,6 +90,7 @@ def _edit(path: str | os.PathLike[str], change: Callable[[dict[str, Any]], tuple
     result = edited.as_string()
     if tomllib.loads(result) != expected:
         raise Refused(f"{before.name} cannot be edited without changing more than the list: do it by hand")
+    check(Document(named, result))
     _replace(path, result)
     return changed
 

@@ -59,9 +59,30 @@ def test_what_the_file_then_lacks_is_told(sipline, write):
             def intercept(self, message, passage):
                 return None
         """
-    sipline.toml.write_text(sipline.toml.read_text() + write("probe", source))
-    status, _, err = sipline("enable", "probe")
-    assert status == 2 and "needs 'must'" in err
+    before = sipline.toml.read_text() + write("probe", source)
+    sipline.toml.write_text(before)
+    status, out, err = sipline("enable", "probe")
+    assert status == 2 and out == "" and "needs 'must'" in err
+    assert err.startswith("pipeline.toml is left as it is: with 'probe' listed it would be broken. Write [plugin.probe] first")
+    assert sipline.toml.read_text() == before
+    sipline.toml.write_text(before + '\nmust = "be"\n')
+    assert sipline("enable", "probe")[0] == 0
+
+
+def test_what_others_need_is_not_disabled(sipline):
+    before = sipline.toml.read_text() + '[dal]\ncontact = ["sqlite"]\n'
+    sipline.toml.write_text(before)
+    status, out, err = sipline("disable", "sqlite")
+    assert status == 2 and out == "" and "backend 'sqlite' is not listed" in err
+    assert err.startswith("pipeline.toml is left as it is: without 'sqlite' it would be broken. Change first what needs it\n")
+    assert sipline.toml.read_text() == before
+
+
+def test_a_broken_file_may_be_edited_as_long_as_that_breaks_no_more_of_it(sipline):
+    sipline.toml.write_text(sipline.toml.read_text().replace('"registrar"', '"registrar", "tls_", "options"'))
+    assert sipline("disable", "options")[0] == 2
+    assert "options" not in sipline.toml.read_text()
+    assert sipline("disable", "tls_")[0] == 0
 
 
 def test_a_disabled_plugin_keeps_its_options(sipline):

@@ -32,17 +32,17 @@ def file(tmp_path):
 
 
 def test_a_plugin_is_listed_behind_what_it_comes_after_and_nothing_else_changes(file):
-    assert enable(file, "curfew", "intercept", ("logging", "identify"))
+    assert enable(file, "curfew", ["intercept"], ("logging", "identify"))
     assert file.read_text() == TEXT.replace('"identify", "auth"', '"identify", "curfew", "auth"')
 
 
 def test_without_a_place_it_comes_last_in_a_list_of_many_lines_too(file):
-    assert enable(file, "options", "application")
+    assert enable(file, "options", ["application"])
     assert file.read_text() == TEXT.replace('"redirect",    # calls\n', '"redirect",    # calls\n    "options",\n')
 
 
 def test_what_is_listed_already_is_left_alone(file):
-    assert not enable(file, "auth", "intercept")
+    assert not enable(file, "auth", ["intercept"])
     assert file.read_text() == TEXT
 
 
@@ -56,13 +56,13 @@ def test_a_plugin_is_taken_out_and_its_table_stays(file):
 
 def test_out_and_in_again_gives_the_same_lists(file):
     disable(file, "identify")
-    enable(file, "identify", "intercept", ("logging",))
+    enable(file, "identify", ["intercept"], ("logging",))
     assert tomllib.loads(file.read_text()) == tomllib.loads(TEXT)
 
 
 def test_a_stage_that_is_not_there_is_refused(file):
     with pytest.raises(Refused) as caught:
-        enable(file, "udp", "transport")
+        enable(file, "udp", ["transport"])
     assert str(caught.value) == "there is no stage 'transport' to list 'udp' in"
     assert file.read_text() == TEXT
 
@@ -83,3 +83,17 @@ def test_windows_line_ends_the_mode_and_a_link_survive(file, tmp_path):
     assert file.stat().st_mode & 0o777 == 0o600
     assert file.read_bytes() == TEXT.replace(', "auth"', "").replace("\n", "\r\n").encode()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link.toml", "pipeline.toml"]
+
+
+def test_what_the_check_refuses_is_not_written(file):
+    shown = []
+
+    def refuse(document):
+        shown.append(document.data["stage"][0]["plugins"])
+        raise Problems([])
+
+    for edit in (lambda: disable(file, "auth", refuse), lambda: enable(file, "nat", ["intercept"], check=refuse)):
+        with pytest.raises(Problems):
+            edit()
+    assert file.read_text() == TEXT
+    assert shown == [["logging", "identify"], ["logging", "identify", "auth", "nat"]]
