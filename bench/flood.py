@@ -100,7 +100,7 @@ class Server:
             sys.exit(f"sipline did not start, exit status {self.process.wait()}: {''.join(said)}")
         self.said = []
         threading.Thread(target=lambda: self.said.extend(self.process.stderr), daemon=True).start()
-        self.client = Client.of(folder / ".sipline")
+        self.client = Client.perhaps(folder / ".sipline")
 
     def stats(self):
         (row,) = self.client.rows("show", what="stats")

@@ -52,7 +52,7 @@ class Server:
             sys.exit(f"sipline did not start, exit status {self.process.wait()}")
         threading.Thread(target=self._read, daemon=True).start()
         self.said = []
-        self.client = Client.of(self.folder / ".sipline")
+        self.client = Client.perhaps(self.folder / ".sipline")
 
     def _read(self):
         for line in self.process.stderr:
