@@ -7,6 +7,7 @@ taken for dead, and do not keep it open when nobody needs it.
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from websockets.exceptions import ConnectionClosed, WebSocketException
@@ -24,8 +25,12 @@ if TYPE_CHECKING:
     from pipeline.stream_transport import Connections
 
 CRLF = b"\r\n"
-SLICE = 512
-"""Octets that the library gets at once, for it reads them all: 85 of the smallest frames, 5 ms with what follows from each."""
+SLICE = 1024
+"""Octets that the library gets at once, for it reads them all: 170 of the smallest frames, which take it 2 ms."""
+WHOLE = frozenset({Opcode.TEXT, Opcode.BINARY, Opcode.CONT})
+"""Frames that complete a message, where they are the last of one."""
+LIGHT = 16
+"""Other frames that cost as much as a message, at most: 10 us each."""
 REASON = 100
 """Bytes of a close frame's reason; RFC 6455 5.5 lets a control frame have 125."""
 
@@ -33,7 +38,7 @@ REASON = 100
 class WsFlow(StreamFlow):
     """The way to the client at the other end of one WebSocket."""
 
-    __slots__ = ("_asked", "_message", "_ping", "_protocol", "_text", "_unread", "awaited")
+    __slots__ = ("_asked", "_message", "_ping", "_protocol", "_text", "_unread", "_waiting", "awaited")
 
     transport = "WS"
 
@@ -43,6 +48,8 @@ class WsFlow(StreamFlow):
         """What has come of a message in pieces."""
         self._text = False
         self._unread = b""
+        self._waiting: deque[Frame] = deque()
+        """Frames that have been read and have not had their turn."""
         self._ping: bytes | None = None
         """What the last ping without an answer holds."""
         self._asked = 0
@@ -55,25 +62,27 @@ class WsFlow(StreamFlow):
         """Take frames."""
         self.awaited = False
         protocol = self._protocol
-        if self._unread:
-            data = self._unread + data
-            self._unread = b""
-        found, frames, pings = False, 0, 0
-        for at in range(0, len(data), SLICE):
-            protocol.receive_data(data[at : at + SLICE])
-            for frame in protocol.events_received():
-                if isinstance(frame, Frame):
-                    frames += 1
-                    pings += frame.opcode is Opcode.PING
-                    found = self._frame(frame) or found
-                    if self.stream.closed:
-                        return False
-            if frames >= TURN:
-                self._unread = data[at + SLICE :]
-                break
+        data, at = self._unread + data, 0
+        self._unread = b""
+        waiting = self._waiting
+        found, frames, pings, left = False, 0, 0, TURN * LIGHT
+        while left > 0 and (waiting or at < len(data)):
+            if not waiting:
+                protocol.receive_data(data[at : at + SLICE])
+                at += SLICE
+                waiting.extend(event for event in protocol.events_received() if isinstance(event, Frame))
+                continue
+            frame = waiting.popleft()
+            frames += 1
+            left -= LIGHT if frame.fin and frame.opcode in WHOLE else 1
+            pings += frame.opcode is Opcode.PING
+            found = self._frame(frame) or found
+            if self.stream.closed:
+                return False
+        self._unread = data[at:]
         self._pong(pings)
         self._flush()
-        if self._unread:  # whether what is left is unfinished the next turn tells
+        if self._unread or waiting:  # whether what is left is unfinished the next turn tells
             if found:
                 self.stuck_since = 0.0
             return True
