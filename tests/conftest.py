@@ -2,6 +2,7 @@
 
 import datetime as dt
 import ipaddress
+import logging
 import pathlib
 import re
 import signal
@@ -20,6 +21,16 @@ import attrs
 from pipeline import Claim, Drop, Flow, Malformed, Pending, Reply, Request, Target, Wait, hookimpl, option, plugin
 LOG = []
 """
+
+
+@pytest.fixture(autouse=True)
+def log_as_before():
+    """Give the log back as it was: a command that a test has run sends it to a terminal that is closed by now, 1 ms for each entry."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 @pytest.fixture
