@@ -110,7 +110,11 @@ class Server:
         plan = build(Document(self.folder / "pipeline.toml", self.text))
         self.engine = Pipeline(plan, self.loop, clock=self.clock, random=randomness.Random(self.random.random()), network=self.host)  # noqa: S311
         self.engine.bus.listen("", self.events.append)
-        self.run(self.engine.start())
+        try:
+            self.run(self.engine.start())
+        except BaseException:
+            self.run(self.engine.stop(0))  # as `sipline run` does: what it has opened is closed
+            raise
 
     def stop(self) -> None:
         """Stop it as SIGTERM does."""
