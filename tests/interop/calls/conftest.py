@@ -68,7 +68,7 @@ class Softphone:
         self._forgotten = {}
         self.port, control = tools.spaced_port(), tools.free_port()
         (folder / "config").write_text(
-            f"module_path {modules}\nmodule g711.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\n{module}\n"
+            f"module_path {modules}\n{module}\nmodule g711.so\nmodule aufile.so\nmodule aubridge.so\nmodule sndfile.so\n"
             f"module_app account.so\nmodule_app menu.so\nmodule_app ctrl_tcp.so\nctrl_tcp_listen 127.0.0.1:{control}\n"
             f"sip_listen 127.0.0.1:{self.port}\nnet_interface 127.0.0.1\naudio_source aufile,{tone_file(folder / 'says.wav', hertz)}\n"
             f"audio_player aubridge,nobody\naudio_alert aubridge,alert\nringback_disabled yes\nsnd_path {self.sounds}\ncall_max_calls {max_calls}\n"
@@ -157,8 +157,11 @@ class Softphone:
         return [event for event in self.events if event["type"] == kind][count - 1]
 
     def registered(self):
-        self.tools.until(lambda: f"the registration of {self.user}, who said:\n{self.said}", lambda: "[1 binding]" in self.said)
+        self.tools.until(lambda: f"the registration of {self.user}, who said:\n{self.said}", self._bound)
         return self
+
+    def _bound(self):
+        return b"[1 binding]" in self.output.read_bytes()
 
     def shown(self):
         """The From of the last INVITE that came: whom its display shows."""

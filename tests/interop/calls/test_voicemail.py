@@ -10,7 +10,9 @@ import pytest
 
 A, B = 440, 1000
 pytestmark = pytest.mark.slow
-MODULE = "module_app mwi.so"
+MODULE = "module mwi.so"
+"""The first of all modules: 1 ms after it was loaded baresip 1.0's mwi walks the list of its subscriptions and appends to it one for each that it
+meets. A registration that is answered within that millisecond has one in it, and the walk never ends; behind the other modules' loading it is over."""
 
 
 @pytest.fixture
