@@ -65,7 +65,7 @@ def build(document: Document) -> Plan:
         dal = data.get("dal")
         check_needs(report, classes, places, mapping, set(dal) if isinstance(dal, dict) else set())
     objects = read_objects(report, data, served)
-    check_plugins(report, objects, plugins, places, listings["integration"])
+    files = check_plugins(report, objects, plugins, places, listings["integration"])
     references = check_references(report, objects, classes=classes, values=values, mapping=mapping, stores=stores) if complete else []
     check_hashes(report, objects)
     report.stop()
@@ -88,6 +88,7 @@ def build(document: Document) -> Plan:
                 document=document,
                 keys=keys,
                 digest=classes[name].digest,
+                files=files.get(name, {}),
             )
             for name, keys in names.items()
         ]

@@ -122,7 +122,7 @@ def _stages(before: Plan, after: Plan) -> Iterator[str]:
 
 
 def _plugin_options(before: Plan, after: Plan) -> Iterator[str]:
-    olds = _plugins(before)
+    olds, folder = _plugins(before), after.document.folder
     for name, listing in _plugins(after).items():
         former = olds.get(name)
         if former is None:
@@ -133,6 +133,10 @@ def _plugin_options(before: Plan, after: Plan) -> Iterator[str]:
             continue
         if former.digest != listing.digest:
             yield f"{header} {listing.source} was read again: it has changed"
+        for path, digest in listing.files.items():
+            if former.files.get(path, digest) != digest:
+                where = path.relative_to(folder) if path.is_relative_to(folder) else path
+                yield f"{header} {where} was read again: it has changed"
         yield from _options(header, former.plugin, listing.plugin)
         if former.on_error != listing.on_error:
             yield f"{header} on_error: {shown(former.on_error)} -> {shown(listing.on_error)}"

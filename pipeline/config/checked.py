@@ -6,6 +6,7 @@ Rule: a plugin speaks as the builder does, with the keys that lead to the place;
 from __future__ import annotations
 
 import inspect
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config.plan import Reference
@@ -35,6 +36,8 @@ class Checked:
         """The name under which the plugin is listed."""
         self.listed = listed
         """Where it is listed."""
+        self.files: dict[Path, int] = {}
+        """What the plugin reads, each with a hash of what it holds."""
 
     @property
     def data(self) -> dict[str, Any]:
@@ -45,6 +48,11 @@ class Checked:
     def folder(self) -> Path:
         """The folder that relative paths in the file start from."""
         return self._report.document.folder
+
+    def reads(self, path: Path) -> None:
+        """Note a file that the plugin reads at each start: a reload tells when it holds something else than before."""
+        with suppress(OSError):  # whoever cannot read it says so
+            self.files[path] = hash(path.read_bytes())
 
     def tables(self, kind: str) -> dict[str, dict[str, Any]]:
         """Return the tables [kind.NAME] of the file by their names; those that are none were told already."""
@@ -90,8 +98,9 @@ class Checked:
 
 def check_plugins(
     report: Report, objects: Objects, plugins: Mapping[str, Any], places: Mapping[str, Keys], integration: Mapping[str, Keys]
-) -> None:
-    """Call the hook `check` of every plugin that has been made."""
+) -> dict[str, dict[Path, int]]:
+    """Call the hook `check` of every plugin that has been made; returns, by their names, the files that they read."""
+    files: dict[str, dict[Path, int]] = {}
     there = {name: plugins[name] for name in integration if name in plugins}
     for name, plugin in plugins.items():
         method: Callable[..., None] | None = getattr(plugin, "check", None)
@@ -102,3 +111,5 @@ def check_plugins(
             method(file) if inspect.signature(method).parameters else method()
         except Exception as error:
             report.error(places[name], f"'{name}' failed in check(): {error!r}")
+        files[name] = file.files
+    return files

@@ -45,6 +45,8 @@ class Listing:
     keys: tuple[str | int, ...]
     digest: str = ""
     """Of the file that its class was read from."""
+    files: dict[Path, int] = attrs.field(factory=dict, repr=False)
+    """What it reads at each start, each with a hash of what it held when it was checked."""
 
     @property
     def version(self) -> str:

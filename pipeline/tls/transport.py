@@ -107,6 +107,8 @@ class SecureTransport(StreamTransport):
         """Read every file that is named."""
         keys = ("plugin", file.name)
         for at, pair in enumerate(self.pairs(file.folder)):
+            file.reads(pair.cert)
+            file.reads(pair.key)
             try:
                 facts = load(pair, server("1.2", "", "off", None))
             except FileFault as fault:
@@ -138,6 +140,7 @@ class SecureTransport(StreamTransport):
             return
         import ssl  # noqa: PLC0415
 
+        file.reads(file.folder / value)
         try:
             trusting(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), key, file.folder / value)
         except FileFault as fault:

@@ -97,6 +97,9 @@ class MessagePython:
             load(self.call, file.folder)
         except Unusable as error:
             file.error(("plugin", file.name, "call"), str(error))
+        where = self.call.rpartition(":")[0]
+        if where.endswith(".py"):
+            file.reads(file.folder / where)
 
     @hookimpl
     def start(self, engine: Pipeline) -> None:

@@ -720,6 +720,22 @@ def test_a_reload_gives_new_handshakes_the_new_certificate_and_keeps_every_conne
     assert old.closed is None
 
 
+def test_a_reload_says_which_files_it_found_changed(secure, authority):
+    cert, key = authority.issue("live.example.com", "dns:live.example.com", file="told")
+    server = secure((cert, key), more=f'ca = "{cert}"')
+    assert reload(server) == []
+    authority.issue("live.example.com", "dns:live.example.com", file="told")
+    assert reload(server) == [f"[plugin.tls] {path} was read again: it has changed" for path in (cert, key)]
+    assert reload(server) == []
+    beside = server.folder / "key.pem"
+    beside.write_bytes(key.read_bytes())
+    text = server.text.replace(str(key), beside.name)
+    assert [line.partition(":")[0] for line in reload(server, text)] == ["[plugin.tls] certificates"]  # told once: by its option
+    authority.issue("live.example.com", "dns:live.example.com", file="told")
+    beside.write_bytes(key.read_bytes())
+    assert reload(server, text) == [f"[plugin.tls] {path} was read again: it has changed" for path in (cert, "key.pem")]
+
+
 def test_a_reload_with_a_broken_file_is_refused_with_its_line_and_changes_nothing(secure, authority):
     cert, key = authority.issue("here.example.com", "dns:here.example.com", file="broken")
     server = secure((cert, key))
