@@ -145,7 +145,7 @@ def _long_form(objects: Objects, kind: str, name: str, table: dict[str, Any]) ->
             report.error((*keys, key), f"{dotted(*keys)} has no key '{key}'", meant, key=True)
     for option in options.values():
         if option.required and option.name not in table and not misspelt(option.name, table, options):
-            report.error(keys, f"{dotted(*keys)} needs '{option.name}'", f"{option.name} is {option.help}" if option.help else "")
+            report.error(keys, f"{dotted(*keys)} needs '{option.name}'", f"{option.name}: {option.help}" if option.help else "")
     if kind == "endpoint" and "auth" not in table and not misspelt("auth", table, options):
         hint = f'write auth = ["{name}"], or auth = [] to let it in without a password'
         report.error(keys, f"{dotted(*keys)} does not say 'auth'", hint)

@@ -60,7 +60,7 @@ def make_plugins(
         on_error[name] = _on_error(report, table, name, found)
         for option in options_of(found.cls).values():
             if option.required and option.name not in table and not misspelt(option.name, table, options_of(found.cls)):
-                report.error(keys, f"[plugin.{name}] needs '{option.name}'", f"{option.name} is {option.help}" if option.help else "")
+                report.error(keys, f"[plugin.{name}] needs '{option.name}'", f"{option.name}: {option.help}" if option.help else "")
         if report.count == before:
             plugins[name] = make(report, found.cls, values[name], keys, f"[plugin.{name}]")
     return plugins, on_error, values

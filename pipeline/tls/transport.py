@@ -59,7 +59,7 @@ def suites(_instance: Any, _attribute: attrs.Attribute[Any], value: str) -> None
 
 
 CERTIFICATES_HELP = (
-    'certificates, each {cert = "fullchain.pem", key = "privkey.pem", names = ["sip.example.com"]}: PEM files, paths from this folder; who'
+    'PEM files, each certificate as {cert = "fullchain.pem", key = "privkey.pem", names = ["sip.example.com"]}, paths from this folder; who'
     " asks for a name (SNI) gets the one for it, all others the first; without `names` those that the certificate itself says; without"
     " `key` the key stands in the certificate's file"
 )

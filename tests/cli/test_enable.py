@@ -63,10 +63,15 @@ def test_what_the_file_then_lacks_is_told(sipline, write):
     sipline.toml.write_text(before)
     status, out, err = sipline("enable", "probe")
     assert status == 2 and out == "" and "needs 'must'" in err
+    assert "\n  must: it has to be said\n" in err
     assert err.startswith("pipeline.toml is left as it is: with 'probe' listed it would be broken. Write [plugin.probe] first")
     assert sipline.toml.read_text() == before
     sipline.toml.write_text(before + '\nmust = "be"\n')
     assert sipline("enable", "probe")[0] == 0
+
+
+def test_what_tls_needs_is_a_sentence(sipline):
+    assert "\n  certificates: PEM files, each certificate as {cert = " in sipline("enable", "tls")[2]
 
 
 def test_what_others_need_is_not_disabled(sipline):

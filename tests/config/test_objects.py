@@ -103,7 +103,7 @@ CASES = {
     ),
     "[auth.trunk]": ("27:2", "[auth.trunk] has no password", 'write password_digest = ["MD5:…"] or password = "…"'),
     '[aor."sip:x@example.com"]': ("27:2", "'sip:x@example.com' is an id, not a URI", "write 'x@example.com'"),
-    '[identify.x]\nmatch = ["10.0.0.1"]': ("27:2", "[identify.x] needs 'endpoint'", "endpoint is the endpoint that a matching source is"),
+    '[identify.x]\nmatch = ["10.0.0.1"]': ("27:2", "[identify.x] needs 'endpoint'", "endpoint: the endpoint that a matching source is"),
     '[identify.x]\nendpoint = "alice"\nmatch = ["10.0.0.300"]': (
         "29:10",
         "'10.0.0.300' is no address and no network",

@@ -63,7 +63,7 @@ NEEDY = """\
 def test_a_required_option_is_told_at_the_table_or_where_the_plugin_is_listed(problems, write):
     write(NEEDY, "needy.py")
     assert problems('[plugin.needy]\nload = "needy.py:Needy"', {'["registrar"]': '["registrar", "needy"]'}) == [
-        "pipeline.toml:27:2: [plugin.needy] needs 'realm'\n    [plugin.needy]\n     ^^^^^^^^^^^^\n  realm is what the phones are shown"
+        "pipeline.toml:27:2: [plugin.needy] needs 'realm'\n    [plugin.needy]\n     ^^^^^^^^^^^^\n  realm: what the phones are shown"
     ]
 
 
