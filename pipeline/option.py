@@ -22,6 +22,7 @@ def option(
     unit: str = "",
     refers: str = "",
     secret: bool = False,
+    path: bool = False,
     writes: bool = False,
     sends: bool = False,
     validator: Any = None,
@@ -31,8 +32,10 @@ def option(
     """Declare one option of a plugin, or one field of a stored object.
 
     `help` is one sentence; `unit` "s" or "bytes"; `refers` the type of stored object whose id the value is; `secret` values are
-    never shown. `writes`: the value names a file or folder that is written; `sends`: something leaves by it on another way than the
-    engine's network (mail, a journal, code of the user's). `sipline conformance` has neither. Without a default the option is required.
+    never shown. `path`: the value names files or folders, in a list or tables too; a home that one begins with (`~`) is written out when
+    the plugin gets it, and what is relative the plugin joins to the folder that `help` names. `writes`: it is a path that is written;
+    `sends`: something leaves by it on another way than the engine's network (mail, a journal, code of the user's). `sipline
+    conformance` has neither. Without a default the option is required.
     """
     return attrs.field(
         default=default,
@@ -40,7 +43,7 @@ def option(
         validator=validator,
         converter=converter,
         factory=factory,
-        metadata={"help": help, "unit": unit, "refers": refers, "secret": secret, "writes": writes, "sends": sends},
+        metadata={"help": help, "unit": unit, "refers": refers, "secret": secret, "path": path or writes, "writes": writes, "sends": sends},
     )
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.config.problems import listed, nearest
+from pipeline.config.values import from_home
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -172,7 +173,10 @@ class Finder:
             fixed = file if file.endswith(".py") else load
             example = f'write load = "{fixed}:{camel_case(name)}"' if fixed.endswith(".py") else example
             raise Missing(f'load must name a file and a class, not "{load}"', example, "load")
-        path = self.folder / file
+        try:
+            path = self.folder / from_home(file)
+        except ValueError as error:
+            raise Missing(f"load: {error}", key="load") from None
         if path not in self._modules:
             self._modules[path] = self._run(name, path, file)
         module = self._modules[path]

@@ -22,12 +22,12 @@ class PipelineOptions:
         "By another name it does not go on with its subscriptions",
     )
     domains: tuple[str, ...] = option((), help='domains served, each short for [domain."NAME"]; ids without @ belong to the first')
-    state: str = option(
+    state: str = option(  # see pipeline.state.place: commands need it of files that are wrong elsewhere
         ".sipline",
         help="folder of database, control socket and nonce key, from this file's folder; this server's alone, made when it is not there",
     )
     log_level: Literal["debug", "info", "warning", "error"] = option("info", help="the least level that is logged")
-    log_file: str = option("", help="where the log goes, from this file's folder (made 0640); empty: standard error")
+    log_file: str = option("", path=True, help="where the log goes, from this file's folder (made 0640); empty: standard error")
     wait_seconds: float = option(
         2.0, unit="s", validator=validators.gt(0), help="how long a message may wait for an answer within a plugin; then 503"
     )

@@ -33,6 +33,8 @@ _HEAD = """\
 
 Generated from the classes that the file is checked against: `python -m pipeline.config.reference > docs/reference.md`.
 `sipline check` reports every mistake at once, with its line, a caret and what to write instead.
+Files and folders: a relative path starts from the folder of pipeline.toml, unless its option says from where; `~/` is the home of who runs
+the server.
 """
 
 _PLUGINS = """\

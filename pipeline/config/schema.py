@@ -19,7 +19,7 @@ from pipeline.bind import binds
 from pipeline.config.limits import choices, limits
 from pipeline.config.problems import Report, nearest
 from pipeline.config.read import dotted, undotted
-from pipeline.config.values import Fault, convert, shown, words
+from pipeline.config.values import Fault, convert, from_home, shown, words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -42,6 +42,7 @@ class Option:
     unit: str
     refers: str
     secret: bool
+    path: bool
     attribute: Any = attrs.field(repr=False)
 
     @property
@@ -93,6 +94,7 @@ def _options(cls: type) -> Mapping[str, Option]:
             unit=str(told.get("unit", "")),
             refers=str(told.get("refers", "")),
             secret=bool(told.get("secret", False)),
+            path=bool(told.get("path", False)),
             attribute=field,
         )
     return found
@@ -148,6 +150,12 @@ def check_value(report: Report, option: Option, value: Any, keys: tuple[str | in
     if isinstance(result, Fault):
         _wrong_type(report, option, result, keys)
         return MISSING
+    if option.path:
+        try:
+            result = from_home(result)
+        except ValueError as error:
+            report.error(keys, f"{option.name}: {error}")
+            return MISSING
     validator = option.attribute.validator
     if validator is None:
         return result

@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple
 
 from pipeline.config.problems import nearest
 
-__all__ = ["Fault", "convert", "shown", "words"]
+__all__ = ["Fault", "convert", "from_home", "shown", "words"]
 
 _NAMES: dict[Any, str] = {
     str: "text",
@@ -116,6 +116,18 @@ def _table(value: Any, kind: Any, arguments: tuple[Any, ...]) -> Any:
             return result._replace(keys=(key, *result.keys), write="")
         table[key] = result
     return table
+
+
+def from_home(value: Any) -> Any:
+    """Write the home out with which paths begin, `~/x` or `~user/x`, in lists and tables too. Raises ValueError when there is none."""
+    if isinstance(value, str) and value.startswith("~"):
+        try:
+            return str(Path(value).expanduser())
+        except RuntimeError:
+            raise ValueError(f"there is no home for '{Path(value).parts[0]}'") from None
+    if isinstance(value, dict):
+        return {key: from_home(item) for key, item in value.items()}
+    return type(value)(map(from_home, value)) if isinstance(value, list | tuple) else value
 
 
 def words(kind: Any) -> str:

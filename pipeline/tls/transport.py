@@ -69,7 +69,7 @@ CERTIFICATES_HELP = (
 class SecureTransport(StreamTransport):
     """What every transport over TLS can be told."""
 
-    certificates: list[dict[str, Any]] = option(factory=list, validator=pairs, help=CERTIFICATES_HELP)
+    certificates: list[dict[str, Any]] = option(factory=list, path=True, validator=pairs, help=CERTIFICATES_HELP)
     min_version: str = option("1.2", validator=attrs.validators.in_(tuple(VERSIONS)), help="lowest version of TLS spoken (RFC 8996)")
     ciphers: str = option(
         "",
@@ -82,7 +82,9 @@ class SecureTransport(StreamTransport):
         help='whether clients show a certificate: "off", "ask" (a wrong one is refused, none is not), "require"; what it proves is known to'
         " `identify`, and over `tls` our requests for its domain go by the same connection where its Via says alias (RFC 5923)",
     )
-    client_ca: str = option("", help="PEM file of the authorities that sign clients' certificates; needed where these are asked for")
+    client_ca: str = option(
+        "", path=True, help="PEM file of the authorities that sign clients' certificates; needed where these are asked for"
+    )
     handshake_seconds: float = option(
         8.0,
         unit="s",

@@ -5,7 +5,6 @@ Rule: a channel's wish stands in its variable `media` (its endpoint's option); "
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import attrs
@@ -21,6 +20,8 @@ from .room import Room
 from .sound import Sound
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pipeline.core.channel import Channel
     from pipeline.engine import Pipeline
 
@@ -64,6 +65,7 @@ class MediaLocal:
     )
     sounds: list[str] = option(
         factory=list,
+        path=True,
         help="folders where played sounds are looked for by name, from this file's folder; after them those that come with Sipline:"
         ' "welcome", "menu"',
     )
@@ -131,7 +133,7 @@ class MediaLocal:
         return {str(file.relative_to(place).with_suffix("")) for place in places for file in place.rglob("*.wav")}
 
     def _folders(self, folder: Path) -> tuple[Path, ...]:
-        return tuple(folder / Path(name).expanduser() for name in self.sounds)
+        return tuple(folder / name for name in self.sounds)
 
     @hookimpl
     def media(self, need: str, channels: tuple[Channel, ...]) -> Sound | Relay | Mixer | None:

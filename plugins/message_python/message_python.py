@@ -82,7 +82,7 @@ class MessagePython:
 
     stage: ClassVar[str] = "integration"
 
-    call: str = option(sends=True, help='the function: "module:function", or "file.py:function" from this file\'s folder')
+    call: str = option(path=True, sends=True, help='the function: "module:function", or "file.py:function" from this file\'s folder')
     to: list[str] = option(factory=list, help='only messages for these recipients, as ["weather@example.com", "bot-*@*"]; [] = all')
 
     _engine: Any = attrs.field(init=False, default=None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import attrs
@@ -52,5 +51,5 @@ class Sqlite:
         await engine.state(self, lambda: self._make(engine)).stop()
 
     def _make(self, engine: Pipeline) -> Database:
-        path = engine.plan.state / Path(self.path).expanduser()
+        path = engine.plan.state / self.path
         return Database(path, engine.loop, engine.clock, gather=self.gather, backlog=self.backlog, cache=self.cache, timeout=self.timeout)

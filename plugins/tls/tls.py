@@ -47,8 +47,10 @@ class Tls(SecureTransport):
         validator=binds,
         help='addresses to listen on, as "0.0.0.0:5061" or "[::]:5061"; IPv6 listeners take no IPv4',
     )
-    certificates: list[dict[str, Any]] = option(validator=some, help=CERTIFICATES_HELP)
-    ca: str = option("", help='PEM file of the authorities that sign the certificates of servers we connect to; "" = those of the system')
+    certificates: list[dict[str, Any]] = option(validator=some, path=True, help=CERTIFICATES_HELP)
+    ca: str = option(
+        "", path=True, help='PEM file of the authorities that sign the certificates of servers we connect to; "" = those of the system'
+    )
     verify_server: bool = option(
         True,
         help="whether a server that we connect to must prove by its certificate that it serves the domain that is called (RFC 5922);"

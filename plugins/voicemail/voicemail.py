@@ -84,7 +84,9 @@ class Voicemail:
     applications: ClassVar[tuple[str, ...]] = ("voicemail", "voicemailmain")
 
     prompts: str = option(
-        "", help='a folder of WAV files that replace our English words, by name (see plugins/voicemail/sounds); "" = none'
+        "",
+        path=True,
+        help='a folder of WAV files that replace our English words, by name (see plugins/voicemail/sounds); "" = none',
     )
     min_seconds: float = option(1.0, unit="s", validator=attrs.validators.ge(0), help="what is shorter is no message")
     silence: float = option(

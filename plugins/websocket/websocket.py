@@ -67,6 +67,7 @@ class Websocket(SecureTransport):
     )
     folder: str = option(
         "",
+        path=True,
         help="folder whose files are served over HTTP at the same port, as a web phone's page, from this file's folder; \"\" = none; files"
         " larger than write_bytes are not",
     )

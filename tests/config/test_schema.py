@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import attrs
 
+from pipeline.config.discover import Finder, builtins
+from pipeline.config.options import PipelineOptions
 from pipeline.config.schema import MISSING, misspelt, options_of
 from pipeline.dal.objects import TYPES
 from pipeline.option import option, plugin
@@ -33,6 +36,27 @@ def test_options_are_the_fields_that_a_table_can_set():
 def test_an_object_is_written_without_its_id_origin_and_version():
     assert not {"id", "origin", "version"} & options_of(TYPES["aor"]).keys()
     assert "max_contacts" in options_of(TYPES["aor"])
+
+
+def test_every_option_that_names_a_file_or_folder_takes_one_from_home():
+    """By its help: where what is relative starts from. Of `state` also a broken file must be read (pipeline/cli/files.py)."""
+    classes = [PipelineOptions, *(Finder(Path(), {}).find(name).cls for name in builtins())]
+    options = [option for cls in classes for option in options_of(cls).values() if option.name != "state"]
+    named = {
+        option.name
+        for option in options
+        if any(word in option.help for word in (" this file's folder", "folder of this file", "state directory", "PEM", "folder of"))
+    }
+    assert named == {option.name for option in options if option.path}
+    assert {"log_file", "certificates", "prompts"} <= named
+
+
+def test_a_path_from_home_is_made_whole_and_one_of_nobody_told(plan, problems, monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    line = 'name    = "edge-1"'
+    assert plan(changes={line: f'{line}\nlog_file = "~/x.log"'}).options.log_file == "/home/me/x.log"
+    (told,) = problems("", {line: f'{line}\nlog_file = "~nobody-of-that-name/x"'})
+    assert "log_file: there is no home for '~nobody-of-that-name'" in told
 
 
 def test_a_class_without_fields_has_no_options():

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import pytest
 
-from pipeline.config.values import Fault, convert, shown, words
+from pipeline.config.values import Fault, convert, from_home, shown, words
 
 
 class Colour(enum.Enum):
@@ -67,6 +67,16 @@ def test_the_item_that_is_wrong_is_pointed_at():
 
 def test_a_choice_that_is_misspelt_is_suggested():
     assert convert("infos", Literal["info", "debug"]).hint == "did you mean 'info'?"
+
+
+def test_paths_from_home_are_written_out_in_lists_and_tables_too(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    assert from_home("~/x.log") == "/home/me/x.log"
+    assert from_home(["~", "a~", "a/~"]) == ["/home/me", "a~", "a/~"]
+    assert from_home([{"cert": "~/a.pem", "names": ["sip.example.com"]}]) == [{"cert": "/home/me/a.pem", "names": ["sip.example.com"]}]
+    assert from_home("~/plugins.d/x.py:X") == "/home/me/plugins.d/x.py:X"
+    with pytest.raises(ValueError, match="there is no home for '~nobody-of-that-name'"):
+        from_home(["~nobody-of-that-name/x"])
 
 
 def test_values_are_shown_as_toml_has_them():
