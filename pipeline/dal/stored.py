@@ -3,7 +3,7 @@
 Rule: `origin` and `version` are stamped by the backend that takes an object over, and are nobody else's to write.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, TypeVar
 
 import attrs
@@ -58,15 +58,15 @@ def maker(cls: type[Any]) -> Callable[..., Any]:
     return make
 
 
-def version_of(objects: Iterable[Any]) -> int:
+def version_of(objects: Sequence[Any]) -> int:
     """Return one number for this set of one owner's objects, for `if_version`: the highest version, and how many there are.
 
     Each put gets a version never seen before and each delete makes the set smaller, so equal numbers are equal sets. For one
     object it is its version, for none 0.
     """
+    if len(objects) == 1:
+        return objects[0].version  # type: ignore[no-any-return]
     versions: list[int] = [stored.version for stored in objects]
-    if len(versions) == 1:
-        return versions[0]
     return max(versions) + (len(versions) - 1 << 64) if versions else 0
 
 

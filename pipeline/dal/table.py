@@ -89,12 +89,14 @@ class Table:
         if former is None or former.__class__ is tuple or former.id != stored.id:
             return None
         field = self.cls.owner
-        if getattr(stored, field) != owner or self._indexes or (if_version is not None and former.version != if_version):
+        theirs = getattr(stored, field)
+        if theirs != owner or self._indexes or (if_version is not None and former.version != if_version):
             return None
         self.version = version = self.version + 1
         _write(stored, "origin", self.origin)
         _write(stored, "version", version)
-        _write(stored, field, getattr(former, field))  # the string that is the key already
+        if theirs is not (known := getattr(former, field)):
+            _write(stored, field, known)  # the string that is the key already
         self.objects[stored.id] = self.owners[owner] = stored
         return (stored,)
 

@@ -166,7 +166,7 @@ class Writer:
         else:
             version = versions.get((change.kind, storable(change.owner)))
             known = {} if version is None else {change.owner: _Seen(version)}
-        if change.if_version is not None and version_of(known.values()) != change.if_version:
+        if change.if_version is not None and version_of(tuple(known.values())) != change.if_version:
             return Conflict(f"{change.kind} {change.owner!r} was changed by someone else")
         for stored in change.puts:
             if stored.id not in known and rows.cls.owner:
