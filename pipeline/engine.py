@@ -16,8 +16,9 @@ from pipeline import state
 from pipeline.carried import Carried
 from pipeline.client import Clients
 from pipeline.clock import Clock
+from pipeline.config.problems import Problems
 from pipeline.core import Core
-from pipeline.dal import Unavailable
+from pipeline.dal import StorageError, Unavailable
 from pipeline.dialogs import Dialogs
 from pipeline.dns import Locator
 from pipeline.domains import Domains
@@ -40,6 +41,7 @@ from pipeline.sources import Sources
 from pipeline.stages import integration
 from pipeline.stages.application import check, unclaimed
 from pipeline.stages.protocol import Transactions
+from pipeline.starting import NotStarted
 from pipeline.waiting import Waiting
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ if TYPE_CHECKING:
 
     from pipeline.chain import Chain
     from pipeline.client import Asking, Outcome
-    from pipeline.config.plan import Plan
+    from pipeline.config.plan import Listing, Plan
     from pipeline.dal import Endpoint, Layer
     from pipeline.flow import Flow, Target
     from pipeline.network import Network
@@ -126,6 +128,8 @@ class Pipeline:
         self._names: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
         self.known(self.generation)
         self._reloads = Reloads(self)
+        self._unstarted: list[Listing] = []
+        """Those whose `start` was never called, as another's had failed."""
 
     # -- life --------------------------------------------------------------------------------------------------------
 
@@ -133,21 +137,21 @@ class Pipeline:
         """Open the stores, start the plugins, bind the listeners.
 
         Raises OSError when an address is taken, StorageError when a store cannot be opened, Problems when the file refers to what no store
-        holds: nothing listens then.
+        holds, NotStarted when a plugin fails otherwise: nothing listens then.
         """
         self.key = state.secret(self.plan.state)
         self.identifiers.keep(self.key[:32])
         self.gruus = Gruus(self.key)
         self.dal = integration.build(self)
-        for listing in self.generation.listings():
-            await self._lifecycle(listing.plugin, "start")
+        self._unstarted = self.generation.listings()
+        for listing in tuple(self._unstarted):
+            self._unstarted.remove(listing)
+            await self._begin(listing, "start")
         await integration.check_held(self.plan, self.dal)
         for listing in self.plan.stages["transport"]:
-            if hasattr(listing.plugin, "listen"):
-                await self._lifecycle(listing.plugin, "listen")
+            await self._begin(listing, "listen")
         for listing in self.plan.stages["integration"]:
-            if hasattr(listing.plugin, "integration"):
-                await self._lifecycle(listing.plugin, "integration")
+            await self._begin(listing, "integration")
         self.overload.start()
         self.tell("pipeline.started", name=self.plan.name)
 
@@ -165,7 +169,12 @@ class Pipeline:
         await self.core.stop()
         self.lanes.stop()
         for listing in reversed(self.generation.listings()):
-            await self._lifecycle(listing.plugin, "stop")
+            if listing in self._unstarted and not hasattr(listing.plugin, "store"):  # a store is open before it starts
+                continue
+            try:
+                await self._lifecycle(listing.plugin, "stop")
+            except Exception as error:  # the others are to stop all the same, and what is open to be closed
+                self.tell("step.failed", plugin=listing.name, stage=listing.stage, error=repr(error), exception=error, passage=None)
         for flow in tuple(self.flows.values()):
             flow.close("the server stops")
         self.sockets.close()
@@ -178,6 +187,16 @@ class Pipeline:
         Raises Problems, and nothing has changed, when the plan cannot take the place of the one that runs; see pipeline.reload.
         """
         return await self._reloads.reload(plan)
+
+    async def _begin(self, listing: Listing, hook: str) -> None:
+        try:
+            await self._lifecycle(listing.plugin, hook)
+        except (Problems, StorageError):
+            raise
+        except Exception as error:
+            if hook == "listen" and isinstance(error, OSError):
+                raise
+            raise NotStarted(listing, hook, error) from error
 
     async def _lifecycle(self, plugin: Any, hook: str) -> None:
         result = self._hook(plugin, hook)

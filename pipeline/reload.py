@@ -27,6 +27,7 @@ from pipeline.config.problems import Problem, Problems
 from pipeline.domains import Domains
 from pipeline.generation import Generation
 from pipeline.stages import integration
+from pipeline.starting import said, why
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Generator
@@ -222,7 +223,7 @@ class _Attempt:
             mapping, backends = view.run(lambda: (engine.plan.dal, integration.backends(engine)))
             view.dal = engine.dal.prepare(mapping, backends)
         except Exception as error:
-            raise Problems([_problem(view.plan.document.place("dal"), f"the stores cannot be opened: {_said(error)}", "")]) from error
+            raise Problems([_problem(view.plan.document.place("dal"), f"the stores cannot be opened: {said(error)}", "")]) from error
         # The transports first, for a port that is taken is what fails most.
         transports = view.plan.stages["transport"]
         others = [listing for listing in view.generation.listings() if listing not in transports]
@@ -259,7 +260,7 @@ class _Attempt:
             elif isinstance(error, TimeoutError):
                 raise
             else:
-                place, text = listing.place, f"{listing.name} cannot {hook}: {_said(error)}"
+                place, text = listing.place, why(listing, hook, error)
             raise Problems([_problem(place, text, hint)]) from error
 
     async def undo(self) -> None:
@@ -321,7 +322,3 @@ def _listening(before: list[tuple[str, str, tuple[str, int]]], after: list[tuple
 
 def _problem(place: Place, text: str, hint: str) -> Problem:
     return Problem(place, text, hint)
-
-
-def _said(error: Exception) -> str:
-    return str(error) or type(error).__name__

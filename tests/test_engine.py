@@ -293,3 +293,20 @@ def test_a_stateless_answer_leaves_nothing_behind_and_keeps_its_tag(sip, write):
     first, second = server.replies()
     assert first.to.tag == second.to.tag
     assert len(server.engine.transactions) == 0
+
+
+def test_a_plugin_that_cannot_stop_keeps_none_of_the_others_from_it(sip, write):
+    broken = """
+        @plugin
+        class Broken:
+            @hookimpl
+            def application(self, message, passage): ...
+            @hookimpl
+            def stop(self, engine):
+                raise RuntimeError("it does not end")
+        """
+    first = broken.replace("Broken", "First").replace('raise RuntimeError("it does not end")', 'engine.tell("probe.stopped")')
+    server = sip(write("first", first) + write("broken", broken), application=["first", "broken"])
+    server.stop()
+    assert [event.fields["plugin"] for event in server.events if event.name == "step.failed"] == ["broken"]
+    assert "probe.stopped" in [event.name for event in server.events]

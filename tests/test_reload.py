@@ -443,8 +443,8 @@ def mistakes(server, write):
         more,
         ("tcp cannot listen on 10.0.0.1:5099: Address already in use"),
     )
-    for hook in ("start", "integration"):
-        yield f"{hook} raises", base(write, fails=hook), more, f"probe cannot {hook}: "
+    for hook, stage in (("start", "intercept"), ("integration", "integration")):
+        yield f"{hook} raises", base(write, fails=hook), more, f"probe ({stage}) cannot start: RuntimeError: "
     yield (
         "start raises late",
         write("probe", EVERYWHERE, 'fails = "start"\nslow = 3.0') + write("keeper", KEEPER),

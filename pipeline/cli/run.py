@@ -24,6 +24,7 @@ from pipeline.engine import Pipeline
 from pipeline.heap import Collecting, settle
 from pipeline.overload import resident
 from pipeline.reload import why_not
+from pipeline.starting import NotStarted
 from pipeline.state import keep_realm
 
 if TYPE_CHECKING:
@@ -75,6 +76,9 @@ async def _serve(plan: Plan, args: Namespace, lock: Lock) -> None:
             await engine.start()
         except OSError as error:
             raise Failed(_why_not(engine, error)) from None
+        except NotStarted as failed:
+            LOG.debug("%s", failed, exc_info=failed.__cause__)
+            raise Failed(f"{failed} (--log-level debug shows where)") from None
         except StorageError as error:
             raise Failed(f"{_store(plan, error)}: the stores cannot be opened: {error}") from None
         for warning in plan.warnings[told:]:  # what could only be seen with the stores

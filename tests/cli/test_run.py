@@ -93,6 +93,53 @@ def test_a_port_that_is_taken_is_one_clear_line(sipline):
     assert "Traceback" not in done.stderr
 
 
+PROBE = """
+    @plugin
+    class Probe:
+        @hookimpl
+        def start(self, engine):
+            {}
+        @hookimpl
+        async def stop(self, engine):
+            print("stopped", self.__class__.__name__)
+        @hookimpl
+        def application(self, message, passage): ...
+    """
+
+
+@pytest.mark.parametrize(
+    ("does", "said"),
+    [
+        ("{}['ear']", "KeyError: 'ear'"),
+        ("raise ValueError('no ear\\n  to hear with')", "no ear to hear with"),
+        ("raise RuntimeError", "RuntimeError"),
+        ("open('nowhere/ear')", "nowhere/ear: No such file or directory"),
+    ],
+)
+def test_a_plugin_that_cannot_start_is_one_line_with_its_name_and_stage_and_nothing_is_left(sipline, write, does, said):
+    text = sipline.toml.read_text().replace('"registrar"', '"registrar", "probe"') + write("probe", PROBE.replace("{}", does, 1))
+    sipline.toml.write_text(text)
+    run = [sys.executable, "-m", "pipeline", "run"]
+    done = subprocess.run(run, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=20, check=False)
+    line = text.splitlines().index('plugins = ["registrar", "probe"]') + 1
+    told = f"sipline: pipeline.toml:{line}: probe (application) cannot start: {said} (--log-level debug shows where)"
+    assert done.returncode == 1 and [each for each in done.stderr.splitlines() if each.startswith("sipline:")] == [told]
+    assert "ready" not in done.stderr and "Traceback" not in done.stderr
+    assert not (sipline.folder / ".sipline" / "control.sock").exists()
+    done = subprocess.run([*run, "--log-level", "debug"], capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=20, check=False)
+    assert "probe_plugin.py" in done.stderr and done.stderr.endswith(told + "\n")
+
+
+def test_who_never_began_because_another_could_not_is_not_stopped(sipline, write):
+    for name in ("First", "Bad", "Last"):
+        source = PROBE.replace("{}", "raise KeyError('ear')" if name == "Bad" else "pass", 1).replace("Probe", name)
+        sipline.toml.write_text(sipline.toml.read_text() + write(name.lower(), source))
+    sipline.toml.write_text(sipline.toml.read_text().replace('"registrar"', '"registrar", "first", "bad", "last"'))
+    status, out, err = sipline("run")
+    assert status == 1 and "bad (application) cannot start: KeyError: 'ear'" in err
+    assert out.splitlines() == ["stopped Bad", "stopped First"]
+
+
 def test_run_with_a_trace_writes_screen_lines_and_capture(serve, sipline):
     server = serve("--trace=stages", "--jsonl", "t.jsonl", "--pcap", "t.pcap")
     assert register(server.port) == 404

@@ -9,6 +9,8 @@ import pytest
 from pipeline.plugins.logging import journal
 from pipeline.plugins.logging.line import word
 
+from pipeline.starting import NotStarted
+
 
 @pytest.fixture
 def logged(sip, tmp_path):
@@ -182,7 +184,7 @@ def test_a_file_is_appended_to_and_read_by_its_owner_and_group_only(logged):
 
 
 def test_a_file_that_cannot_be_opened_ends_the_start(sip):
-    with pytest.raises(OSError, match="nowhere"):
+    with pytest.raises(NotStarted, match="nowhere"):
         sip('[plugin.logging]\nfile = "nowhere/messages.log"\n', intercept=["logging"])
 
 
@@ -235,5 +237,5 @@ def test_without_a_journal_the_start_ends_with_one_clear_line(sip, monkeypatch):
     text = (
         r"\[plugin.logging\] journal = true, but no systemd journal listens at /nowhere/socket \(No such file or directory\): write file ="
     )
-    with pytest.raises(OSError, match=text):
+    with pytest.raises(NotStarted, match=text):
         sip("[plugin.logging]\njournal = true\n", intercept=["logging"])

@@ -3,6 +3,7 @@
 import pytest
 
 from pipeline.config.problems import Problems
+from pipeline.starting import NotStarted
 
 
 @pytest.mark.parametrize(
@@ -22,7 +23,7 @@ def test_options_that_cannot_be_are_told_at_once(sip, options, text):
 
 
 def test_hold_music_that_is_not_there_is_told_at_the_start(sip):
-    with pytest.raises(OSError, match="nothing"):
+    with pytest.raises(NotStarted, match="nothing"):
         sip('[plugin.media_local]\nhold_music = "nothing"\n', integration=["memory", "toml", "media_local"])
 
 
