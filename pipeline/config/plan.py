@@ -76,7 +76,9 @@ class Reference:
     write: str = ""
     """Where it would be written; empty: in a table of its type and id."""
     suggestion: str = ""
-    """What is like it in the file, or what else is there."""
+    """What is like it in the file."""
+    there: str = ""
+    """What else is there."""
 
     @property
     def any(self) -> tuple[tuple[str, str], ...]:

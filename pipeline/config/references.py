@@ -17,7 +17,7 @@ from pipeline.config.schema import options_of
 from pipeline.dal.objects import TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
     from collections.abc import Mapping as Table
 
     from pipeline.config.discover import Found
@@ -66,7 +66,7 @@ def check_references(
             continue
         near, there = _meant(reference, objects)
         if any(elsewhere.get(kind) for kind, _ in reference.any):
-            found.append(attrs.evolve(reference, suggestion=near or there))
+            found.append(attrs.evolve(reference, suggestion=near, there=there))
         else:
             write = f"{reference.write or f'write {dotted(reference.type, reference.id)}'}, or remove it"
             told = report.error if reference.mistake else report.warning
@@ -74,11 +74,12 @@ def check_references(
     return found
 
 
-def unmet(plan: Plan, rows: Iterable[Table[str, Any]]) -> None:
+def unmet(plan: Plan, rows: Collection[Table[str, Any]]) -> None:
     """Raise Problems for what no store holds, by the rows that tell; what only warns is added to the warnings."""
     there = {(row["type"], row["id"]) for row in rows if row["there"]}
     missing = [reference for reference in plan.references if there.isdisjoint(reference.any)]
-    told = [(each.mistake, Problem(plan.document.place(*each.keys), each.message, _hint(each))) for each in missing]
+    near = {(row["type"], row["id"]): row["near"] for row in rows if row.get("near")}
+    told = [(each.mistake, Problem(plan.document.place(*each.keys), each.message, _hint(each, near))) for each in missing]
     if mistakes := [problem for mistake, problem in told if mistake]:
         raise Problems(mistakes)
     plan.warnings.extend(problem for _, problem in told)
@@ -90,10 +91,11 @@ def unasked(plan: Plan, why: str) -> list[Problem]:
     return [Problem(plan.document.place(*each.keys), f"{each.message} in this file", hint) for each in plan.references if each.mistake]
 
 
-def _hint(reference: Reference) -> str:
+def _hint(reference: Reference, near: Table[tuple[str, str], str]) -> str:
+    like = reference.suggestion or next((near[each] for each in reference.any if each in near), "") or reference.there
     add = "add it (`sipline user add`)" if reference.type in KINDS else "add it to a store"
     hint = f"no store holds it either: write it here, {add}, or remove the reference"
-    return f"{reference.suggestion}\n{hint}" if reference.suggestion else hint
+    return f"{like}\n{hint}" if like else hint
 
 
 def _meant(reference: Reference, objects: Objects) -> tuple[str, str]:

@@ -6,8 +6,10 @@ is known; what a running server has read of it may be older.
 
 from __future__ import annotations
 
+from bisect import bisect
 from typing import TYPE_CHECKING, Any
 
+from pipeline.config.problems import nearest
 from pipeline.config.references import unasked, unmet
 from pipeline.dal import Layer, StorageError
 from pipeline.pending import finished
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
     from pipeline.dal import Backend
     from pipeline.dal.layer import View
     from pipeline.engine import Pipeline
+
+
+ALIKE = 500
+"""Names before and behind a misspelt one that are looked at: of more, those that begin as it does. Each takes 2 to 20 us (measured)."""
 
 
 def build(engine: Pipeline) -> Layer:
@@ -52,16 +58,30 @@ async def check_held(plan: Plan, layer: Layer | View) -> None:
 
 
 async def held(plan: Plan, layer: Layer | View, asked: Iterable[tuple[str, str]]) -> list[dict[str, Any]]:
-    """Return a row for each (type, id): whether a store that can be written, or is another's, holds it."""
+    """Return a row for each (type, id): whether a store that can be written, or is another's, holds it, and what in them is like it."""
     files = {
         listing.name for listing in plan.stages["integration"] if listing.kind == "toml" or getattr(type(listing.plugin), "is_file", False)
     }
     mapping, stores = layer.mapping, layer.backends
+    known: dict[str, list[str]] = {}
     rows = []
     for kind, ident in asked:
         names = [name for name in (mapping[kind].backends if kind in mapping else ()) if name not in files]
         there = False
         for name in names:
             there = there or await finished(stores[name].get(kind, ident)) is not None
-        rows.append({"type": kind, "id": ident, "there": there})
+        row = {"type": kind, "id": ident, "there": there}
+        if not there:  # a mistake: then the stores may be read whole, as for `sipline user list`
+            if kind not in known:
+                known[kind] = sorted({stored.id for name in names for stored in await finished(stores[name].find(kind))})
+            row["near"] = _near(ident, known[kind])
+        rows.append(row)
     return rows
+
+
+def _near(ident: str, known: list[str]) -> str:
+    """Suggest what was probably meant; of addresses only the users of the same domain, for all of them are alike behind the @."""
+    word, at, domain = ident.rpartition("@")
+    names = [name.removesuffix(at + domain) for name in known if name.endswith(at + domain)] if at else known
+    here = bisect(names, word or ident)
+    return nearest(word or ident, names[max(here - ALIKE, 0) : here + ALIKE])

@@ -169,3 +169,15 @@ def test_a_dial_of_somebody_whom_no_store_holds_is_warned_of(sipline):
     assert "warning: pipeline.toml:" in out and "dial: nobody is called 'zoe'" in out and "no store holds it either" in out
     assert sipline("user", "add", "zoe")[0] == 0
     assert "zoe" not in sipline("check")[1]
+
+
+def test_of_a_dial_that_is_misspelt_check_says_whom_the_store_has_that_is_like_it(sipline, serve):
+    toml = sipline.toml.read_text()
+    sipline.toml.write_text(
+        toml.replace('["registrar"]', '["registrar", "channel"]').replace('"sqlite"]', '"sqlite", "channel", "dialplan"]')
+        + '[context.default.extensions]\n1 = [{ dial = "alicia" }]\n'
+    )
+    assert sipline("user", "add", "alice")[0] == 0
+    assert "dial: nobody is called 'alicia'" in sipline("check")[1] and "did you mean 'alice'?" in sipline("check")[1]
+    serve()
+    assert "did you mean 'alice'?" in sipline("check")[1]

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.config import Document, Problems, build
 from pipeline.dal import Endpoint, Unavailable
-from pipeline.stages.integration import check_held
+from pipeline.stages.integration import _near, check_held
 
 KEPT = '[dal]\nendpoint = ["toml", "sqlite"]\n'
 REFERS = f'{KEPT}[identify.gate]\nendpoint = "dave"\nmatch = ["192.0.2.1"]\n'
@@ -20,6 +20,23 @@ def test_a_reference_to_what_no_store_holds_starts_nothing(sip, monkeypatch):
         sip(REFERS, **STORES)
     assert "no store holds it either" in str(problems.value)
     assert not listened
+
+
+def test_who_is_misspelt_is_meant_when_only_a_store_knows_him(sip):
+    server = sip(KEPT, **STORES)
+    server.run(server.engine.dal.change("endpoint", "davie", puts=(Endpoint(id="davie"),)))
+    server.run(server.engine.dal.change("endpoint", "zoe", puts=(Endpoint(id="zoe"),)))
+    plan = build(Document(server.folder / "pipeline.toml", f"{server.text}\n{REFERS.removeprefix(KEPT)}"))
+    with pytest.raises(Problems) as problems:
+        server.run(server.engine.reload(plan))
+    assert "did you mean 'davie'?\n  no store holds it either: write it here" in str(problems.value)
+
+
+def test_of_addresses_the_user_is_compared_in_his_own_domain():
+    known = sorted(["alice@example.com", "alicia@example.net", *(f"{n}@example.com" for n in range(100_000, 400_000))])
+    assert _near("alicai@example.com", known) == "did you mean 'alice'?"
+    assert _near("alicai@example.net", known) == "did you mean 'alicia'?"
+    assert _near("alice@example.org", known) == ""
 
 
 def test_a_reload_asks_the_stores_too_and_changes_nothing(sip):
