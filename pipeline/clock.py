@@ -11,7 +11,7 @@ import asyncio
 import time
 from collections import deque
 from datetime import UTC, datetime, tzinfo
-from itertools import takewhile
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -170,7 +170,8 @@ class Deadlines(Generic[Item]):
     def _expire(self) -> None:
         items, running = self._items, self._handle
         now = self._clock.now()
-        due = list(takewhile(lambda item: items[item] <= now + 1e-6, items))  # a wake-up may be early by the clock's resolution
+        limit = now + 1e-6  # a wake-up may be early by the clock's resolution
+        due = list(islice(takewhile(lambda item: items[item] <= limit, items), Fifo.BATCH))
         try:
             for item in due:
                 if items.pop(item, None) is not None:  # else discarded for what became of another
@@ -178,4 +179,9 @@ class Deadlines(Generic[Item]):
         finally:
             if self._handle is running:  # else fn called clear(), perhaps add() after it: that timer counts
                 head = next(iter(items.values()), None)
-                self._handle = None if head is None else self._clock.loop.call_at(max(head, now + self.grain), self._expire)
+                if head is None:
+                    self._handle = None
+                elif head <= limit:
+                    self._handle = self._clock.loop.call_soon(self._expire)
+                else:
+                    self._handle = self._clock.loop.call_at(max(head, now + self.grain), self._expire)

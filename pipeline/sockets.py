@@ -17,6 +17,7 @@ from pipeline.datagrams import SO_RCVBUFFORCE, SO_SNDBUFFORCE, Datagrams, bind, 
 from pipeline.dns.system import System
 from pipeline.network import BACKLOG, CONNECT_TIMEOUT, WRITE_LIMIT
 from pipeline.pending import Pending
+from pipeline.readers import Readers
 from pipeline.sieve import attach
 from pipeline.streams import Acceptor, Connection, phrase
 
@@ -42,6 +43,7 @@ class Sockets:
         """Datagrams and Acceptors that are open."""
         self._system = System()
         self._connections: set[Connection] = set()
+        self._readers = Readers(loop)
         self._connecting: dict[Pending, Callable[[OSError], None]] = {}
         self._knocking: dict[Pending, Callable[[], None]] = {}
 
@@ -84,7 +86,7 @@ class Sockets:
         except OSError:
             sock.close()
             raise
-        acceptor = Acceptor(self._loop, sock, on_connection, write_limit, self._connections)
+        acceptor = Acceptor(self._loop, sock, on_connection, write_limit, self._connections, self._readers)
         self._bound.add(acceptor)
         return acceptor
 
@@ -128,7 +130,7 @@ class Sockets:
                 if code:
                     raise OSError(code, os.strerror(code))
                 loop.remove_writer(sock.fileno())
-                connection = Connection(loop, sock, write_limit, self._connections)
+                connection = Connection(loop, sock, write_limit, self._connections, self._readers)
             except OSError as error:
                 give_up(_said(error, where))
                 return
@@ -226,6 +228,7 @@ class Sockets:
         self._bound.clear()
         for connection in tuple(self._connections):
             connection.reset("the server stops")
+        self._readers.close()
         for give_up in tuple(self._connecting.values()):
             give_up(OSError(errno.ECANCELED, "the server stops"))
         for leave in tuple(self._knocking.values()):

@@ -63,7 +63,7 @@ class StreamFlow(Flow):
         self._engine = engine
         self._id = "flow:" + engine.identifiers.instance + engine.token(5)
         self._holds = 0
-        self._tell: list[Callable[[Flow, str], None]] = []
+        self._tell: list[Callable[[Flow, str], None]] | None = None
         self.local: Address = stream.local
         self.peer: Address = stream.peer
         self.names = getattr(stream, "names", ())  # an encrypted stream knows who the peer is
@@ -73,7 +73,7 @@ class StreamFlow(Flow):
         self._pings_since = 0.0
         self._pings = 0
         if source is not None:
-            source.goodbye = self.give_up
+            source.goodbye = self
         stream.on_closed = self._closed
         stream.on_data = self.came
 
@@ -147,6 +147,8 @@ class StreamFlow(Flow):
 
     def on_closed(self, tell: Callable[[Flow, str], None]) -> None:
         """Have `tell(flow, reason)` called once when the connection closes."""
+        if self._tell is None:
+            self._tell = []
         self._tell.append(tell)
 
     def proved(self) -> None:
@@ -175,9 +177,9 @@ class StreamFlow(Flow):
         if self.source is not None:
             self.source.goodbye = None
         self.among.owner.gone(self)
-        for tell in self._tell:
+        for tell in self._tell or ():
             tell(self, reason)
-        self._tell.clear()
+        self._tell = None
         self._engine.tell("flow.closed", flow=self._id, peer=self.peer, reason=reason)
 
 
@@ -189,14 +191,14 @@ class FramedFlow(StreamFlow):
     by_length = True
 
     def __init__(self, connections: Connections, engine: Pipeline, stream: Stream, source: Place | None) -> None:
-        self._framer = Framer(connections.owner.limits)
+        self._framer: Framer | None = None
         self._pinged: list[Callable[[], object]] | None = None
         super().__init__(connections, engine, stream, source)
 
     def take(self, data: bytes) -> bool:
         """Cut messages and hand them on; answer keepalives."""
         self.heard = now = self._engine.clock.now()
-        framer = self._framer
+        framer = self._framer or self._begin()
         pings = 0
         try:
             pieces = framer.feed(data, TURN)
@@ -227,6 +229,11 @@ class FramedFlow(StreamFlow):
             self.stuck_since = now
         return False
 
+    def _begin(self) -> Framer:
+        """Make the framer; who has sent nothing has none."""
+        framer = self._framer = Framer(self.among.owner.limits)
+        return framer
+
     def keepalive(self, told: Callable[[], object]) -> bool:
         """Send a ping, and call `told()` with its pong. One at a time: two pongs that arrive together look like the peer's own ping."""
         if self.stream.closed:
@@ -239,10 +246,10 @@ class FramedFlow(StreamFlow):
         except ConnectionError:
             return False
         self._pinged = [told]
-        self._framer.awaited = True
+        (self._framer or self._begin()).awaited = True
         return True
 
     def _broken(self, error: Malformed) -> None:
         """The stream cannot be followed: say why (the head that we have can often be answered), then close."""
-        self._engine.unframed(error, self, self._framer.rest(SHOWN))
+        self._engine.unframed(error, self, (self._framer or self._begin()).rest(SHOWN))
         self.stream.close(f"the stream cannot be followed: {error.reason}")

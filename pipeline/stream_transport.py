@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import attrs
 
 from pipeline.bind import advertised, binds, parse_advertised, parse_bind
-from pipeline.clock import Fifo
+from pipeline.clock import Deadlines
 from pipeline.descriptors import allowed
 from pipeline.heap import give_back
 from pipeline.hookspecs import hookimpl
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pipeline.stream_flow import StreamFlow
 
 MANY, QUIET = 500, 15.0
-"""Connections, of 5 kB and over TLS of 50 kB each, whose memory is worth giving back; and seconds until that is done, when a flood may be
+"""Connections, of 2 kB and over TLS of 50 kB each, whose memory is worth giving back; and seconds until that is done, when a flood may be
 over."""
 SPARE = 8
 """This part of the file descriptors is not for connections: calls need some for media, stores and DNS a few."""
@@ -138,7 +138,7 @@ class StreamTransport:
         self.limits = Limits(head=self.head_bytes, body=self.body_bytes)
         if self._looks is not None:
             self._looks.clear()
-        self._looks = Fifo(engine.clock, min(LOOK, self.first_request / 8), self._look, grain=0.25)
+        self._looks = Deadlines(engine.clock, min(LOOK, self.first_request / 8), self._look, grain=0.25)
         self._open = engine.state(self, Connections)
         self._open.owner = self
         for ident in self._open.flows:
@@ -178,7 +178,7 @@ class StreamTransport:
         crowded = sources.open + sources.ours >= files - files // SPARE
         before = sources.crowded
         source = sources.come(
-            stream.peer[0], self.per_source, self.unproved_per_source, min(self.unproved, files // 4), stream.give_up, crowded=crowded
+            stream.peer[0], self.per_source, self.unproved_per_source, min(self.unproved, files // 4), stream, crowded=crowded
         )
         self._open.crowded += sources.crowded - before
         if source is None:
@@ -212,7 +212,7 @@ class StreamTransport:
         self._open.by_peer[flow.peer] = flow
         self._engine.sources.ours += flow.source is None
         self._engine.flows[flow.id] = flow
-        self._looks.add(flow.id)  # not the flow: what is closed must not wait there in memory
+        self._looks.add(flow.id)
 
     @hookimpl
     def connect(self, target: Target) -> Flow | Pending | None:
@@ -280,6 +280,7 @@ class StreamTransport:
         """Forget a closed connection."""
         if self._open.flows.pop(flow.id, None) is not None:
             self._engine.sources.ours -= flow.source is None
+        self._looks.discard(flow.id)
         self._engine.flows.pop(flow.id, None)
         if self._open.by_peer.get(flow.peer) is flow:
             del self._open.by_peer[flow.peer]

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable
 
+    from pipeline.flow import Address
+    from pipeline.readers import Readers
+
 READ = 65536
 """Bytes per wake-up and connection: a whole message of the usual size, or many small ones, worked off in turns (stream_flow.py)."""
 ACCEPTS = range(64)
@@ -44,6 +47,7 @@ class Connection:
         "_out",
         "_owner",
         "_peer_ended",
+        "_readers",
         "_sock",
         "closed",
         "limit",
@@ -54,8 +58,17 @@ class Connection:
         "peer",
     )
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, sock: socket.socket, limit: int, owner: set[Connection]) -> None:
-        self.local = host_port(sock.getsockname())
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        sock: socket.socket,
+        limit: int,
+        owner: set[Connection],
+        readers: Readers,
+        local: Address | None = None,
+    ) -> None:
+        own = host_port(sock.getsockname())
+        self.local = local if local == own else own  # thousands share one
         self.peer = host_port(sock.getpeername())
         self.limit = limit
         self.closed = ""
@@ -64,9 +77,10 @@ class Connection:
         self.on_gone: Callable[[], object] | None = None
         self._on_data: Callable[[bytes], object] | None = None
         self._loop = loop
+        self._readers = readers
         self._sock = sock
         self._fd = sock.fileno()
-        self._out = bytearray()
+        self._out: bytearray | None = None  # nothing waits
         self._ended = self._peer_ended = False
         self._linger: asyncio.TimerHandle | None = None
         self._owner = owner
@@ -88,17 +102,18 @@ class Connection:
     def on_data(self, fn: Callable[[bytes], object] | None) -> None:
         if (fn is None) != (self._on_data is None) and not self.closed and not self._peer_ended:
             if fn is None:
-                self._loop.remove_reader(self._fd)
+                self._readers.remove(self._fd)
             else:
-                self._loop.add_reader(self._fd, self._readable)
+                self._readers.add(self._fd, self)
         self._on_data = fn
 
     @property
     def pending_bytes(self) -> int:
         """Bytes written that the kernel has not taken yet."""
-        return len(self._out)
+        return len(self._out or b"")
 
-    def _readable(self) -> None:
+    def readable(self) -> None:
+        """Read what has come."""
         try:
             data = self._sock.recv(READ)
         except (BlockingIOError, InterruptedError):
@@ -111,7 +126,7 @@ class Connection:
                 self._on_data(data)
             return
         self._peer_ended = True
-        self._loop.remove_reader(self._fd)
+        self._readers.remove(self._fd)
         if self.closed:
             if not self._out:
                 self._gone()
@@ -136,11 +151,14 @@ class Connection:
                 return
             data = data[sent:]
             self._loop.add_writer(self._fd, self._writable)
+            self._out = bytearray()
         self._out += data
         if len(self._out) > self.limit:
             self.reset(f"the peer does not read: {len(self._out)} bytes wait")
 
     def _writable(self) -> None:
+        if self._out is None:
+            return
         try:
             sent = self._sock.send(self._out)
         except (BlockingIOError, InterruptedError):
@@ -150,6 +168,7 @@ class Connection:
             return
         del self._out[:sent]
         if not self._out:
+            self._out = None
             self._loop.remove_writer(self._fd)
             if self._ended or self.closed:
                 self._say_end()
@@ -169,7 +188,7 @@ class Connection:
             return
         self._tell(reason or "closed by us")
         if self._on_data is None and not self._peer_ended:
-            self._loop.add_reader(self._fd, self._readable)
+            self._readers.add(self._fd, self)
         self._linger = self._loop.call_later(LINGER, self._gone)
         if not self._out:
             self._say_end()
@@ -203,11 +222,11 @@ class Connection:
             self._owner.remove(self)
             if self._linger is not None:
                 self._linger.cancel()
-            self._loop.remove_reader(self._fd)
-            self._loop.remove_writer(self._fd)
-            if self._out:  # RST: the kernel would go on trying for a peer that does not read
+            self._readers.remove(self._fd)
+            if self._out is not None:  # RST: the kernel would go on trying for a peer that does not read
+                self._loop.remove_writer(self._fd)
                 self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                self._out.clear()
+                self._out = None
             self._sock.close()
             self._on_data = self.on_end = None  # they refer to the flow, and the flow to us
             gone, self.on_gone = self.on_gone, None
@@ -218,7 +237,19 @@ class Connection:
 class Acceptor:
     """A listening socket: gives each new connection to `on_connection`."""
 
-    __slots__ = ("_connections", "_limit", "_loop", "_on_connection", "_retry", "_sock", "closed", "local", "postponed")
+    __slots__ = (
+        "_connections",
+        "_limit",
+        "_loop",
+        "_on_connection",
+        "_readers",
+        "_retry",
+        "_shared",
+        "_sock",
+        "closed",
+        "local",
+        "postponed",
+    )
 
     def __init__(
         self,
@@ -227,8 +258,9 @@ class Acceptor:
         on_connection: Callable[[Connection], object],
         limit: int,
         connections: set[Connection],
+        readers: Readers,
     ) -> None:
-        self.local = host_port(sock.getsockname())
+        self.local = self._shared = host_port(sock.getsockname())
         self.closed = False
         self.postponed = 0
         """How often we ran out of descriptors or memory and waited a second."""
@@ -237,6 +269,7 @@ class Acceptor:
         self._on_connection = on_connection
         self._limit = limit
         self._connections = connections
+        self._readers = readers
         self._retry: asyncio.TimerHandle | None = None
         self._listen()
 
@@ -261,10 +294,11 @@ class Acceptor:
                 return
             sock.setblocking(False)
             try:
-                connection = Connection(self._loop, sock, self._limit, self._connections)
+                connection = Connection(self._loop, sock, self._limit, self._connections, self._readers, self._shared)
             except OSError:  # gone already
                 sock.close()
                 continue
+            self._shared = connection.local
             self._on_connection(connection)
 
     def close(self) -> None:

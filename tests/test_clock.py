@@ -183,6 +183,17 @@ def test_deadlines_keep_nothing_of_what_was_discarded(loop, clock):
     loop.advance(20.0)
 
 
+def test_deadlines_that_are_due_together_hold_the_loop_for_a_thousand_at_a_time(loop, clock):
+    seen, between = [], []
+    deadlines = Deadlines(clock, 1.0, seen.append)
+    for number in range(2 * Fifo.BATCH + 1):
+        deadlines.add(number)
+    deadlines._fn = lambda number: (seen.append(number), number or loop.call_soon(lambda: between.append(len(seen))))
+    loop.advance(1.0)
+    assert between == [Fifo.BATCH]
+    assert seen == list(range(2 * Fifo.BATCH + 1))
+
+
 def test_deadlines_survive_an_item_that_fails_and_one_that_ends_another(loop, clock):
     seen = []
 

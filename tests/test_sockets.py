@@ -8,6 +8,7 @@ import resource
 import socket
 import struct
 import sys
+import tracemalloc
 import weakref
 
 import pytest
@@ -702,6 +703,33 @@ def test_a_closed_connection_is_gone_when_what_waits_has_gone_out_or_is_given_up
         assert closed.queue.empty()
         for peer in peers:
             peer.close()
+
+    run(main)
+
+
+def test_a_connection_that_has_brought_nothing_takes_a_kilobyte_with_its_peer_s_end(run):
+    async def main(sockets):
+        loop, accepted = asyncio.get_running_loop(), Inbox()
+
+        def on_connection(stream):
+            stream.on_data = print
+            accepted(stream)
+
+        listener = sockets.listen("127.0.0.1", 0, on_connection)
+        peers, streams = [], []
+        for number in range(110):
+            if number == 10:
+                tracemalloc.start()
+            sock = socket.socket()
+            sock.setblocking(False)
+            await loop.sock_connect(sock, listener.local)
+            peers.append(sock)
+            streams.append(await accepted.get())
+        taken = tracemalloc.get_traced_memory()[0] / 100
+        tracemalloc.stop()
+        for peer in peers:
+            peer.close()
+        assert taken < 1000
 
     run(main)
 

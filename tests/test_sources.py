@@ -1,6 +1,19 @@
 """How many connections a source may have: those that are needed, those that brought a request, those that did not; what a source is."""
 
+import tracemalloc
+
 from pipeline.sources import CROWDED, UNNEEDED, Sources
+
+
+class Stream:
+    """What ends one of them, and is noted by its doors."""
+
+    def __init__(self, doors, name):
+        self.doors, self.name = doors, name
+
+    def give_up(self, reason):
+        self.doors.reasons.add(reason)
+        self.doors.closed.append(self.name)
 
 
 class Doors:
@@ -14,11 +27,7 @@ class Doors:
         self.reasons = set()
 
     def come(self, name, host="192.0.2.1", *, crowded=False):
-        def give_up(reason):
-            self.reasons.add(reason)
-            self.closed.append(name)
-
-        return self.sources.come(host, *self.limits, give_up, crowded=crowded)
+        return self.sources.come(host, *self.limits, Stream(self, name), crowded=crowded)
 
     def unneeded(self, name, host="192.0.2.1"):
         place = self.come(name, host)
@@ -50,7 +59,7 @@ def test_a_source_has_so_many_connections_and_no_more():
     places = [doors.come(number) for number in range(4)]
     for place in places:
         place.prove()
-    while len([place for place in places if not place._gone]) < 4:
+    while len([place for place in places if place.line is not None]) < 4:
         places.append(doors.come("more"))
         places[-1].prove()
     assert doors.come("too many") is None
@@ -117,11 +126,11 @@ def test_near_the_limit_of_the_process_the_longest_unneeded_of_any_source_and_tr
 
 
 def test_who_makes_room_says_goodbye_as_long_as_there_is_one_to_say():
-    doors, said = Doors(unproved=1), []
-    doors.come("first").goodbye = said.append
+    doors = Doors(unproved=1)
+    doors.come("first").goodbye = Stream(doors, "the first's goodbye")
     doors.come("second")
     doors.come("third")
-    assert (said, doors.closed) == ([CROWDED], ["second"])
+    assert (doors.closed, doors.reasons) == (["the first's goodbye", "second"], {CROWDED})
 
 
 def test_of_too_many_in_all_the_oldest_of_any_source_makes_room():
@@ -130,6 +139,31 @@ def test_of_too_many_in_all_the_oldest_of_any_source_makes_room():
         doors.come(number, f"192.0.2.{number}")
     assert doors.closed == [0, 1]
     assert len(doors.sources.unproved) == 3
+
+
+def test_who_leaves_from_the_middle_leaves_no_gap():
+    doors = Doors(9, 9)
+    one, two, three = (doors.come(name) for name in ("one", "two", "three"))
+    line = one.source.unproved
+    two.leave()
+    assert list(line) == [one, three]
+    four = doors.come("four")
+    one.leave()
+    four.leave()
+    assert (list(line), len(line)) == ([three], 1)
+    three.leave()
+    assert (list(line), line.first, line.last) == ([], None, None)
+
+
+def test_the_place_of_the_only_connection_of_a_source_takes_400_bytes():
+    sources, hosts = Sources(), [f"192.0.{number >> 8}.{number & 255}" for number in range(1000)]
+    tracemalloc.start()
+    try:
+        places = [sources.come(host, 9, 9, 1000, None) for host in hosts]
+        taken = tracemalloc.get_traced_memory()[0] / len(places)
+    finally:
+        tracemalloc.stop()
+    assert taken < 400
 
 
 def test_nothing_is_left_of_a_source_without_connections():

@@ -187,8 +187,7 @@ class SecureTransport(StreamTransport):
             owner: Any = self._open.owner
             secure = SecureStream(stream, owner._contexts.first or context, secured)
             secure.on_closed = partial(failed, secure)
-            source.goodbye = secure.give_up
-            source.shaking = secure  # and no longer what holds this: none is to wait for the collector
+            source.goodbye = source.shaking = secure  # and no longer what holds this: none is to wait for the collector
             secure.begin(data)
 
         source.shaking = Hello(stream, heard)

@@ -217,6 +217,17 @@ def test_a_connection_that_brings_no_valid_request_is_closed_after_32_seconds(se
     assert client.closed
 
 
+def test_nothing_is_left_of_a_connection_that_has_closed(server, plugin_of):
+    """Thousands a second come and go in a flood: what each left for some seconds would be scattered among what lives on."""
+    tcp, engine = plugin_of(server, "tcp"), server.engine
+    stays = Client(server, "10.0.0.8")
+    for _ in range(20):
+        Client(server).stream.close()
+    server.advance(0.5)
+    assert stays.closed is None
+    assert [len(each) for each in (tcp._looks, tcp._open.flows, tcp._open.by_peer, engine.flows, engine.sources.by_key)] == [1] * 5
+
+
 def test_keepalives_do_not_buy_time_for_a_connection_without_a_request(server):
     client = Client(server)
     for _ in range(4):
