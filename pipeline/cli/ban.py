@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.cli import Failed
 from pipeline.cli.client import Client
-from pipeline.cli.files import plan_of, state_of
+from pipeline.cli.files import plan_of
 from pipeline.cli.table import show_table
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def _seconds(text: str | None) -> float:
 
 
 def _ask(args: Namespace, do: str, **more: Any) -> list[dict[str, Any]]:
-    client = Client.perhaps(state_of(args))
+    client = Client.unless_offline(args)
     if client is not None:
         with closing(client):
             return client.rows(do, **more)

@@ -34,10 +34,21 @@ class Client:
     @classmethod
     def of(cls, args: Namespace) -> Client:
         """Connect; Failed when no server runs."""
-        folder = state_of(args)
-        client = cls.perhaps(folder)
+        client = cls.unless_offline(args)
         if client is None:
-            raise Failed(nobody(folder, Path(args.config)))
+            raise Failed(f"no server runs with the state directory {state_of(args)}: start one with `sipline run`")
+        return client
+
+    @classmethod
+    def unless_offline(cls, args: Namespace) -> Client | None:
+        """Connect; None when no server runs. Failed when that of this file runs elsewhere: it would not know what is written here."""
+        folder, file = state_of(args), Path(args.config)
+        client = cls.perhaps(folder)
+        if client is None and (other := _elsewhere(folder, file)) is not None:
+            raise Failed(
+                f"no server runs with the state directory {folder}. The one that was started from {file.name} runs with {other}: its"
+                " [pipeline] state was changed meanwhile. Restart it, or write the former state again to reach it"
+            )
         return client
 
     @classmethod
@@ -75,17 +86,20 @@ class Client:
         self._connection.close()
 
 
-def nobody(folder: Path, file: Path) -> str:
-    """Say that no server answers here, and where that of this file does: a server stays where it was started when `state` is changed."""
-    text = f"no server runs with the state directory {folder}: start one with `sipline run`"
-    wanted = str(file.resolve())
-    for other in sorted(folder.parent.glob(f"*/{NAME}")):
-        if _file_of(other) == wanted:
-            return (
-                f"{text}. The one that was started from this file runs with {other.parent}: its [pipeline] state was changed meanwhile."
-                f" Restart it, or write the former state again to reach it"
-            )
-    return text
+def _elsewhere(folder: Path, file: Path) -> Path | None:
+    """Return with which state directory the server of this file runs: it stays where it was started when `state` is changed."""
+    wanted = file.resolve()
+    beside = {socket.absolute() for parent in (folder.parent, wanted.parent) for socket in parent.glob(f"*/{NAME}")}
+    return next((socket.parent for socket in sorted(beside | _bound()) if _file_of(socket) == str(wanted)), None)
+
+
+def _bound() -> set[Path]:
+    """Return the control sockets that the kernel knows (proc(5)), wherever they are; none where it does not say."""
+    try:
+        names = [line.split(maxsplit=7)[-1] for line in Path("/proc/net/unix").read_text(errors="replace").splitlines()]
+    except OSError:
+        return set()
+    return {Path(name) for name in names if name.startswith("/") and name.endswith(f"/{NAME}")}
 
 
 def _file_of(path: Path) -> str:

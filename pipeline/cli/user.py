@@ -16,7 +16,7 @@ import attrs
 
 from pipeline.cli import Failed
 from pipeline.cli.client import Client
-from pipeline.cli.files import plan_of, state_of
+from pipeline.cli.files import plan_of
 from pipeline.cli.first_start import fresh_password
 from pipeline.cli.table import cell, show_table
 from pipeline.config.hints import weak
@@ -39,7 +39,7 @@ TOLD = 20
 
 def run(args: Namespace) -> int:
     """Do one of the four."""
-    client = Client.perhaps(state_of(args))
+    client = Client.unless_offline(args)
     try:
         do = Online(client) if client is not None else Offline(args)
         actions: dict[str, Callable[[Namespace, Online | Offline], int]] = {

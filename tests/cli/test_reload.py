@@ -55,11 +55,32 @@ def test_a_mistake_is_told_as_check_tells_it_and_the_server_goes_on(serve, sipli
 def test_a_server_that_was_started_with_another_state_directory_is_told_of(serve, sipline):
     serve()
     edit(sipline, 'name = "test"', 'name = "test"\nstate = "elsewhere"')
-    for command in (("reload",), ("show", "stats"), ("trace",)):
+    for command in (
+        ("reload",),
+        ("show", "stats"),
+        ("trace",),
+        ("user", "add", "alice"),
+        ("user", "list"),
+        ("ban", "add", "192.0.2.7"),
+        ("mailbox", "count", "alice", "--new", "1"),
+    ):
         status, _, err = sipline(*command)
         assert status == 1
-        assert "no server runs with the state directory" in err and "elsewhere: start one with `sipline run`. The one that" in err
-        assert "was started from this file runs with" in err and ".sipline: its [pipeline] state was changed meanwhile. Restart it" in err
+        assert (
+            "no server runs with the state directory" in err and "elsewhere. The one that was started from pipeline.toml runs with" in err
+        )
+        assert ".sipline: its [pipeline] state was changed meanwhile. Restart it" in err
+    assert not (sipline.folder / "elsewhere").exists()
+
+
+def test_a_server_that_runs_with_a_state_directory_far_away_is_found_too(serve, sipline, tmp_path_factory):
+    far = tmp_path_factory.mktemp("far") / "state"
+    edit(sipline, 'name = "test"', f'name = "test"\nstate = "{far}"')
+    serve()
+    edit(sipline, f'state = "{far}"', "")
+    status, _, err = sipline("user", "add", "alice")
+    assert status == 1 and f"runs with {far}: its [pipeline] state was changed meanwhile" in err
+    assert not (sipline.folder / ".sipline").exists()
 
 
 def test_a_server_of_another_file_is_not_taken_for_that_of_this_one(serve, sipline):
