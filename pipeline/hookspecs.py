@@ -230,6 +230,7 @@ def channel_request(target: str, wanted: Wanted) -> list[Channel] | Pending | No
     """Turn a target's name into new outgoing channels, one for each place where it can be reached; None: not mine.
 
     Nothing is sent before `channel.leg.call()`. Raises, or fails with, `core.Unroutable` when the target is known but cannot be called.
+    With `wanted.only_asked` no channels are made: [] says that it can.
     """
 
 

@@ -21,15 +21,15 @@ from pipeline.core.messages import Messages
 from pipeline.core.monitor import record
 from pipeline.core.originate import originate
 from pipeline.core.party import Party
-from pipeline.core.wanted import NOBODY, Ended, Unroutable
-from pipeline.pending import Pending
+from pipeline.core.wanted import NOBODY, Ended, Unroutable, Wanted
+from pipeline.pending import Pending, settle
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pipeline.core.leg import Leg
     from pipeline.core.media import Relay
-    from pipeline.core.wanted import Dialed, Script, Wanted
+    from pipeline.core.wanted import Dialed, Script
     from pipeline.engine import Pipeline
 
 CLEANING = 2.0
@@ -116,6 +116,15 @@ class Core:
 
         found.then(look)
         return found
+
+    def callable(self, target: str) -> Any:
+        """See whether a target can be called now, and call nobody. Raises, or returns a Pending that fails with, Unroutable."""
+
+        def unmade(channels: list[Channel]) -> None:  # a driver that does not know `only_asked` has made some
+            for channel in channels:
+                channel.end()
+
+        return settle(self.request(target, Wanted(only_asked=True)), unmade)
 
     def find(self, ident: str) -> list[Channel]:
         """Return the channels of that id, name, call or bridge, or of the one that begins so; LookupError when it is none, or several."""

@@ -1,7 +1,7 @@
 """Calls that the house places itself: a target is called, and when it answers something is done with it.
 
-Rule: whoever answers first is the call's owner. What he is shown as his caller is `caller`, or else whom he will be connected to; the
-second party is shown the first, as the first's own technology names it.
+Rule: nobody's phone rings for a second party who cannot be called. Whoever answers first is the call's owner. What he is shown as his
+caller is `caller`, or else whom he will be connected to; the second party is shown the first, as the first's own technology names it.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ def originate(
     if sum((script is not None, bool(target2), dialed is not None)) != 1:
         raise ValueError("a call that is placed needs one thing to be done with it: a script, a second party or what was dialled")
     result = Pending()
+    asked = target2 or target
+    """Who is being looked for."""
     if caller == core.nobody:
         caller = Party(number=target2 or (dialed.extension if dialed is not None else ""))
     call = Call(core, core.engine.token(8))
@@ -71,12 +73,17 @@ def originate(
             pending.value()
         except Exception as error:
             if not result.done:
-                result.fail(_named(error, target))
+                result.fail(_named(error, asked))
+
+    def second(_: None) -> list[Channel] | Pending:
+        nonlocal asked
+        asked = target
+        return core.request(target, wanted)
 
     try:
-        found = settle(core.request(target, wanted), placed)
+        found = settle(settle(core.callable(target2) if target2 else None, second), placed)
     except Exception as error:
-        return Pending.failed(_named(error, target))
+        return Pending.failed(_named(error, asked))
     if isinstance(found, Pending):
         found.then(looked)
     return result

@@ -55,6 +55,9 @@ class Wanted:
     call: Call | None = None
     """The call that the new channels join; None: the caller's, or a new one."""
 
+    only_asked: bool = False
+    """Whether it is only asked if the target can be called: a driver makes no channels then, and returns [] where it would."""
+
     def __attrs_post_init__(self) -> None:
         if self.call is None and self.caller is not None:
             self.call = self.caller.call

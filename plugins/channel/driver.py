@@ -179,7 +179,9 @@ class Driver:
         def placed(found: list[Destination] | None) -> list[Channel] | None:
             if wanted.caller is None and self.full:  # not before: others may have begun while the store was asked
                 raise Unroutable(FULL_HOUSE)
-            return None if found is None else self._place(found, wanted)
+            if found is None or wanted.only_asked:
+                return None if found is None else []
+            return self._place(found, wanted)
 
         only = None if wanted.caller is None else getattr(wanted.caller.leg, "called", None)
         return settle(self.targets.find(target, only), placed)  # type: ignore[no-any-return]

@@ -120,7 +120,8 @@ def test_who_cannot_be_called_now_is_named_whichever_party_he_is(wired, asked):
     "question, error",
     [
         ({"target": "zoe", "to": "bob"}, "not connected: unallocated (there is no 'zoe' to call)"),
-        ({"target": "bob", "to": "carol"}, "not connected: bob: busy (in a meeting, wire 17)"),
+        ({"target": "bob", "to": "carol"}, "not connected: unallocated (there is no 'carol' to call)"),
+        ({"target": "bob", "to": "bob"}, "not connected: bob: busy (in a meeting, wire 17)"),
         ({"target": "bob"}, "originate needs a target, and one of: to, extension"),
         ({"target": "bob", "to": "x", "caller": "<<"}, "'<<' is no caller: write Name <number>"),
     ],

@@ -89,13 +89,14 @@ def test_the_first_hangs_up_while_the_second_rings(wire):
 
 def test_a_target_that_cannot_be_called_fails_it(wire):
     wire.phones["bob"] = None
-    wire.phone("carol")
+    carol = wire.phone("carol")
     with pytest.raises(Unroutable):
         wire.core.originate("bob", script=stay).value()
     placed = wire.core.originate("carol", target2="bob")
     wire.settle()
-    with pytest.raises(Unroutable):
+    with pytest.raises(Unroutable) as caught:
         placed.value()
+    assert caught.value.target == "bob" and carol.heard == []
     with pytest.raises(ValueError, match="one thing to be done"):
         wire.core.originate("carol")
     wire.clean()

@@ -31,6 +31,8 @@ class Wire:
             return None
         if self.phones[target] is None:
             raise Unroutable(Hangup(Cause.ABSENT, f"{target} is not there"))
+        if wanted.only_asked:
+            return []
         channels = []
         phones = self.phones[target]
         for phone in phones if isinstance(phones, list) else [phones]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.core import Dialed, Ended, Party
+from pipeline.core import Dialed, Ended, Party, Unroutable
 
 MENU = """
 [context.menu.extensions]
@@ -49,6 +49,17 @@ def test_the_second_party_is_busy(house):
     with pytest.raises(Ended) as caught:
         pending.value()
     assert caught.value.hangup.cause.name == "BUSY" and h.bob.calls[-1].state == "ended"
+
+
+@pytest.mark.parametrize(("second", "cause"), [("ghost", "UNALLOCATED"), ("trunk", "ABSENT")])
+def test_nobody_rings_for_a_second_party_who_cannot_be_called(house, second, cause):
+    h = house("[user.trunk]\npassword = 'of a phone that is not there'\n")
+    pending = placed(h, "bob", target2=second)
+    h.advance(5)
+    with pytest.raises(Unroutable) as caught:
+        pending.value()
+    assert (caught.value.target, caught.value.hangup.cause.name) == (second, cause)
+    assert h.bob.calls == [] and not h.server.engine.core.channels
 
 
 @pytest.fixture
