@@ -1,5 +1,6 @@
 """`sipline user` without a server: it opens the stores itself."""
 
+import gc
 import io
 import json
 import sys
@@ -122,6 +123,14 @@ def test_thousands_are_imported_in_seconds(sipline):
     file = sipline.folder / "users.csv"
     file.write_text("user,password\n" + "".join(f"u{n},p{n}\n" for n in range(2000)))
     assert sipline("user", "import", file)[:2] == (0, "2000 users stored\n")
+
+
+@pytest.mark.parametrize("text", ["user,password\na,p\n", "a,p\n"], ids=["stored", "refused"])
+def test_an_import_leaves_the_collector_as_it_was(sipline, text):
+    before = gc.get_threshold()
+    (sipline.folder / "users.csv").write_text(text)
+    sipline("user", "import", "users.csv")
+    assert gc.get_threshold() == before
 
 
 def test_without_a_store_that_can_be_written_it_says_what_to_list(sipline):
