@@ -187,10 +187,11 @@ class State:
         peer = event.fields["passage"].flow.peer
         if peer in self.known.fresh and not self.jail.scores:  # hot: each refresh of each phone
             return
-        self.known.add(peer)
         host = peer[0]
         source = source_of(host) if ":" in host else host
-        self.requests.fill(hash(source) + event.fields["passage"].flow.reliable)
+        if peer not in self.known.peers:  # who is known was not charged: what he does earns his neighbours nothing
+            self.requests.fill(hash(source) + event.fields["passage"].flow.reliable)
+        self.known.add(peer)
         self.jail.forgive(source)
 
     def _challenged(self, event: Event) -> None:

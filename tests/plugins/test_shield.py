@@ -123,6 +123,21 @@ def test_a_neighbour_behind_the_same_address_who_has_logged_in_notices_nothing(s
         assert guess(server, phone, password="alice's") == 200
 
 
+def test_what_a_known_phone_does_earns_a_scanner_behind_the_same_address_no_answers(shielded):
+    server = shielded()
+    phone = (STRANGER[0], 6000)
+    assert guess(server, phone, password="alice's") == 200
+    assert guess(server, OTHER) == 401  # somebody fails somewhere: scores are looked at
+    for number in range(40):
+        register(server, STRANGER, user=f"u{number}")
+    begin = len(server.replies(STRANGER)), server.clock.now()
+    for number in range(60):
+        if number % 10 == 0:
+            assert guess(server, phone, password="alice's") == 200
+        register(server, STRANGER, user=f"v{number}")
+    assert len(server.replies(STRANGER)) - begin[0] <= 1 + server.clock.now() - begin[1]
+
+
 def test_a_phone_that_answers_its_challenge_does_not_wait_behind_a_scanner(shielded):
     server = shielded()
     phone = (STRANGER[0], 6000)
