@@ -1,10 +1,12 @@
 """sipvicious (svwar, svcrack) against the usual pipeline with `shield`: it finds nobody and no password; the phone beside it notices nothing.
 
 The scanner and the phone share one address here, as behind one NAT: the hardest case, for then no ban may help.
+`python -m pytest tests/interop/test_sipvicious.py -k answers -s` prints how many answers a second svcrack gets with the default options.
 """
 
 import json
 import re
+import select
 import socket
 import subprocess
 import threading
@@ -111,6 +113,66 @@ def scan(server, words, seconds):
     return out
 
 
+class Between(threading.Thread):
+    """What lies between a scanner and the server: notes when each request went and what came back when; it may give the scanner another name."""
+
+    def __init__(self, port, called):
+        super().__init__(daemon=True)
+        self.scanner, self.server = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+        self.scanner.bind(("127.0.0.1", 0))
+        self.server.connect(("127.0.0.1", port))
+        self.port, self.called = self.scanner.getsockname()[1], called
+        self.asked, self.answers = [], []
+        self.ended = threading.Event()
+
+    def run(self):
+        source = None
+        while not self.ended.is_set():
+            for sock in select.select([self.scanner, self.server], [], [], 0.1)[0]:
+                data, peer = sock.recvfrom(65535)
+                if sock is self.scanner:
+                    source = peer
+                    self.asked.append(time.monotonic())
+                    self.server.send(data.replace(b"friendly-scanner", self.called))
+                else:
+                    self.answers.append((time.monotonic(), parse(data)))
+                    self.scanner.sendto(data, source)
+
+    def stop(self):
+        self.ended.set()
+        self.join(5)
+        self.scanner.close()
+        self.server.close()
+
+    def rates(self, name):
+        """Print and return how many answers a second came after the twentieth: to requests without a password, and with one."""
+        begin = self.answers[19][0]
+        seconds = self.asked[-1] - begin
+        assert seconds > 3, f"{name} has asked no longer"
+        tries = [answer.get("cseq").startswith("2 ") for _, answer in self.answers[20:]]
+        rates = tries.count(False) / seconds, tries.count(True) / seconds
+        print(
+            f"\n{name} asked {len(self.asked) / (self.asked[-1] - self.asked[0]):.0f} times a second; 20 answers in"
+            f" {begin - self.asked[0]:.2f} s, then for {seconds:.0f} s {sum(rates):.2f} answers a second: {rates[0]:.2f} challenges,"
+            f" {rates[1]:.2f} refused tries"
+        )
+        return rates
+
+
+@pytest.fixture
+def between():
+    begun = []
+
+    def between(port, called):
+        begun.append(Between(port, called))
+        begun[-1].start()
+        return begun[-1]
+
+    yield between
+    for each in begun:
+        each.stop()
+
+
 def counts(server):
     return json.loads(server.sipline("show", "stats", "--json").stdout)
 
@@ -153,3 +215,36 @@ def test_by_its_own_name_it_is_not_even_answered(server, program, name):
     stats = counts(server)
     assert stats["plugins"]["shield"]["scanners"] > 0
     assert stats["plugins"]["shield"]["known_peers"] == 0
+
+
+@pytest.fixture
+def crack(program, between, tools):
+    """Run svcrack against a server with shield as it comes, for 12 s; give what lies between them."""
+
+    def crack(server, called=b"friendly-scanner"):
+        way = between(server.port, called)
+        own = tools.free_port()  # at 5060 it would take the answers of others to be its own
+        scan(server, [program("svcrack"), "-u", "101", "-r", "100-400", "-P", own, "-p", way.port, "127.0.0.1"], 12)
+        return way
+
+    return crack
+
+
+def test_svcrack_has_no_answers_with_the_default_options(server, crack):
+    way = crack(server())
+    assert way.asked and not way.answers
+
+
+def test_svcrack_by_another_name_has_twenty_answers_then_less_than_one_a_second_and_is_banned(server, crack):
+    server = server()
+    assert sum(crack(server, b"somebody").rates("svcrack by another name")) < 1.0
+    assert "127.0.0.1" in server.sipline("ban", "list").stdout
+
+
+def test_svcrack_by_another_name_beside_a_phone_has_twenty_answers_then_one_challenge_and_one_try_a_second(server, phone, crack):
+    server = server()
+    beside = phone(server.port)
+    challenges, tries = crack(server, b"somebody").rates("svcrack by another name beside a phone")
+    beside.stop()
+    assert challenges < 1.2 and tries < 1.2, (challenges, tries)
+    assert beside.bad == 0 and beside.good > 5, (beside.bad, beside.good)
