@@ -173,9 +173,20 @@ def micros(figures):
     return f"{value:8.1f}" if value else "       -"
 
 
+def works(text):
+    """The names that --only lists; raises what argparse tells."""
+    names = text.split(",")
+    for name in names:
+        if name not in KAMAILIO:
+            raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(KAMAILIO)}")
+    return names
+
+
 def main():
     ask = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ask.add_argument("--only", default=",".join(WORK))
+    ask.add_argument(
+        "--only", type=works, default=list(WORK), metavar="NAME,...", help=f"of {', '.join(KAMAILIO)}; default {','.join(WORK)}"
+    )
     ask.add_argument("--rate", type=float, default=0, help="transactions (calls) a second; default 4000, of calls 400")
     ask.add_argument("--seconds", type=float, default=5)
     ask.add_argument("--rounds", type=int, default=2)
@@ -198,7 +209,7 @@ def main():
         f"microseconds of CPU per transaction (scaled to a machine of 5 us per calibration step), contacts in {args.store}; {os.cpu_count()} cores"
     )
     print(f"{'work':18}{'rate':>9}" + "".join(f"{peer:>12}" for peer in peers) + "   ratio")
-    for work in args.only.split(","):
+    for work in args.only:
         fixed = args.rate or RATE.get(work, 4000.0)
         low, high = (100, 5000) if work in RATE else (4000, 60000)
         rates = [("fixed", fixed)] + ([("max", 0)] if args.max or not args.quick else [])
