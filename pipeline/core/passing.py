@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.core.causes import Cause, Hangup
 from pipeline.core.media import Refused
-from pipeline.pending import Pending, follow, settle, walk
+from pipeline.pending import Pending, follow, walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -248,7 +248,7 @@ class Passing:
         if now is None or now.closed or now.offerer is side:
             return None  # of an exchange that is no more: the other side has gone, or has been refused
         now.reply = answer
-        taken = settle(self.back(side, answer, True), lambda back: self._done(now, back))
+        taken = walk(self._take(side, now, answer))
         return taken if isinstance(taken, Pending) else None
 
     def preview_by(self, side: Side, answer: bytes) -> bool:
@@ -327,6 +327,18 @@ class Passing:
             raise
         self._done(now, back)
         return back
+
+    def _take(self, side: Side, now: Exchanged, answer: bytes) -> Generator[Any, Any, None]:
+        """Hand an answer back to who has offered; if it cannot be, he learns why, before he hears that the other side has gone."""
+        try:
+            back = yield self.back(side, answer, True)
+        except Exception as error:
+            if not now.closed:
+                self._failed(now, error)
+                if now.completes:
+                    now.offerer.channel.leg.complete(None)
+            raise
+        self._done(now, back)
 
     def _take_back(self, withdrawn: Exchanged) -> None:
         """Describe to the other side what held before, for it believes what was withdrawn; a later exchange does so anyway."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.core import Hangup, Refused
+from pipeline.core import Hangup, Refused, Unacceptable
 from pipeline.core.causes import Cause
 from pipeline.core.passing import Passing
 from pipeline.pending import Pending
@@ -273,6 +273,21 @@ def test_a_side_that_goes_while_they_are_joined_calls_it_off(pair):
     two.answers(b"a6")
     refused(joined)
     assert one.completed == [None]
+
+
+def test_who_has_offered_learns_why_the_answer_cannot_reach_him(pair):
+    relay, a, b, _, _ = pair(b"o1", later=True)
+    b.offer()
+    relay.settle()
+    answer = a.answer(b"o1")
+    taken = b.accept(b"a1")
+    ((back, _),) = relay.open
+    back.fail(Unacceptable("no such codec"))
+    for failed in (taken, answer):
+        with pytest.raises(Unacceptable, match="no such codec"):
+            failed.value()
+    b.close()
+    assert relay.now.closed and not relay.settled
 
 
 def test_who_waits_for_a_side_that_goes_is_told(pair):

@@ -425,6 +425,27 @@ def test_without_it_the_call_is_refused_with_503(phones):
     assert bob.calls == []
 
 
+@pytest.mark.parametrize(
+    ("says", "status", "cause"),
+    [
+        ({"result": "error", "error-reason": "Failed to parse SDP"}, 488, 88),
+        ({"result": "error", "error-reason": "Ran out of ports"}, 503, 34),
+    ],
+)
+def test_an_answer_that_it_refuses_ends_the_call_for_what_it_is(phones, says, status, cause):
+    server, engine, alice, bob = phones
+    bob.answers(ring=1.0)
+    call = alice.call("bob").until(lambda: engine.commands() == ["offer"])
+    engine.says = says
+    call.until("ended")
+    engine.says = None
+    assert call.status == status and f"Q.850;cause={cause}" in call.final.get("reason")
+    assert (call.final.get("warning") or "").endswith('"no media in common"') is (status == 488)
+    bob.calls[-1].until("ended")
+    server.advance(110)
+    assert server.leftovers() == {"media ports": 1}
+
+
 def test_a_description_that_fits_no_datagram_is_refused_and_takes_no_instance_down(house):
     house = house()
     _, _, callee = house.relay(offered=OFFER + b"a=x:" + bytes(65400 - len(OFFER)) + b"\r\n")
