@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from pipeline.passage import Verdict
     from pipeline.pending import Pending
     from pipeline.pubsub.service import PubSub
+    from pipeline.sip.dialog import Dialog
     from pipeline.sip.message import Message, Request
     from pipeline.trace.tap import Tap
 
@@ -646,9 +647,10 @@ class Pipeline:
         on_event: Callable[[Outcome], None],
         cause: Passage | None = None,
         endpoint: Endpoint | None = None,
+        dialog: Dialog | None = None,
     ) -> Asking:
         """Send a request of our own and report what becomes of it; see `pipeline.client.Clients.request`."""
-        return self.clients.request(message, target, on_event, cause, endpoint)
+        return self.clients.request(message, target, on_event, cause, endpoint, dialog)
 
     def connect(self, target: Target) -> Flow | Pending | None:
         """Return the flow that reaches `target`, or a Pending of it; None when no listed transport serves it."""

@@ -41,6 +41,8 @@ class Asking(Seeking):
     _proofs: Proofs | None = None
     """What the target at work has asked us to prove."""
     branch: Branch | None = None
+    dialog: Dialog | None = None
+    """The dialog that the request belongs to; None: it belongs to none, or counts nothing there any more."""
     _left = False
     """Whether its owner has parted from it."""
 

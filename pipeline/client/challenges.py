@@ -77,7 +77,10 @@ def answer(engine: Pipeline, branch: Branch, response: Response, proofs: Proofs)
     if not fresh:
         return None
     proofs.update(fresh)
-    return _again(branch.message, proofs)
+    dialog = branch.asking.dialog
+    # Of a dialog, that number may be another request's by now.
+    number = branch.message.cseq.number + 1 if dialog is None else dialog.number()
+    return _again(branch.message, proofs, number)
 
 
 def _proof(engine: Pipeline, branch: Branch, field: str, value: str, proofs: Proofs, fresh: Proofs) -> Proof | None:
@@ -99,13 +102,13 @@ def _proof(engine: Pipeline, branch: Branch, field: str, value: str, proofs: Pro
     return Proof(challenge, *found, engine.identifiers.token(8), 1 if known is None else known.asked + 1)
 
 
-def _again(message: Request, proofs: Proofs) -> Request:
+def _again(message: Request, proofs: Proofs, number: int) -> Request:
     fields = message.items()
     # Our Via is made anew; an interceptor may have put a field of its own above it.
     del fields[next(place for place, (name, _) in enumerate(fields) if name.lower() == "via")]
     kept = [(name, value) for name, value in fields if _stays(name.lower(), value, proofs)]
     again = Request.new(message.method, message.uri_text, kept, message.body)
-    again.set("cseq", f"{message.cseq.number + 1} {message.method}", by="stack")
+    again.set("cseq", f"{number} {message.method}", by="stack")
     for (field, _), proof in proofs.items():
         again.add(field, proof.value(message), by="stack")
     return again

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pipeline.dal import Endpoint
     from pipeline.engine import Pipeline
     from pipeline.flow import Flow, Target
+    from pipeline.sip.dialog import Dialog
     from pipeline.sip.message import Message, Request, Response
     from pipeline.sip.timers import Action
 
@@ -96,19 +97,22 @@ class Clients:
         on_event: Callable[[Outcome], None],
         cause: Passage | None = None,
         endpoint: Endpoint | None = None,
+        dialog: Dialog | None = None,
     ) -> Asking:
         """Send a request and tell `on_event` what becomes of it: Provisional, then one Final, TransportError or Timeout.
 
         `target` is a Flow, a Target, a URI, or a list of them to be tried in order; None: where Route and Request-URI say. What has a
-        name is located as RFC 3263 says. The
-        message may be a function of the flow, where its Contact depends on the way it goes; it carries no Via of ours. `endpoint` is whom
-        it is for. Events may come before this returns: what goes wrong at once is told at once.
+        name is located as RFC 3263 says. The message may be a function of the flow, where its Contact depends on the way it goes; it
+        carries no Via of ours. `endpoint` is whom it is for, `dialog` the one that numbers it. Events may come before this returns: what
+        goes wrong at once is told at once.
         """
         if target is None:
             if callable(message):
                 raise TypeError("a message made for a flow needs a target")
             target = next_hop(message)
         asking = Asking(self, message, target, on_event, cause, endpoint)
+        if dialog is not None:
+            asking.dialog = dialog
         asking.go_on()
         return asking
 

@@ -205,8 +205,13 @@ class Dialog:
         self.target, self._way = target, None
         return True
 
+    def number(self) -> int:
+        """Take the number of the next request (12.2.1.1): also of one that was challenged and is sent again (22.2)."""
+        self.local_cseq += 1
+        return self.local_cseq
+
     def numbered(self, response: Response) -> None:
-        """Note the number that our request had in the end: a request that was challenged was sent again with the next one."""
+        """Note the number that our request had in the end, when whoever sent it again after a challenge did not take it from here."""
         self.local_cseq = max(self.local_cseq, response.cseq.number)
 
     # -- what we send ------------------------------------------------------------------------------------------------
@@ -221,10 +226,10 @@ class Dialog:
 
         Our `contact` is added where the method refreshes the target.
         """
-        self.local_cseq += 1
+        number = self.number()
         if self.contact and method in TARGET_REFRESH:
             headers = (("Contact", self.contact), *headers)
-        return self._made(method, self.local_cseq, headers, body)
+        return self._made(method, number, headers, body)
 
     def ack(self, cseq: int, headers: Iterable[tuple[str, str]] = (), body: bytes = b"") -> Request:
         """Make the ACK to a 2xx of the INVITE with that number (13.2.2.4); `headers`: its credentials (`credentials_of`) and others."""

@@ -132,7 +132,7 @@ def _prack(session: Outgoing, fork: Fork, response: Response, body: bytes) -> No
     message = fork.dialog.request("PRACK", fields, body)
     session.driver.supplements.ask(session, message)
     way = way_to(fork.dialog.hop, session.flow, session.pinned, session.engine)
-    session.engine.request(message, way, partial(_pracked, session, fork), session.passage, session.endpoint)
+    session.engine.request(message, way, partial(_pracked, session, fork), session.passage, session.endpoint, fork.dialog)
 
 
 def _pracked(session: Outgoing, fork: Fork, outcome: Outcome) -> None:

@@ -289,16 +289,17 @@ class Usage:
         headers = list(fields)
         if body:
             headers.append(("Content-Type", kind))
-        message = self.dialog.request(method, headers, body)
+        dialog = self.dialog
+        message = dialog.request(method, headers, body)
         self.driver.supplements.ask(self, message)
 
         def told(outcome: Outcome) -> None:
             if isinstance(outcome, Final):
-                self.dialog.numbered(outcome.response)
+                dialog.numbered(outcome.response)
                 self.driver.supplements.answered(self, outcome.response)
             on_event(outcome)
 
-        return self.engine.request(message, self.way(), told, self.passage, self.endpoint)
+        return self.engine.request(message, self.way(), told, self.passage, self.endpoint, dialog)
 
     def acknowledge(self, asking: Asking, response: Response, body: bytes = b"", dialog: Dialog | None = None) -> None:
         """Send the ACK of a 2xx to an INVITE of ours (RFC 3261 13.2.2.4)."""

@@ -170,7 +170,7 @@ class EventDialog:
         way = self.way()
         if len(body) > FRAGMENTS and self.flow is not None and way is self.flow and not self.flow.reliable and not self.pinned:
             way = dialog.hop  # not by this datagram flow, but as RFC 3261 18.1.1 has it: by TCP where the peer takes it
-        self.engine.request(message, way, told, self.passage, self.endpoint)
+        self.engine.request(message, way, told, self.passage, self.endpoint, dialog)
 
     def queue(self, subscription: Subscription) -> None:
         """Have a subscription told when what is under way has been answered."""

@@ -163,7 +163,7 @@ class Watching:
         else:
             target = self._target if self._target is not None else self._proxy() or self.uri
         try:
-            self.engine.request(made, target, self._told, None, self._whose)
+            self.engine.request(made, target, self._told, None, self._whose, dialog)
         except Malformed as error:
             self._failed(0, error.reason, 0.0)
 

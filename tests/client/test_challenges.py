@@ -5,6 +5,7 @@ import pytest
 from pipeline.conformance.marks import rfc
 from pipeline.flow import Target
 from pipeline.sip import digest
+from pipeline.sip.dialog import Dialog
 from pipeline.sip.message import Response
 from pipeline.sip.parser import parse
 
@@ -215,6 +216,33 @@ def test_what_an_interceptor_has_put_above_the_via_goes_out_again_and_the_via_do
         (False, ["ours"], 1),
         (True, ["ours"], 1),
     ]
+
+
+@rfc("3261", "22.2", "12.2.1.1")
+def test_in_a_dialog_the_number_of_a_repetition_is_above_that_of_every_request_sent_meanwhile(sip, write, told):
+    server = sip(write("marker", MARKER), intercept=["marker"], application=[], integration=["memory", "toml", "marker"])
+    came = []
+
+    def take(data, source, local):
+        came.append((parse(data), source))
+
+    bob = server.network.host("10.0.0.9").datagram("10.0.0.9", 5060, take)
+
+    def answers(at, status, *headers):
+        request, source = came[at]
+        bob.send(Response.to(request, status, "", headers, to_tag="b").encode(), source)
+        server.advance(0.1)
+
+    dialog = Dialog("call@test", "<sip:a@x>;tag=a", "a", "<sip:b@x>;tag=b", "b", "sip:b@10.0.0.9", initiator=True)
+    for _ in range(2):
+        server.engine.request(dialog.request("INFO"), Target("10.0.0.9", 5060), told, dialog=dialog)
+        server.advance(0.1)
+    answers(0, 401, ("WWW-Authenticate", digest.challenge_value("test", "n0nce")))
+    assert "authorization" in came[-1][0] and dialog.request("INFO").cseq.number == 4
+    assert [request.cseq.number for request, _ in came] == [1, 2, 3]
+    for at in (1, 2):
+        answers(at, 200)
+    assert [outcome.response.status for outcome in told] == [200, 200]
 
 
 @rfc("3261", "22.1")

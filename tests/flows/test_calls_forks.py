@@ -147,6 +147,27 @@ def test_a_challenge_to_the_invite_and_to_the_bye_is_answered(house):
     proxy.answer(200, "one", request=bye)
 
 
+@rfc("3261", "22.2", "12.2.1.1")
+def test_requests_of_a_dialog_have_rising_numbers_while_one_is_sent_again_for_a_challenge(house):
+    h, proxy, call = called(house, bob='outbound_auth = ["bob"]')
+    proxy.answer(200, "one", sdp(111))
+    call.until("up")
+    call.hold()
+    h.advance(0.1)
+    changed = proxy.named("INVITE")[-1]
+    proxy.answer(407, "one", headers=[("Proxy-Authenticate", 'Digest realm="trunk", nonce="1", algorithm=MD5')], request=changed)
+    again = proxy.named("INVITE")[-1]
+    assert again.cseq.number == changed.cseq.number + 1  # and there is no answer yet
+    call.hangup()
+    h.advance(0.1)
+    bye = proxy.named("BYE")[-1]
+    assert bye.cseq.number == again.cseq.number + 1
+    proxy.answer(407, "one", headers=[("Proxy-Authenticate", 'Digest realm="trunk", nonce="2", algorithm=MD5')], request=bye)
+    assert proxy.named("BYE")[-1].cseq.number == bye.cseq.number + 1
+    proxy.answer(200, "one", request=proxy.named("BYE")[-1])
+    proxy.answer(487, "one", request=again)
+
+
 def test_a_caller_who_heard_one_branch_is_answered_so_and_then_offered_the_one_that_won(house):
     """The first description that a caller gets is the answer (RFC 3261 13.2.1)."""
     h, proxy, call = called(house)

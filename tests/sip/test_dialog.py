@@ -171,6 +171,7 @@ def test_a_challenged_request_was_sent_again_with_the_next_number():
     again.set("cseq", "9 BYE")
     dialog.numbered(answer(again, 200))
     assert dialog.request("INFO").cseq.number == 10
+    assert (dialog.number(), dialog.request("INFO").cseq.number) == (11, 12)
 
 
 @pytest.mark.parametrize("contact", ["", "<tel:+1555>", "<sip:", "*"])
