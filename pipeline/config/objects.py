@@ -7,7 +7,6 @@ Rule: an object is made only when its own table is right; who refers to whom is 
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config.plan import Reference
@@ -17,6 +16,7 @@ from pipeline.config.schema import MISSING, check_value, make, misspelt, options
 from pipeline.config.stored import file_types
 from pipeline.config.values import shown
 from pipeline.dal.objects import ALGORITHMS, TYPES
+from pipeline.prefixes import network
 from pipeline.sip.address import Address
 from pipeline.sip.grammar import Malformed
 
@@ -201,9 +201,10 @@ def _put(objects: Objects, values: dict[str, Any], option: Option, value: Any, k
 def _networks(report: Report, value: tuple[str, ...], keys: Keys) -> None:
     for position, text in enumerate(value):
         try:
-            ipaddress.ip_network(text, strict=False)
-        except ValueError:
-            report.error((*keys, position), f"'{text}' is no address and no network", 'such as "192.0.2.7" or "192.0.2.0/24"')
+            network(text)
+        except ValueError as error:  # bits behind the prefix too: "10.0.0.1/8" would let a whole network in for one address
+            what, _, instead = str(error).rpartition(": ")
+            report.error((*keys, position), what, instead)
     if not value:
         report.error(keys, "match is empty: it identifies nobody", 'such as "192.0.2.7" or "192.0.2.0/24"')
 

@@ -6,11 +6,10 @@ here are those of one endpoint. Nothing is scanned per message.
 
 from __future__ import annotations
 
-from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 from pipeline.pending import Pending, settle
-from pipeline.prefixes import Prefixes
+from pipeline.prefixes import Prefixes, network
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -89,7 +88,7 @@ class Sources:
         for stored in objects:
             for text in stored.match:
                 try:
-                    entries.append((ip_network(text, strict=False), stored.endpoint))
+                    entries.append((network(text), stored.endpoint))
                 except ValueError as error:  # from a database; the file's own were checked
                     self._tell("identify.unreadable", id=stored.id, error=str(error))
             for name in stored.certificate:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import suppress
-from ipaddress import ip_network
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -172,7 +171,7 @@ class State:
             nets = []
             for text in (text for rule in rules for text in rule.match):
                 with suppress(ValueError):  # from a database: `identify` passes it over and tells it
-                    nets.append((ip_network(text, strict=False), True))
+                    nets.append((network(text), True))
             self.identified = Prefixes(nets) if nets else None
 
         return settle(self.engine.dal.find("identify"), took) if self.engine.dal.stores("identify") else None

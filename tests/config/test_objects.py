@@ -106,8 +106,18 @@ CASES = {
     '[identify.x]\nmatch = ["10.0.0.1"]': ("27:2", "[identify.x] needs 'endpoint'", "endpoint: the endpoint that a matching source is"),
     '[identify.x]\nendpoint = "alice"\nmatch = ["10.0.0.300"]': (
         "29:10",
-        "'10.0.0.300' is no address and no network",
-        'such as "192.0.2.7" or "192.0.2.0/24"',
+        '"10.0.0.300" is no address and no network',
+        'write "192.0.2.7", "192.0.2.0/24" or "2001:db8::/32"',
+    ),
+    '[identify.x]\nendpoint = "alice"\nmatch = ["192.0.2.1", "10.0.0.1/8"]': (
+        "29:23",
+        '"10.0.0.1/8" has bits set behind its prefix',
+        'write "10.0.0.0/8", or "10.0.0.1" for the one address',
+    ),
+    '[identify.x]\nendpoint = "alice"\nmatch = ["::1/64"]': (
+        "29:10",
+        '"::1/64" has bits set behind its prefix',
+        'write "::/64", or "::1" for the one address',
     ),
     '[user.bob]\npassword_digest = "x"': (
         "28:19",

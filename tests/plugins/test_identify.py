@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.config import Problems
+from pipeline.dal import TYPES
 
 SLOW = """
 from pipeline import Pending, Unavailable, hookimpl, plugin
@@ -313,6 +314,19 @@ def test_what_the_database_changes_is_seen_at_once(ask):
     backend.changed("endpoint", "changed", None)
     assert who("<sip:alice@example.com>;tag=1").reason == "nobody"
     assert who("<sip:dora@example.com>;tag=1").reason == "desk"
+
+
+def test_an_address_with_a_prefix_in_a_database_is_no_whole_network(ask):
+    who = ask(integration=("memory", "slow"))
+    backend = who.server.engine.dal.backends["slow"]
+    backend.mode = "fast"
+    rules = backend.tables["identify"]
+    rules.load(TYPES["identify"](id="trunk", endpoint="trunk", match=["203.0.113.9/24", "198.51.100.0/28"]))
+    backend.changed("identify", "changed", None)
+    assert who("<tel:+4930123>;tag=1", source=("203.0.113.1", 5060)).reason == "nobody"
+    assert who("<tel:+4930123>;tag=1", source=("198.51.100.1", 5060)).reason == "trunk"
+    (event,) = who.server.told("identify.unreadable")
+    assert event.fields["error"].startswith('"203.0.113.9/24" has bits set behind its prefix')
 
 
 @pytest.mark.parametrize("mode", ["down", "failing"])
