@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 import sys
 import time
+from functools import cache
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -131,13 +132,19 @@ def after_a_flood() -> None:
 
 def give_back() -> None:
     """Ask glibc to return every page that is wholly free (malloc_trim); elsewhere nothing happens."""
+    trim = _trim()
+    if trim is not None:
+        trim(0)
+
+
+@cache
+def _trim() -> Callable[[int], int] | None:
+    """Return malloc_trim. Made once: ctypes makes a class each time, which stays among what a flood leaves until the collector comes."""
     if not sys.platform.startswith("linux"):
-        return
+        return None
     try:
         import ctypes  # noqa: PLC0415  # a Python may have been built without
 
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        return getattr(ctypes.CDLL(None), "malloc_trim", None)
     except (ImportError, OSError):
-        return
-    if trim is not None:
-        trim(0)
+        return None

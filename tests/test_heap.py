@@ -6,7 +6,7 @@ import weakref
 import pytest
 
 from pipeline import heap
-from pipeline.heap import FULL, SELDOM, STEP, Collecting, settle
+from pipeline.heap import FULL, SELDOM, STEP, Collecting, give_back, settle
 
 
 class Ring:
@@ -33,6 +33,13 @@ def test_what_holds_itself_is_found_soon_when_memory_has_grown(collecting):
     assert gone() is not None
     collecting.advance(2)
     assert gone() is None
+
+
+def test_to_give_memory_back_leaves_nothing_to_be_collected():
+    give_back()
+    gc.collect()
+    give_back()
+    assert gc.collect() == 0
 
 
 def test_while_memory_does_not_grow_nothing_is_looked_through(collecting):
