@@ -8,7 +8,6 @@ Where we connect, the certificate must be for the domain that was asked for (RFC
 from __future__ import annotations
 
 import time
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -172,26 +171,7 @@ class SecureTransport(StreamTransport):
         if context is None:
             super()._accepted(stream, source)
             return
-
-        handshakes = self._handshakes  # of this reading of the file: where another takes over, the time that was given goes on
-
-        def secured(secure: SecureStream) -> None:
-            owner: Any = self._open.owner
-            owner._admitted(secure, source)
-
-        def failed(stream: Stream, reason: str) -> None:
-            handshakes.discard(source)
-            self._open.owner._unshaken(stream, source, reason)
-
-        def heard(data: bytes) -> None:
-            owner: Any = self._open.owner
-            secure = SecureStream(stream, owner._contexts.first or context, secured)
-            secure.on_closed = partial(failed, secure)
-            source.goodbye = source.shaking = secure  # and no longer what holds this: none is to wait for the collector
-            secure.begin(data)
-
-        source.shaking = Hello(stream, heard)
-        stream.on_closed = partial(failed, stream)
+        Handshake(self, context, stream, source)
 
     def _admitted(self, stream: Stream, source: Place) -> None:
         self._shaken(source)
@@ -247,6 +227,40 @@ class SecureTransport(StreamTransport):
     def stats(self) -> dict[str, int]:
         """Return the counters that `sipline show stats` shows."""
         return {**super().stats(), "handshakes_failed": self._open.failed}
+
+
+class Handshake:
+    """A connection that was accepted, until it is secure, or closed. One object: a thousand of them are what a flood leaves us with."""
+
+    __slots__ = ("_at", "_context", "_handshakes", "_open", "_source")
+
+    def __init__(self, transport: SecureTransport, context: ssl.SSLContext, stream: Stream, source: Place) -> None:
+        self._open = transport._open
+        self._handshakes = transport._handshakes  # of this reading of the file: where another takes over, the time that was given goes on
+        self._context = context
+        self._at: Any = stream
+        self._source = source
+        source.shaking = Hello(stream, self.heard)
+        stream.on_closed = self.failed
+
+    def heard(self, data: bytes) -> None:
+        """Begin TLS: the ClientHello is whole."""
+        secure = SecureStream(self._at, self._open.owner._contexts.first or self._context, self.secured)
+        secure.on_closed = self.failed
+        self._at = secure
+        self._source.goodbye = self._source.shaking = secure  # and no longer what holds this: none is to wait for the collector
+        secure.begin(data)
+
+    def secured(self, secure: SecureStream) -> None:
+        """Hand the connection on."""
+        self._at = None
+        self._open.owner._admitted(secure, self._source)
+
+    def failed(self, reason: str) -> None:
+        """Note that the connection has closed."""
+        at, self._at = self._at, None
+        self._handshakes.discard(self._source)
+        self._open.owner._unshaken(at, self._source, reason)
 
 
 def _day(when: float) -> str:

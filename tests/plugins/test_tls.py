@@ -6,6 +6,8 @@ import socket
 import ssl
 import subprocess
 import threading
+import tracemalloc
+from types import SimpleNamespace
 
 import pytest
 
@@ -16,6 +18,7 @@ from pipeline.sip.message import Request
 from pipeline.sip.parser import parse
 from pipeline.tls.hello import Hello
 from pipeline.tls.stream import SecureStream
+from pipeline.tls.transport import Handshake
 
 
 class Client:
@@ -336,9 +339,23 @@ def test_nothing_of_a_connection_that_ends_before_its_handshake_waits_for_the_co
             stream.reset()
             del stream
         server.advance(0.5)
-        assert not [each for each in gc.get_objects() if isinstance(each, Hello)]
+        assert not [each for each in gc.get_objects() if isinstance(each, (Hello, Handshake))]
     finally:
         gc.enable()
+
+
+def test_what_waits_for_a_client_hello_takes_half_a_kilobyte_beside_its_stream_and_place():
+    transport, both = SimpleNamespace(_open=None, _handshakes=None), [SimpleNamespace() for _ in range(200)]
+    for each in both:
+        each.on_data = each.on_closed = each.shaking = None
+    tracemalloc.start()
+    try:
+        for stream, place in zip(both[::2], both[1::2], strict=True):
+            Handshake(transport, None, stream, place)
+        taken = tracemalloc.get_traced_memory()[0] / 100
+    finally:
+        tracemalloc.stop()
+    assert taken < 512
 
 
 def test_what_is_no_tls_at_all_is_closed_at_once(secure):
