@@ -186,5 +186,5 @@ def _user(parser: argparse.ArgumentParser, config: argparse.ArgumentParser) -> N
     remove.add_argument(
         "--force", action="store_true", help="also one that pipeline.toml refers to: the server does not start until that is changed"
     )
-    load = action("import", "add many users from a CSV file with the columns user,password and perhaps domain")
+    load = action("import", "add many users from a CSV file with the columns user,password and perhaps domain; none while a row is faulty")
     load.add_argument("file", help='"-" for standard input')

@@ -5,28 +5,28 @@ Hashes are computed here, in the command: neither the server's loop nor its sock
 
 from __future__ import annotations
 
-import csv
 import gc
 import getpass
 import sys
-from collections import deque
-from typing import IO, TYPE_CHECKING, Any
-
-import attrs
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from pipeline.cli import Failed
 from pipeline.cli.client import Client
 from pipeline.cli.files import plan_of
 from pipeline.cli.first_start import fresh_password
 from pipeline.cli.table import cell, show_table
+from pipeline.cli.users_csv import Faulty, read_users
 from pipeline.config.hints import weak
 from pipeline.control import accounts
 from pipeline.dal import Domain, StorageError
+from pipeline.trace.plain import plain
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Awaitable, Callable, Iterable, Iterator
 
+    from pipeline.cli.users_csv import Row
     from pipeline.engine import Pipeline
 
 BATCH = 500
@@ -169,70 +169,53 @@ def _remove(args: Namespace, do: Online | Offline) -> int:
 
 
 def _import(args: Namespace, do: Online | Offline) -> int:
-    tally = Tally()
+    name = "standard input" if args.file == "-" else args.file
+    stored, failures, doubtful = 0, 0, []
     # What a batch is made of has no cycles: looking for some at every 700 objects costs a third of the time.
     thresholds = gc.get_threshold()
     gc.set_threshold(50_000, 20, 100)
     try:
         with sys.stdin if args.file == "-" else open(args.file, encoding="utf-8-sig", newline="") as file:  # noqa: PTH123
-            for row in do.add(_batches(file, do.domains(), tally, do.batch)):
-                doubtful = tally.doubtful.popleft()
-                if "error" in row:
-                    tally.failed(row["name"], row["error"])
-                    continue
-                tally.stored += 1
-                if doubtful is not None:
-                    tally.weak.append(doubtful)
+            users = read_users(name, file, partial(_domain, do.domains()))
+        for user, row in zip(users, do.add(_batches(users, do.batch)), strict=True):
+            if "error" in row:
+                failures += 1
+                _tell(failures, f"{user.place}: {user.user}: {row['error']}")
+                continue
+            stored += 1
+            if weak([(user.user, "", user.password)]):
+                doubtful.append((user.user, "", user.password))
     except OSError as error:
-        raise Failed(f"{args.file}: {error.strerror}") from None
+        raise Failed(f"{name}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise Failed(f"{args.file} is not UTF-8") from None
+        print(f"{name} is not UTF-8: nothing was stored", file=sys.stderr)
+        return 2
+    except Faulty as faulty:
+        for number, fault in enumerate(faulty.faults, 1):
+            _tell(number, fault)
+        _more(len(faulty.faults))
+        print(faulty, file=sys.stderr)
+        return 2
     finally:
         gc.set_threshold(*thresholds)  # a caller whose process goes on would look at 50,000 objects at once: 20 ms
-    more = tally.failures - TOLD
-    if more > 0:
-        print(f"... and {more} more", file=sys.stderr)
-    _advise(tally.weak)
-    print(f"{tally.stored} user{'s' if tally.stored != 1 else ''} stored" + (f", {tally.failures} not" if tally.failures else ""))
-    return 1 if tally.failures else 0
+    _more(failures)
+    _advise(doubtful)
+    print(f"{stored} user{'s' if stored != 1 else ''} stored" + (f", {failures} not" if failures else ""))
+    return 1 if failures else 0
 
 
-@attrs.define
-class Tally:
-    """What became of the rows."""
-
-    stored: int = 0
-    failures: int = 0
-    doubtful: deque[tuple[str, str, str] | None] = attrs.field(factory=deque)
-    """Of each row that is under way, in its order: its weak password, as `weak` takes it, or None."""
-    weak: list[tuple[str, str, str]] = attrs.field(factory=list)
-    """Those of them that were stored."""
-
-    def failed(self, who: str, why: str) -> None:
-        """Count a row that was not stored; tell the first ones."""
-        self.failures += 1
-        if self.failures <= TOLD:
-            print(f"{who}: {why}", file=sys.stderr)
+def _tell(number: int, sentence: str) -> None:
+    """Say what is wrong with the first ones."""
+    if number <= TOLD:
+        print(plain(sentence), file=sys.stderr)
 
 
-def _batches(file: IO[str], domains: list[Domain], tally: Tally, size: int) -> Iterator[list[dict[str, Any]]]:
-    """Read the rows, hash the passwords, a batch at a time."""
-    reader = csv.DictReader(file, skipinitialspace=True)
-    columns = [name.strip().lower() for name in reader.fieldnames or ()]
-    if "user" not in columns or "password" not in columns:
-        raise Failed("the first line must name the columns: user,password or user,password,domain")
-    reader.fieldnames = columns
-    batch: list[dict[str, Any]] = []
-    for row in reader:
-        where = f"line {reader.line_num}"
-        try:
-            user, password = row["user"] or "", row["password"] or ""
-            batch.append(accounts.account(user, _domain(domains, row.get("domain")), password))
-            tally.doubtful.append((user, "", password) if weak([(user, "", password)]) else None)
-        except (accounts.Refused, Failed) as error:
-            tally.failed(where, str(error))
-        if len(batch) >= size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+def _more(count: int) -> None:
+    if count > TOLD:
+        print(f"... and {count - TOLD} more", file=sys.stderr)
+
+
+def _batches(users: list[Row], size: int) -> Iterator[list[dict[str, Any]]]:
+    """Hash the passwords, a batch at a time."""
+    for start in range(0, len(users), size):
+        yield [accounts.account(user.user, user.domain, user.password) for user in users[start : start + size]]

@@ -30,13 +30,19 @@ class Refused(Exception):  # noqa: N818 (a sentence for the user)
     """Why it was not done."""
 
 
-def account(name: str, domain: Domain, password: str) -> dict[str, Any]:
-    """Return what `add` takes of one user. The hashes of all algorithms are stored, so that changing the realm's needs no new passwords."""
+def user_name(name: str, domain: Domain, password: str) -> str:
+    """Return the name within the domain; Refused when it is none, or nothing is the password."""
     user = name.rpartition("@")[0] if name.endswith("@" + domain.id) else name
     if not user or any(mark in user for mark in " \t@:;<>\"'\\,/") or not user.isprintable():
         raise Refused(f"{name!r} is no user name: letters, digits and . - _ + will do")
     if not password:
         raise Refused(f"{name}: the password is empty")
+    return user
+
+
+def account(name: str, domain: Domain, password: str) -> dict[str, Any]:
+    """Return what `add` takes of one user. The hashes of all algorithms are stored, so that changing the realm's needs no new passwords."""
+    user = user_name(name, domain, password)
     hashes = {algorithm: hash_of(algorithm, user, domain.realm, password) for algorithm in ALGORITHMS}
     return {"name": user, "domain": domain.id, "realm": domain.realm, "password_digest": hashes}
 

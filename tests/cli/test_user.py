@@ -31,7 +31,7 @@ def test_a_weak_password_is_stored_and_told_as_check_does(sipline):
     assert (status, out) == (0, "user alice in domain example.com\n")
     assert err == "hint: the password of 'alice' is shorter than 8 characters, and soon guessed: choose a longer one\n"
     file = sipline.folder / "users.csv"
-    file.write_text("user,password\nalice,34\nbob,long enough\ncaroline,Caroline\ndave,56\nbob,78\n")
+    file.write_text("user,password\nalice,34\nbob,long enough\ncaroline,Caroline\ndave,56\n")
     err = sipline("user", "import", file)[2]
     assert "hint: the password of 'caroline' is the user name, which scanners try first: choose another\n" in err
     assert "hint: the password of 'dave' is shorter than 8" in err  # not those that were not stored
@@ -98,21 +98,77 @@ def test_a_user_without_whom_the_server_would_not_start_is_removed_by_force_alon
     assert sipline("run")[0] == 2
 
 
-def test_a_file_of_users_is_imported_and_what_is_wrong_is_told(sipline):
-    file = sipline.folder / "users.csv"
-    file.write_text("\ufeffUser, password,domain\nalice,one,\nbob,two,example.com\n,three\nalice,four\ncarol,\ndave,five,nowhere\n")
-    status, out, err = sipline("user", "import", file)
-    assert (status, out) == (1, "2 users stored, 4 not\n")
-    assert "line 4: '' is no user name" in err and "alice: " in err and "line 6: carol: the password is empty" in err
-    assert "line 7: nowhere is no domain" in err
+def test_a_file_of_users_is_imported(sipline):
+    (sipline.folder / "users.csv").write_text('\ufeffUser, password,domain\nalice,long enough,\n\nbob@example.com,"comma, quote "" ."\n')
+    assert sipline("user", "import", "users.csv") == (0, "2 users stored\n", "")
     assert sorted(users(sipline)) == ["alice", "bob"]
 
 
-@pytest.mark.parametrize(("text", "why"), [("alice,one\n", "must name the columns"), ("", "must name the columns")])
-def test_a_file_without_column_names_is_refused(sipline, text, why):
+def test_of_a_file_with_faulty_rows_nothing_is_stored_and_each_is_told(sipline):
+    (sipline.folder / "users.csv").write_text(
+        "user,password,domain\nalice,one,\nbob,two,example.com\n,three\nalice,four\ncarol,\ndave,five,nowhere\n"
+        'r1,pass,,word9geheim\nr2,"geheim9geheim\nr3,"ok"9\n' + f"r4,{'x' * 140_000}\n"
+    )
+    status, out, err = sipline("user", "import", "users.csv")
+    assert (status, out) == (2, "")
+    assert err.splitlines() == [
+        "users.csv:4: '' is no user name: letters, digits and . - _ + will do",
+        "users.csv:5: alice stands in users.csv:2 already",
+        "users.csv:6: carol: the password is empty",
+        "users.csv:7: nowhere is no domain of this server: it serves example.com",
+        'users.csv:8: 4 cells where the first line names 3 columns: a password with a comma is written in quotes ("), a quote in it as two',
+        'users.csv:9: a quote (") is opened and not closed in this line',
+        "users.csv:10: ',' expected after '\"'",
+        "users.csv:11: field larger than field limit (131072)",
+        "users.csv: nothing was stored",
+    ]
+    assert users(sipline) == {}
+
+
+def test_of_many_faulty_rows_the_first_are_told(sipline):
+    (sipline.folder / "users.csv").write_text("user,password\n" + "alice,\n" * 25)
+    err = sipline("user", "import", "users.csv")[2].splitlines()
+    assert err[19:] == [
+        "users.csv:21: alice: the password is empty",
+        "... and 5 more",
+        "users.csv: nothing was stored",
+    ]
+
+
+def test_who_is_there_already_is_told_with_his_line_and_the_others_are_stored(sipline):
+    sipline("user", "add", "alice")
+    (sipline.folder / "users.csv").write_text("user,password\nalice,long enough\nbob,long enough\n")
+    status, out, err = sipline("user", "import", "users.csv")
+    assert (status, out) == (1, "1 user stored, 1 not\n")
+    assert err.startswith("users.csv:2: alice: ") and "exists already, in sqlite" in err
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("alice,one\n", "must name the columns"),
+        ("", "must name the columns"),
+        ("user,password,Password\na,b,c\n", "the column 'password' is named twice"),
+        ("user,password,domian\na,b,c\n", "there is no column 'domian': did you mean 'domain'?"),
+        ("user,password,room\na,b,c\n", "there is no column 'room': user, password and domain are read, remove the others"),
+        ('user,"password\na,b,c\n', 'a quote (") is opened and not closed'),
+    ],
+)
+def test_a_file_whose_columns_are_not_clear_is_refused(sipline, text, why):
     (sipline.folder / "users.csv").write_text(text)
     status, _, err = sipline("user", "import", "users.csv")
-    assert status == 1 and why in err
+    assert status == 2 and err.startswith("users.csv:1: ") and why in err and err.endswith("\nusers.csv: nothing was stored\n")
+
+
+def test_a_file_that_is_not_utf_8_is_refused_whole(sipline):
+    (sipline.folder / "users.csv").write_bytes(b"user,password\n" + b"alice,long enough\n" * 9999 + b"bob,gr\xfcn\n")
+    assert sipline("user", "import", "users.csv") == (2, "", "users.csv is not UTF-8: nothing was stored\n")
+
+
+def test_standard_input_is_named_where_it_is_wrong(sipline, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO("\ufeffuser,password\nalice,a,b\n"))
+    status, _, err = sipline("user", "import", "-")
+    assert status == 2 and err.startswith("standard input:2: 3 cells")
 
 
 def test_a_file_that_is_not_there_is_named(sipline):
