@@ -265,7 +265,8 @@ def start(engine: Pipeline) -> Any:
 def check(file: Checked) -> None:
     """Say what is wrong with this plugin's part of pipeline.toml: `file.error(keys, what, what instead)`.
 
-    Called when a file is read (`sipline check`, start, reload), before anything starts. May not wait.
+    Called when a file is read (`sipline check`, start, reload), before anything starts. May not wait. `file.reads(path)` notes a file that
+    is read at each start: a reload says when it has changed.
     """
 
 
