@@ -9,21 +9,13 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, Any
 
-from pipeline.bind import parse_bind
+from pipeline.bind import is_wildcard, parse_bind
 from pipeline.config.schema import options_of
 
 if TYPE_CHECKING:
     from pipeline.config.problems import Report
 
 __all__ = ["check_listeners", "first_domain", "is_wildcard"]
-
-
-def is_wildcard(host: str) -> bool:
-    """Whether a bound host stands for every address of its family."""
-    try:
-        return ipaddress.ip_address(host.partition("%")[0]).is_unspecified
-    except ValueError:
-        return False
 
 
 def _same(one: str, other: str) -> bool:

@@ -23,9 +23,11 @@ SHORTEST_SESSION = 90  # RFC 4028 4
 def _address(_: object, attribute: "attrs.Attribute[str]", value: str) -> None:
     if value:
         try:
-            ip_address(value)
+            address = ip_address(value)
         except ValueError:
-            raise ValueError(f"{attribute.name}: {value!r} must be an IP address") from None
+            raise ValueError(f'{attribute.name}: "{value}" is not an IP address, and media need one') from None
+        if address.is_unspecified:
+            raise ValueError(f'{attribute.name}: "{value}" stands for every address, and nobody can send media to it')
 
 
 @attrs.frozen(eq=False, weakref_slot=False)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import attrs
 
 from pipeline import hookimpl, option, plugin
+from pipeline.bind import reachable
 from pipeline.core.media import Unavailable
 
 from . import player
@@ -59,7 +60,9 @@ class MediaLocal:
     bind: list[str] = option(
         factory=list, help="our addresses for media, one per address family; [] = the address from which the peer is reached"
     )
-    advertise: str = option("", help='address that peers are told to send to, where a NAT stands between; "" = the bound one')
+    advertise: str = option(
+        "", validator=reachable, help='address that peers are told to send to, where a NAT stands between; "" = the bound one'
+    )
     codecs: list[str] = option(
         factory=lambda: ["ulaw", "alaw", "l16"], validator=_valid_codecs, help=f"codecs offered, the best first, of {', '.join(CODECS)}"
     )

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import attrs
 
 from pipeline import hookimpl, option, plugin
-from pipeline.bind import advertised, parse_advertised
-from pipeline.datagrams import literal
+from pipeline.bind import advertised, parse_advertised, reachable
 from pipeline.passage import BELIEVED
 
 from .inward import MODES, PRIVATE, leads_elsewhere, within
@@ -34,12 +33,6 @@ def _networks(_instance: Any, attribute: attrs.Attribute[Any], value: list[str])
             ip_network(text)
         except ValueError as error:
             raise ValueError(f'{attribute.name}: {error}: write a network, as "192.168.0.0/16"') from None
-
-
-def _addresses(_instance: Any, attribute: attrs.Attribute[Any], value: str | list[str]) -> None:
-    for text in [value] if isinstance(value, str) else value:
-        if text and not literal(text):
-            raise ValueError(f'{attribute.name}: "{text}" is not an IP address, and media need one')
 
 
 @plugin
@@ -70,11 +63,11 @@ class Nat:
         ' "sip.example.com:5060"; "" = our own address',
     )
     external_media_address: str = option(
-        "", validator=_addresses, help='our address for media outside of local_net, as "203.0.113.7"; "" = what the media plugin says'
+        "", validator=reachable, help='our address for media outside of local_net, as "203.0.113.7"; "" = what the media plugin says'
     )
     media_hosts: list[str] = option(
         factory=list,
-        validator=_addresses,
+        validator=reachable,
         help="addresses of media servers of ours (rtpengine) for which external_media_address stands too",
     )
 
