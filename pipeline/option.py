@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 T = TypeVar("T")
+LARGEST_INT = 2**31 - 1
+"""What the kernel is told in a C int: setsockopt(2) of SO_RCVBUF and SO_SNDBUF (socket(7)), listen(2). More is an OverflowError."""
 
 
 def option(

@@ -16,7 +16,7 @@ from pipeline.clock import Deadlines
 from pipeline.descriptors import allowed
 from pipeline.heap import give_back
 from pipeline.hookspecs import hookimpl
-from pipeline.option import option, plugin
+from pipeline.option import LARGEST_INT, option, plugin
 from pipeline.pending import Pending
 from pipeline.sip.framing import Limits
 
@@ -79,7 +79,9 @@ class StreamTransport:
         help='what stands for us in our Via and Contact, as "sip.example.com:5060"; "" = the local address of the route',
     )
     backlog: int = option(
-        1024, validator=attrs.validators.ge(1), help="connections that may wait to be accepted; the kernel cuts it to net.core.somaxconn"
+        1024,
+        validator=attrs.validators.in_(range(1, LARGEST_INT + 1)),
+        help="connections that may wait to be accepted; the kernel cuts it to net.core.somaxconn",
     )
     per_source: int = option(
         2000,

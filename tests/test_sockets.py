@@ -14,7 +14,9 @@ import weakref
 import pytest
 
 from pipeline import datagrams, streams
+from pipeline.config import Problems
 from pipeline.datagrams import Datagrams, Datagrams6, WildcardDatagrams, literal
+from pipeline.option import LARGEST_INT
 from pipeline.sockets import Sockets
 
 LIMIT = 10.0
@@ -863,3 +865,25 @@ def test_the_route_tells_our_address(run):
             sockets.local_for(("localhost", 5060))
 
     run(main)
+
+
+@pytest.mark.parametrize(
+    ("option", "allowed"),
+    [
+        ("[plugin.udp]\nreceive_buffer = 2147483648", "receive_buffer must be between 0 and 2147483647, not 2147483648"),
+        ("[plugin.udp]\nsend_buffer = 2147483648", "send_buffer must be between 0 and 2147483647, not 2147483648"),
+        ("[plugin.tcp]\nbacklog = 99999999999", "backlog must be between 1 and 2147483647, not 99999999999"),
+    ],
+)
+def test_what_no_c_int_holds_is_a_mistake_of_the_file_and_not_of_the_start(sip, option, allowed):
+    with pytest.raises(Problems) as caught:
+        sip(option + "\n")
+    assert allowed in str(caught.value)
+    sip(f"{option.rpartition(' ')[0]} {LARGEST_INT}\n")
+
+
+def test_the_kernel_takes_the_largest_that_is_allowed():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, LARGEST_INT)
+    with socket.socket() as sock:
+        sock.listen(LARGEST_INT)

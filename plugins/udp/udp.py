@@ -11,6 +11,7 @@ import attrs
 
 from pipeline import Flow, hookimpl, option, plugin
 from pipeline.bind import advertised, binds, parse_advertised, parse_bind
+from pipeline.option import LARGEST_INT
 from pipeline.sip.stun import LARGEST, binding_answer, is_stun
 
 if TYPE_CHECKING:
@@ -104,11 +105,11 @@ class Udp:
     receive_buffer: int = option(
         4194304,
         unit="bytes",
-        validator=attrs.validators.ge(0),
+        validator=attrs.validators.in_(range(LARGEST_INT + 1)),
         help="kernel's receive buffer: a burst waits there; 0 = the system's default",
     )
     send_buffer: int = option(
-        1048576, unit="bytes", validator=attrs.validators.ge(0), help="kernel's send buffer; 0 = the system's default"
+        1048576, unit="bytes", validator=attrs.validators.in_(range(LARGEST_INT + 1)), help="kernel's send buffer; 0 = the system's default"
     )
 
     sieve: bool = option(
