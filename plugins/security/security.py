@@ -258,7 +258,7 @@ class Security:
             return self._refused(why, message, passage)
         self._tell(why, message, passage, endpoint.id)
         passage.endpoint, passage.identified = None, False
-        return None
+        return self._account(message, passage)
 
     def _unwanted(self, why: str, message: Any, passage: Passage) -> Verdict | None:
         """Refuse a method that an endpoint may not use. Who that is has to be proved first, or names could be guessed by it, and its phones

@@ -120,7 +120,7 @@ class Shield:
     ban_score: float = option(
         10.0,
         validator=attrs.validators.ge(0),
-        help="score at which a source is banned: a wrong password counts 1, an unknown user 2, a scanner by a stream all; 0 = never",
+        help="score at which a source is banned: a failed login counts 1, of whichever user, a scanner by a stream all; 0 = never",
     )
     ban_wears: float = option(30.0, unit="s", validator=attrs.validators.gt(0), help="time in which a point of the score wears off")
     ban_seconds: float = option(3600.0, unit="s", validator=attrs.validators.gt(0), help="how long a ban lasts")

@@ -1,7 +1,7 @@
 """What the shield keeps beyond a reload, and what it learns from: who logged in, who failed, what could not be read.
 
 Rule: it learns from the event bus alone, so it works with any authenticator that tells `auth.challenged`, `auth.failed` and
-`auth.succeeded` as ours does: `passage`, and for failures `kind` and `proved`.
+`auth.succeeded` as ours does: `passage`, and for failures `proved`.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 
     from .shield import Shield
 
-POINTS = {"account": 2.0, "password": 1.0, "response": 1.0}
-"""What a failed login adds to the score of who has proved that it receives our answers."""
+FAILED = 1.0
+"""What a failed login adds to the score of who has proved that it receives our answers: the same whatever is wrong with it, or the ban
+would tell who exists."""
 UNREADABLE, UNANSWERED = 1.0, 0.2
 """A request by a stream that cannot be read; one that is challenged (most of them are answered, and a success wipes the score)."""
 CROWD = 5.0
@@ -225,7 +226,7 @@ class State:
             self.known.drop(peer)  # a stranger again: he logs in once a second at most
         self.all_failures[flow.reliable].charge(now)
         if fields["proved"]:
-            self._score(source, POINTS.get(fields["kind"], 1.0), f"failed logins, the last as {fields.get('user', '')!r}")
+            self._score(source, FAILED, f"failed logins, the last as {fields.get('user', '')!r}")
 
     def _malformed(self, event: Event) -> None:
         flow = event.fields["passage"].flow

@@ -672,7 +672,7 @@ def test_who_guesses_is_banned_whatever_else_an_authenticator_tells(shielded):
     register(server, STRANGER)
     passage = server.told("auth.challenged")[0].fields["passage"]
     for _ in range(10):
-        server.engine.tell("auth.failed", passage=passage, kind="password", proved=True)
+        server.engine.tell("auth.failed", passage=passage, proved=True)
     assert len(server.told("shield.banned")) == 1
 
 
