@@ -89,7 +89,7 @@ class Asking(Seeking):
 
     def ended(self, branch: Branch) -> None:
         """Let go of a transaction that has ended, when nobody else does: the two would hold each other until the collector comes."""
-        if self._left and self.branch is branch:
+        if self.branch is branch and (self._left or (self.over and type(branch.machine) is NonInviteClient)):
             self.branch = None
 
     def _tell(self, outcome: Outcome) -> None:

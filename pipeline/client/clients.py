@@ -198,8 +198,6 @@ class Clients:
             kept = machine.kept if isinstance(machine, InviteClient) else None
             self._branches[branch.key] = Answered(b"" if kept is None else kept.data, branch.flow)
             branch.asking.ended(branch)
-            if kept is None and branch.asking.branch is branch and branch.asking.over and type(machine) is NonInviteClient:
-                branch.asking.branch = None  # or the two would hold each other until the collector comes
 
     def _send(self, branch: Branch, data: bytes) -> None:
         try:

@@ -105,7 +105,7 @@ def _parse(text: str) -> Address:
     return Address(display, uri, parameters.parse(tail, "address"), tail, text)
 
 
-_remembered = remembered(4096)(_parse)
+_remembered = remembered(2048)(_parse)
 
 
 def seconds_of(text: str) -> int:

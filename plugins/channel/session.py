@@ -21,6 +21,7 @@ from . import in_dialog
 from .causes import reason_of
 from .changes import Change, Changes
 from .exchange import hangup_of_failure
+from .left import Left
 from .t38 import TIMER
 from .texts import Texts
 from .usage import ANSWERED, ENDING, OVER, UP, Usage
@@ -329,6 +330,7 @@ class Session(Usage):
             self.texts.end()
         self.driver.leave(self)
         self.channel.told_ended(hangup)
+        self._part_channel()
 
     def release(self) -> None:
         """Let go of everything: dialogs, timers, the flow. The core has been told, or is told now."""
@@ -336,6 +338,12 @@ class Session(Usage):
             return
         self.let_go()
         self.driver.forget(self)
+        self._part_channel()
+
+    def _part_channel(self) -> None:
+        """Leave the channel when both are done."""
+        if self.state == OVER and self.told_end and self.channel.leg is self:
+            self.channel.leg = Left(self)
 
 
 def _nothing() -> None:

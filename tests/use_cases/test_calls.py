@@ -1,6 +1,8 @@
 """The use cases of the design that are calls (shared/use-cases.md), each a test of its name; the virtual network carries signalling and sound."""
 
+import gc
 import wave
+import weakref
 
 import pytest
 
@@ -261,3 +263,21 @@ def raised(description, by):
     parts[2] = str(int(parts[2]) + by).encode()
     lines[1] = b" ".join(parts)
     return b"\r\n".join(lines)
+
+
+def test_what_an_ended_call_held_goes_without_the_garbage_collector(house):
+    house.bob.answers(ring=0.0, after=1.0)
+    call = house.alice.call("bob").until("up")
+    driver = house.server.plugin("channel").driver
+    held = [weakref.ref(each) for session in driver.sessions.values() for each in (session, session.setup)]
+    assert len(held) == 4
+    gc.collect()
+    gc.disable()
+    try:
+        call.hangup()
+        call.until("ended")
+        house.server.events.clear()  # the kit's own memory of what was told
+        house.server.advance(40)  # 64*T1, when the last transaction is forgotten
+        assert [each() for each in held if each() is not None] == []
+    finally:
+        gc.enable()
