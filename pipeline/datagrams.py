@@ -20,10 +20,9 @@ from pipeline.sip.remembered import remembered
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable
 
     from pipeline.flow import Address
-    from pipeline.network import OnDatagram, OnRefused
+    from pipeline.network import OnDatagram, OnRefused, OnUnheard
 
 DRAIN = range(64)
 """Datagrams per wake-up: at 50 us each the loop is held for 3 ms, then timers and streams have their turn."""
@@ -107,8 +106,8 @@ class Datagrams:
         self._queue: deque[tuple[bytes, Address, Address | None]] = deque()
         self._posted: list[tuple[bytes, Address, Address | None, OnRefused | None]] = []
         self._reading = False
-        self.on_refused: Callable[[Address, OSError], object] | None = None
-        """Told of what was posted with nobody to tell, and refused when it left."""
+        self.on_refused: OnUnheard | None = None
+        """Told of what was posted with nobody to tell, or had to wait, and was refused when it left."""
         loop.add_reader(sock.fileno(), self._woken)
 
     def _woken(self) -> None:
@@ -197,7 +196,7 @@ class Datagrams:
                 if refused is not None:
                     self._loop.call_soon(refused, error)
                 elif self.on_refused is not None:
-                    self._loop.call_soon(self.on_refused, destination, error)
+                    self._loop.call_soon(self.on_refused, destination, error, data, local)
 
     def send(self, data: bytes, destination: Address, local: Address | None = None) -> OSError | None:
         """Send one datagram. What the kernel refuses is returned, never raised: no peer may stop the server by where it is."""
@@ -240,8 +239,11 @@ class Datagrams:
                 self._again(*queue[0])
             except BlockingIOError:
                 return
-            except (OSError, OverflowError):
+            except (OSError, OverflowError) as error:
                 self.unsent += 1
+                if self.on_refused is not None:
+                    data, destination, local = queue[0]
+                    self._loop.call_soon(self.on_refused, destination, refused(error), data, local)
             queue.popleft()
 
     def drops(self) -> int:

@@ -7,6 +7,7 @@ configuration decides (chains, options) is a Generation, swapped as one referenc
 
 from __future__ import annotations
 
+import errno
 import inspect
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,7 @@ from pipeline.reload import Reloads
 from pipeline.servant import Lanes
 from pipeline.sip.grammar import Malformed
 from pipeline.sip.message import Response, answer_octets
+from pipeline.sip.short import shortened
 from pipeline.sockets import Sockets
 from pipeline.sources import Sources
 from pipeline.stages import integration
@@ -612,7 +614,23 @@ class Pipeline:
         try:
             flow.post(data)
         except (ConnectionError, OSError) as error:
+            self.refused(data, flow, error)
+
+    def refused(self, data: bytes, flow: Flow, error: OSError) -> None:
+        """Count and tell what the network did not take. In the place of an answer that is too large for a datagram a short one goes."""
+        short = shortened(data) if error.errno == errno.EMSGSIZE else None
+        if short is None:
             self.unsent(flow.id, error)
+            return
+        self.counts["answers.too_large"] += 1
+        self.tell("answer.too_large", flow=flow.id, octets=len(data))
+        try:
+            flow.send(short)
+        except OSError as again:
+            self.unsent(flow.id, again)
+            return
+        if self.tap is not None:
+            self.tap.again(short, flow)
 
     def unsent(self, flow: str, error: OSError) -> None:
         """Count and tell an answer that the network did not take."""

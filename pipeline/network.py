@@ -21,6 +21,8 @@ OnDatagram = Callable[[bytes, Address, Address], object]
 
 OnRefused = Callable[[OSError], object]
 """on_refused(error): what was posted was refused when it left."""
+OnUnheard = Callable[[Address, OSError, bytes, Address | None], object]
+"""on_refused(destination, error, data, local): the same, told to the owner of the socket."""
 
 CONNECT_TIMEOUT = 8.0
 """Seconds. Three SYNs of RFC 6298 (0, 1 and 3 s) and their answers; far below Timer B, so that failover has its turn."""
@@ -34,8 +36,8 @@ class Endpoint(Protocol):
     """A bound datagram socket."""
 
     local: Address
-    on_refused: Callable[[Address, OSError], object] | None
-    """Told of what was posted with nobody to tell and refused later: on_refused(destination, error)."""
+    on_refused: OnUnheard | None
+    """Told of what was posted with nobody to tell, or had to wait, and was refused later."""
 
     def send(self, data: bytes, destination: Address, local: Address | None = None) -> OSError | None:
         """Send one datagram (from `local` under a wildcard bind); what the network refused at once is returned, not raised."""

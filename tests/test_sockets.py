@@ -274,7 +274,7 @@ def test_what_is_posted_and_refused_when_it_leaves_is_told(run):
         refused, told, done = [], [], asyncio.Event()
 
         def answer(_data, source, _local):
-            server.on_refused = lambda where, error: refused.append((where, error.errno))
+            server.on_refused = lambda where, error, data, local: refused.append((where, error.errno, len(data)))
             server.post(b"x" * 66000, source)
             server.post(b"x", ("not an address", 1))
             server.post(b"y", ("not an address", 2), None, told.append)
@@ -286,7 +286,7 @@ def test_what_is_posted_and_refused_when_it_leaves_is_told(run):
             client.sendto(b"?", server.local)
             await done.wait()
             await asyncio.sleep(0)
-            assert refused == [(client.getsockname(), errno.EMSGSIZE), (("not an address", 1), socket.EAI_NONAME)]
+            assert refused == [(client.getsockname(), errno.EMSGSIZE, 66000), (("not an address", 1), socket.EAI_NONAME, 1)]
             assert [error.errno for error in told] == [socket.EAI_NONAME]
             assert client.recv(100) == b"fits"
             assert server.post(b"nobody is being read", client.getsockname()) is None, "it leaves at once"
@@ -457,6 +457,28 @@ def test_a_full_send_buffer_keeps_the_order_and_is_bounded(run):
             assert (await heard.get())[0] == b"%d" % number
         assert server.send(b"after", client.local) is None
         assert (await heard.get())[0] == b"after"
+
+    run(main)
+
+
+def test_what_had_to_wait_and_is_refused_then_is_told(run):
+    async def main(sockets):
+        heard, refused = Inbox(), []
+        server, client = sockets.datagram("127.0.0.1", 0, print), sockets.datagram("127.0.0.1", 0, heard)
+        server.on_refused = lambda where, error, data, local: refused.append((where, error.errno, len(data)))
+        sendto, full = server._sendto, [True]
+
+        def refusing(data, destination):
+            if full[0]:
+                raise BlockingIOError
+            return sendto(data, destination)
+
+        server._sendto = refusing
+        assert [server.send(data, client.local) for data in (bytes(66000), b"fits")] == [None, None]
+        full[0] = False
+        assert (await heard.get())[0] == b"fits"
+        await asyncio.sleep(0)
+        assert refused == [(client.local, errno.EMSGSIZE, 66000)] and server.unsent == 1
 
     run(main)
 

@@ -73,6 +73,7 @@ class Failures:
         self._last: dict[tuple[str, str, str], tuple[float, int]] = {}
         engine.bus.listen("step.failed", self._failed)
         engine.bus.listen("send.failed", lambda event: LOG.debug("not sent by %s: %s", event.fields["flow"], event.fields["error"]))
+        engine.bus.listen("answer.too_large", self._too_large)
         engine.bus.listen("overload", self._overload)
 
     @staticmethod
@@ -82,13 +83,23 @@ class Failures:
 
     def _failed(self, event: Event) -> None:
         fields = event.fields
-        key = (fields["stage"], fields["plugin"], fields["error"])
+        more = self._more(event, (fields["stage"], fields["plugin"], fields["error"]))
+        if more is not None:
+            LOG.error("%s failed in %s: %s%s", fields["plugin"], fields["stage"], fields["error"], more, exc_info=fields.get("exception"))
+
+    def _too_large(self, event: Event) -> None:
+        more = self._more(event, (event.name, "", ""))
+        if more is not None:
+            text = "an answer of %d octets is too large for a datagram: 513 went to %s in its place%s"
+            LOG.warning(text, event.fields["octets"], event.fields["flow"], more)
+
+    def _more(self, event: Event, key: tuple[str, str, str]) -> str | None:
+        """Return how many of a kind were not written since the last one that was; None when this one is not either."""
         at, count = self._last.get(key, (float("-inf"), 0))
         if event.time - at < PAUSE:
             self._last[key] = (at, count + 1)
-            return
+            return None
         if len(self._last) >= FAILURES:
             self._last.clear()
         self._last[key] = (event.time, 0)
-        more = f" ({count} more since)" if count else ""
-        LOG.error("%s failed in %s: %s%s", fields["plugin"], fields["stage"], fields["error"], more, exc_info=fields.get("exception"))
+        return f" ({count} more since)" if count else ""

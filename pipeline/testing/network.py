@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pipeline.flow import Address
-    from pipeline.network import OnDatagram, OnRefused, Stream
+    from pipeline.network import OnDatagram, OnRefused, OnUnheard, Stream
 
 Bound = TypeVar("Bound")
 
@@ -364,7 +364,7 @@ class MemoryEndpoint:
     def __init__(self, host: Host, keys: list[Address], local: Address, on_datagram: OnDatagram) -> None:
         self.local = local
         self.on_datagram = on_datagram
-        self.on_refused: Callable[[Address, OSError], object] | None = None
+        self.on_refused: OnUnheard | None = None
         self.closed = False
         self._host = host
         self._keys = keys

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pipeline import Address, Malformed, Reply, Uri
 from pipeline.sip.message import STAR
 
+from .answer import excess
 from .interval import asked_of, expires_of
 from .outbound import place_of, reg_id_of
 
@@ -29,6 +30,9 @@ REMEMBERED = 512
 """Letters of a Contact's parameters that are kept at most."""
 MANY = 64
 """Contacts that one REGISTER may name beyond what is bound and what may be: those it removes, or names twice."""
+LONGEST = 2048
+"""Letters of a Contact, its URI and parameters. Kamailio (registrar, contact_max_size) and Asterisk take 512 of the URI; a push token
+(RFC 8599) may stand in it, and feature tags behind it."""
 HOUR = 3600
 """RFC 3261 10.3: an interval of an hour or more is never too brief."""
 QUOTED = r'"(?>(?:[^"\\]|\\.)*)"'
@@ -88,6 +92,8 @@ def decide(
         place = _place(after, address.uri) if not flows else _flow_place(after, address)
         if place < 0:
             if seconds:
+                if len(address.uri.text) + len(address.tail) > LONGEST:
+                    return _too_long(address)
                 made.append(make(address, None, seconds))
                 after.append(made[-1])
             continue
@@ -95,12 +101,17 @@ def decide(
         if old.call_id == call_id and cseq <= old.cseq and old not in made:
             return _out_of_order(cseq, old)
         if seconds:
+            if len(address.uri.text) + len(address.tail) > LONGEST:
+                return _too_long(address)
             made.append(make(address, old, seconds))
             after[place] = made[-1]
         else:
             del after[place]
     _compare(change, live, made)
-    return _fit(change, aor)
+    fitted = _fit(change, aor)
+    if len(change.after) > 1 and made and type(fitted) is Change and (refused := excess(change, live)) is not None:
+        return refused
+    return fitted
 
 
 def again(message: Message, aor: Aor, stored: Sequence[Contact], now: float) -> int:
@@ -144,6 +155,11 @@ def _clear(message: Message, change: Change) -> Reply | Change:
     change.gone += [(old, "request") for old in change.after]
     change.after = []
     return change
+
+
+def _too_long(address: Address) -> Reply:
+    size = len(address.uri.text) + len(address.tail)
+    return Reply(513, "Contact Too Long", because=f"a Contact of {size} letters, where {LONGEST} may be (RFC 3261 21.5.7)")
 
 
 def _out_of_order(cseq: int, old: Contact) -> Reply:

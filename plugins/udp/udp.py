@@ -154,8 +154,16 @@ class Udp:
         endpoint: Endpoint = self._engine.network.datagram(
             host, port, came, receive_buffer=self.receive_buffer, send_buffer=self.send_buffer, sieve=self.sieve
         )
-        unsent = self._engine.unsent
-        endpoint.on_refused = lambda peer, error: unsent(named(peer), error)
+        engine = self._engine  # and not ourselves, whom a reload replaces
+
+        def refused(peer: Address, error: OSError, data: bytes, arrived: Address | None) -> None:
+            owner = bound.owner
+            if owner is None:
+                engine.unsent(named(peer), error)
+            else:
+                engine.refused(data, UdpFlow(owner, endpoint, peer, arrived or endpoint.local), error)
+
+        endpoint.on_refused = refused
         return endpoint
 
     @hookimpl

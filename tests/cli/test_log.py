@@ -26,6 +26,17 @@ def test_the_same_failure_is_written_once_and_counted(caplog):
     ]
 
 
+def test_answers_that_were_too_large_are_written_once_and_counted(caplog):
+    now = [0.0]
+    engine = type("E", (), {"bus": Bus(lambda: now[0])})()
+    Failures(engine)
+    with caplog.at_level(logging.WARNING, "sipline"):
+        for now[0] in (0.0, 1.0, PAUSE + 1):
+            engine.bus.tell("answer.too_large", flow="udp:10.0.0.9:5060", octets=70000)
+    text = "an answer of 70000 octets is too large for a datagram: 513 went to udp:10.0.0.9:5060 in its place"
+    assert [record.getMessage() for record in caplog.records] == [text, text + " (1 more since)"]
+
+
 def test_the_traceback_of_a_plugin_is_written(caplog):
     engine = type("E", (), {"bus": Bus(lambda: 0.0)})()
     Failures(engine)

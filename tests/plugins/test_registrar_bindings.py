@@ -3,7 +3,10 @@
 import time
 
 import pytest
-from pipeline.plugins.registrar.bindings import without_expires
+from pipeline.plugins.registrar.answer import LISTED
+from pipeline.plugins.registrar.bindings import LONGEST, without_expires
+
+from pipeline.dal import Contact
 
 MINUTE = '[user.alice]\npassword = "x"\nminimum_expiration = 60\n'
 ONE, TWO, THREE = (f"sip:alice@10.0.0.{n}" for n in (21, 22, 23))
@@ -268,3 +271,52 @@ def test_blanks_in_the_parameters_of_a_contact_cost_linear_time():
     assert without_expires(f";a{' ' * 60000};b;expires=60") == f";a{' ' * 60000};b"
     assert without_expires(";a  ; expires = 60 ;b") == ";a;b"
     assert time.thread_time() - begin < 0.05
+
+
+# -- how long --------------------------------------------------------------------------------------------------------
+
+
+def long(number, octets=LONGEST):
+    return f"sip:alice@10.0.0.{number};x=".ljust(octets, "x")
+
+
+def fetched(server):
+    return server.request("REGISTER", headers=[("Contact", ""), ("Call-ID", "fetch")])
+
+
+def test_a_contact_that_is_too_long_is_513_and_changes_nothing(sip):
+    server = sip()
+    register(server, ONE)
+    reply = register(server, TWO, long(9, LONGEST + 1), cseq=2)
+    assert (reply.status, reply.reason) == (513, "Contact Too Long")
+    assert register(server, f"<{TWO}>;x=".ljust(LONGEST + 5, "x"), cseq=3).status == 513
+    assert register(server, f"<{ONE}>;x=".ljust(LONGEST + 5, "x"), cseq=4).status == 513
+    assert bound(server) == [ONE]
+    assert register(server, long(9), cseq=5).status == 200
+
+
+def test_bindings_that_no_answer_by_udp_could_list_are_refused_and_the_others_refreshed_and_removed(sip):
+    server = sip('[user.alice]\npassword = "x"\nmax_contacts = 50')
+    replies = [register(server, long(number), call_id=f"{number}@phone") for number in range(1, 30)]
+    count = LISTED // (LONGEST + len("Contact: <>;expires=4294967295\r\n"))
+    assert [reply.status for reply in replies] == [200] * count + [513] * (29 - count)
+    assert replies[-1].reason == "Too Many Octets Of Contacts"
+    assert len(bound(server)) == count == len(fetched(server).all("contact"))
+    assert register(server, long(1), call_id="1@phone", cseq=2).status == 200
+    assert register(server, long(1), call_id="1@phone", cseq=3, expires=0).status == 200
+    assert register(server, long(29), call_id="29@phone").status == 200
+
+
+def test_what_a_store_holds_that_no_datagram_can_list_is_answered_shortly_until_enough_is_removed(sip):
+    server = sip()
+    until = server.engine.clock.time() + 600
+    puts = [Contact(id=f"c{n}", aor="alice@example.com", uri=long(n, 7500), expires_at=until, node="test") for n in range(10)]
+    server.engine.dal.change("contact", "alice@example.com", puts, (), None)
+    reply = fetched(server)
+    assert (reply.status, reply.reason, reply.call_id, reply.contacts) == (513, "Answer Too Large", "fetch", [])
+    assert reply.to.params["tag"]
+    [event] = server.told("answer.too_large")
+    assert event.fields["octets"] > 75_000
+    for each in puts[:3]:
+        assert register(server, f"<{each.uri}>;expires=0", call_id=each.id).status in (200, 513)
+    assert len(fetched(server).all("contact")) == 7

@@ -1,5 +1,7 @@
 """UDP: several binds, IPv4 and IPv6, answers from the address that was asked, what we advertise (RFC 3261 18, RFC 3581)."""
 
+import errno
+
 import pytest
 
 from pipeline.conformance.marks import rfc
@@ -168,3 +170,22 @@ def test_the_way_to_a_peer_is_asked_of_the_kernel_once_in_a_while(sip, monkeypat
     server.advance(6)
     server.engine.connect(Target("10.0.0.7", 5060))
     assert len(asked) == 2
+
+
+def test_an_answer_that_the_kernel_finds_too_large_when_it_leaves_goes_as_a_513_from_the_address_that_was_asked(sip):
+    server = sip('[plugin.udp]\nbind = ["0.0.0.0:5060"]\n')
+    got = []
+    server.network.host("10.0.0.9").datagram("10.0.0.9", 5060, lambda data, source, local: got.append((source, data)))
+    socket = server.plugin("udp")._endpoints[0]
+    head = b"Via: SIP/2.0/UDP 10.0.0.9\r\nCall-ID: x\r\nCSeq: 1 OPTIONS\r\n"
+    large = b"SIP/2.0 200 OK\r\n" + head + b"\r\n" + bytes(70_000)
+    for data, peer in (
+        (large, ("10.0.0.9", 5060)),
+        (large.replace(b"SIP/2.0 200", b"SIP/2.0 180"), ("10.0.0.9", 5060)),
+        (large, ("::1", 1)),
+    ):
+        socket.on_refused(peer, OSError(errno.EMSGSIZE, "Message too long"), data, ("10.0.0.1", 5060))
+    server.advance(0.1)
+    assert got == [(("10.0.0.1", 5060), b"SIP/2.0 513 Answer Too Large\r\n" + head + b"Content-Length: 0\r\n\r\n")]
+    assert server.engine.counts["answers.too_large"] == 2
+    assert server.engine.counts["unsent"] == 2
