@@ -84,6 +84,8 @@ class Objects:
             self.report.error(keys, f"'{name}' is an id, not a URI", f"write '{bare}'", key=key)
             return name
         domain = self.served.find(host)
+        if domain is None and not self.served.complete:
+            return name
         if domain is None:
             near = nearest(host, self.served.names()) if self.served.named else ""
             self.report.error(keys, f"'{host}' is no domain of this server", near or f'add "{host}" to domains of [pipeline]', key=key)

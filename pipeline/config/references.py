@@ -64,6 +64,8 @@ def check_references(
     for reference in asked:
         if any(ident in objects.places.get(kind, {}) for kind, ident in reference.any):
             continue
+        if not objects.served.complete and any(kind == "aor" for kind, _ in reference.any):
+            continue  # whose domain it is follows from the domains, and those are wrong
         near, there = _meant(reference, objects)
         if any(elsewhere.get(kind) for kind, _ in reference.any):
             found.append(attrs.evolve(reference, suggestion=near, there=there))

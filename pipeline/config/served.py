@@ -7,6 +7,7 @@ dot and the port (RFC 3261 19.1.4); digest algorithms are those of RFC 7616 and 
 from __future__ import annotations
 
 import ipaddress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config.binds import first_domain, is_wildcard
@@ -15,7 +16,8 @@ from pipeline.config.problems import listed
 from pipeline.config.read import dotted
 from pipeline.config.schema import check_table, make
 from pipeline.dal.objects import ALGORITHMS, TYPES
-from pipeline.sip.host import host_key
+from pipeline.sip.grammar import Malformed
+from pipeline.sip.host import host_key, hostport
 from pipeline.state import INSTEAD, place, realm_before, used
 
 if TYPE_CHECKING:
@@ -31,8 +33,10 @@ __all__ = ["Served", "read_domains", "read_pipeline", "read_state"]
 class Served:
     """The domains by every name they answer to."""
 
-    def __init__(self, domains: list[Domain], hosts: list[str], *, named: bool) -> None:
+    def __init__(self, domains: list[Domain], hosts: list[str], *, named: bool, complete: bool = True) -> None:
         self.domains = domains
+        self.complete = complete
+        """Whether these are all that the file means: one that is written wrongly is missing here, and not in the ids of its users."""
         self.named = named
         """Whether the file names a domain at all."""
         self._known = {host_key(name): domain for domain in domains for name in (domain.id, *domain.aliases)}
@@ -82,6 +86,7 @@ def read_state(report: Report, beside: Path, options: PipelineOptions) -> Path:
 def read_domains(report: Report, data: dict[str, Any], options: PipelineOptions, hosts: list[str]) -> Served:
     """Read the domains: those of the list first, in its order, then those that only have a table."""
     cls: Any = TYPES["domain"]
+    before = report.count
     tables = data.get("domain", {})
     if not isinstance(tables, dict):
         report.error(("domain",), 'domain must be a table: write [domain."example.com"]', key=True)
@@ -101,10 +106,12 @@ def read_domains(report: Report, data: dict[str, Any], options: PipelineOptions,
         domain = _domain(report, cls, name, table, keys)
         if domain is not None and _unique(report, domain, keys, seen):
             domains.append(domain)
+    pipeline = data.get("pipeline")
+    complete = report.count == before and isinstance(pipeline, dict) and pipeline.get("domains", []) == [*options.domains]
     named = bool(places)
     if not domains:
         domains.append(cls(id=first_domain(hosts)))
-    return Served(domains, hosts, named=named)
+    return Served(domains, hosts, named=named, complete=complete)
 
 
 def check_realm(report: Report, state: Path, served: Served) -> None:
@@ -121,11 +128,14 @@ def check_realm(report: Report, state: Path, served: Served) -> None:
 
 
 def _domain(report: Report, cls: type, name: str, table: dict[str, Any], keys: Keys) -> Any:
-    if not host_key(name) or not name.isprintable() or (not name.startswith("[") and any(mark in name for mark in " @/:")):
-        report.error(keys, f"{name!r} is no domain name", _meant(name), key=keys[0] == "domain")
+    if not _is_name(name):
+        _misnamed(report, name, keys, key=keys[0] == "domain")
         return None
     before = report.count
     values = check_table(report, cls, table, ("domain", name))
+    for position, alias in enumerate(values.get("aliases", ())):
+        if not _is_name(alias) and not _is_name(f"[{alias}]"):
+            _misnamed(report, alias, ("domain", name, "aliases", position))
     if "algorithms" in values and not values["algorithms"]:
         report.error(("domain", name, "algorithms"), "algorithms is empty", f"it holds some of {listed(ALGORITHMS)}")
     if not str(values.get("realm", "")).isprintable():
@@ -135,13 +145,28 @@ def _domain(report: Report, cls: type, name: str, table: dict[str, Any], keys: K
     return make(report, cls, {"id": name, **values}, ("domain", name), dotted("domain", name))
 
 
+def _is_name(name: str) -> bool:
+    """Whether a Request-URI can name it: what is no host there is answered 400."""
+    try:
+        return hostport(name)[1] is None
+    except Malformed:
+        return False
+
+
+def _misnamed(report: Report, name: str, keys: Keys, *, key: bool = False) -> None:
+    foreign = "" if name.isascii() or not name.isprintable() else ": SIP writes it in letters of ASCII (RFC 3261 25.1, RFC 5890 2.3.2.1)"
+    report.error(keys, f"{name!r} is no domain name{foreign}", _meant(name), key=key)
+
+
 def _meant(name: str) -> str:
-    """Write the domain that stands in a URI, or an address as a URI writes it."""
+    """Write the domain that stands in a URI, an address as a URI writes it, or what DNS calls a name in other letters."""
     try:
         return f"write '[{ipaddress.IPv6Address(name.partition('%')[0])}]'"
     except ValueError:
         bare = name.removeprefix("sip:").rpartition("@")[2].partition(":")[0].strip()
-        return f"write '{bare}'" if bare.isprintable() and bare and " " not in bare else ""
+        with suppress(UnicodeError):
+            bare = bare.encode("idna").decode()
+        return f"write '{bare}'" if _is_name(bare) else ""
 
 
 def _unique(report: Report, domain: Any, keys: Keys, seen: dict[str, str]) -> bool:

@@ -89,12 +89,36 @@ def test_the_state_directory_may_be_in_the_home_of_who_runs_the_server(plan, mon
     ("written", "why", "hint"),
     [
         ('domains = ["2001:db8::1"]', "'2001:db8::1' is no domain name", "write '[2001:db8::1]'"),
+        (
+            'domains = ["exämple.com"]',
+            "'exämple.com' is no domain name: SIP writes it in letters of ASCII (RFC 3261 25.1, RFC 5890 2.3.2.1)",
+            "write 'xn--exmple-cua.com'",
+        ),
+        ('domains = ["sip:bücher.example:5060"]', "is no domain name: SIP writes it", "write 'xn--bcher-kva.example'"),
+        ('domains = ["exa!mple.com"]', "'exa!mple.com' is no domain name", ""),
+        ('domains = ["[::g]"]', "'[::g]' is no domain name", ""),
         ('domains = ["a\\nb"]', "'a\\nb' is no domain name", ""),
     ],
 )
 def test_what_a_domain_is_called_is_said(problems, written, why, hint):
     (problem,) = problems(changes={'domains = ["example.com"]': written})
     assert why in problem and problem.endswith(f"\n  {hint}" if hint else "^")
+
+
+def test_an_alias_is_written_as_a_domain_is(problems, plan):
+    told = problems('[domain."example.com"]\naliases = ["sip:example.org", "192.0.2.1", "ex ample.net", "2001:db8::1"]')
+    assert [line for each in told for line in each.split("\n")[::3]] == [
+        "pipeline.toml:28:12: 'sip:example.org' is no domain name",
+        "  write 'example.org'",
+        "pipeline.toml:28:44: 'ex ample.net' is no domain name",
+    ]
+    plan('[domain."example.com"]\naliases = ["example.org", "192.0.2.1", "2001:db8::1", "[2001:db8::2]"]')
+
+
+@pytest.mark.parametrize("domains", ['["exämple.com"]', '["example.com", 5]'])
+def test_of_a_domain_that_is_wrong_itself_nothing_more_is_said(problems, domains):
+    users = f'[user."bob@{domains[2:].partition(chr(34))[0]}"]\npassword = "x"\naors = ["bob", "al"]\n'
+    assert len(problems(users, {'["example.com"]': domains})) == 1
 
 
 def test_a_realm_that_no_header_field_can_carry_is_told(problems):
