@@ -15,6 +15,7 @@ from pipeline.config.read import dotted, undotted
 from pipeline.config.schema import MISSING, check_value, make, misspelt, options_of
 from pipeline.config.stored import file_types
 from pipeline.config.values import shown
+from pipeline.dal.names import USER_NAMES, is_user_name
 from pipeline.dal.objects import ALGORITHMS, TYPES
 from pipeline.prefixes import network
 from pipeline.sip.address import Address
@@ -275,7 +276,12 @@ def _user(objects: Objects, name: str, table: dict[str, Any], keys_of: dict[str,
         else:
             meant = undotted(keys, key, value) or report.whose(key, objects=True) or known(key, keys_of)
             report.error((*keys, key), f"{dotted(*keys)} has no key '{key}'", meant, key=True)
-    aor = objects.aor_id(name, keys, key=True)
+    user = name.rpartition("@")[0] if "@" in name else name
+    if is_user_name(user) or user.startswith(("sip:", "sips:")):
+        aor = objects.aor_id(name, keys, key=True)
+    else:
+        report.error(keys, f"{name!r} is no user name", USER_NAMES, key=True)
+        aor = name
     objects.own_aors.add(aor)
     endpoint = {"auth": (name,), "aors": (aor,), **parts["endpoint"]}
     _own_auth(objects, keys, table, parts["auth"], endpoint["auth"])

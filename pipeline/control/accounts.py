@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.control import mailboxes
 from pipeline.dal import Aor, Auth, Conflict, Endpoint, ReadOnly, StorageError
+from pipeline.dal.names import USER_NAMES, is_user_name
 from pipeline.pending import Pending, finished, settle
 from pipeline.sip.digest import ALGORITHMS, hash_of
 from pipeline.stages.integration import held
@@ -33,8 +34,8 @@ class Refused(Exception):  # noqa: N818 (a sentence for the user)
 def user_name(name: str, domain: Domain, password: str) -> str:
     """Return the name within the domain; Refused when it is none, or nothing is the password."""
     user = name.rpartition("@")[0] if name.endswith("@" + domain.id) else name
-    if not user or any(mark in user for mark in " \t@:;<>\"'\\,/") or not user.isprintable():
-        raise Refused(f"{name!r} is no user name: letters, digits and . - _ + will do")
+    if not is_user_name(user):
+        raise Refused(f"{name!r} is no user name: {USER_NAMES}")
     if not password:
         raise Refused(f"{name}: the password is empty")
     return user

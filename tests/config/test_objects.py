@@ -84,6 +84,9 @@ CASES = {
         "'max_contacts' is of aor 'bob@example.com', which aors does not name",
         'add "bob" to aors, or remove it',
     ),
+    '[user.""]\npassword = "x"': ("27:2", "'' is no user name", "letters, digits and . - _ + will do"),
+    '[user."a\\nb"]\npassword = "x"': ("27:2", "'a\\nb' is no user name", "letters, digits and . - _ + will do"),
+    '[user."a@b@c"]\npassword = "x"': ("27:2", "'a@b@c' is no user name", "letters, digits and . - _ + will do"),
     '[user."bob@nowhere.org"]\npassword = "x"': (
         "27:2",
         "'nowhere.org' is no domain of this server",
