@@ -2,13 +2,14 @@
 
 Rule: an edit changes these lists and nothing else (tomllib reads the result again, to be sure). What is to be written is shown to `check`
 before, which may raise: then nothing is written. The file is replaced whole, so that a server that reads it meanwhile sees the old text
-or the new one.
+or the new one; only who may not give the new one to the file's owner writes into the old one.
 """
 
 from __future__ import annotations
 
+import errno
 import os
-import shutil
+import stat
 import tempfile
 import tomllib
 from pathlib import Path
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
 __all__ = ["Refused", "disable", "enable"]
+
+NO_RIGHT = (errno.EPERM, errno.EACCES, errno.ENOTSUP)
+"""To make a file in that folder, or to give it to its owner."""
+MARK = "\ufeff"
+"""What Windows' editors put before UTF-8."""
 
 
 class Refused(Exception):  # noqa: N818 (a sentence for the user, not a fault of the program)
@@ -85,13 +91,15 @@ def _edit(
         return ()
     import tomlkit  # noqa: PLC0415 (60 ms that only an edit needs)
 
-    edited = tomlkit.parse(path.read_bytes().decode("utf-8-sig"))
+    text = path.read_bytes().decode("utf-8")
+    mark = MARK if text.startswith(MARK) else ""
+    edited = tomlkit.parse(text.removeprefix(MARK))
     change(_stages(edited))
     result = edited.as_string()
     if tomllib.loads(result) != expected:
         raise Refused(f"{before.name} cannot be edited without changing more than the list: do it by hand")
     check(Document(named, result))
-    _replace(path, result)
+    _replace(path, mark + result)
     return changed
 
 
@@ -109,14 +117,42 @@ def _stages(data: Any) -> dict[str, Any]:
 
 
 def _replace(path: Path, text: str) -> None:
+    """Write the file anew, as it is but for its text: owner, group, mode, attributes. Where that cannot be, write into it."""
+    data = text.encode("utf-8")
+    try:
+        try:
+            _beside(path, data)
+        except OSError as error:
+            if error.errno not in NO_RIGHT:  # on a full disk the old text is better than half of the new one
+                raise
+            _within(path, data)
+    except OSError as error:
+        raise Refused(f"{path} cannot be written: {error.strerror}") from None
+
+
+def _beside(path: Path, data: bytes) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(text.encode("utf-8"))
+            file.write(data)
             file.flush()
+            was, made = path.stat(), os.fstat(file.fileno())
+            if (was.st_uid, was.st_gid) != (made.st_uid, made.st_gid):  # a server that runs as its owner is to read it
+                os.chown(file.fileno(), was.st_uid, was.st_gid)
+            Path(name).chmod(stat.S_IMODE(was.st_mode))
+            if hasattr(os, "listxattr"):  # Linux: access lists, labels
+                for each in os.listxattr(path):
+                    os.setxattr(file.fileno(), each, os.getxattr(path, each))
             os.fsync(file.fileno())
-        shutil.copymode(path, name)
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)
         raise
+
+
+def _within(path: Path, data: bytes) -> None:
+    with path.open("r+b") as file:
+        file.write(data)
+        file.truncate()
+        file.flush()
+        os.fsync(file.fileno())

@@ -1,3 +1,4 @@
+import os
 import tomllib
 
 import pytest
@@ -83,6 +84,54 @@ def test_windows_line_ends_the_mode_and_a_link_survive(file, tmp_path):
     assert file.stat().st_mode & 0o777 == 0o600
     assert file.read_bytes() == TEXT.replace(', "auth"', "").replace("\n", "\r\n").encode()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link.toml", "pipeline.toml"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_the_owner_and_the_group_survive(file):
+    os.chown(file, 65534, 65533)
+    file.chmod(0o640)
+    disable(file, "auth")
+    found = file.stat()
+    assert (found.st_uid, found.st_gid, found.st_mode & 0o777) == (65534, 65533, 0o640)
+
+
+@pytest.mark.parametrize("denied", ["chown", "setxattr", "mkstemp"])
+def test_who_may_not_make_a_file_like_it_writes_into_the_old_one(file, monkeypatch, tmp_path, denied):
+    def refuse(*_arguments, **_more):
+        raise PermissionError(1, "Operation not permitted")
+
+    before = file.stat()
+    monkeypatch.setattr(os, "listxattr", lambda path: ["system.posix_acl_access"] if denied == "setxattr" else [], raising=False)
+    monkeypatch.setattr(os, "getxattr", lambda path, name: b"", raising=False)
+    monkeypatch.setattr(f"pipeline.config.edit.{'tempfile' if denied == 'mkstemp' else 'os'}.{denied}", refuse, raising=False)
+    if denied == "chown":
+        another = os.stat_result([0, 0, 0, 0, before.st_uid + 1, before.st_gid, 0, 0, 0, 0])
+        monkeypatch.setattr(os, "fstat", lambda handle: another)
+    disable(file, "auth")
+    assert file.read_text() == TEXT.replace(', "auth"', "")
+    assert file.stat().st_ino == before.st_ino
+    assert [path.name for path in tmp_path.iterdir()] == ["pipeline.toml"]
+
+
+def test_what_cannot_be_written_at_all_is_told(file, monkeypatch):
+    def refuse(*_arguments):
+        raise denied
+
+    denied = PermissionError(13, "Permission denied")
+    monkeypatch.setattr("pipeline.config.edit._within", refuse)
+    monkeypatch.setattr("pipeline.config.edit._beside", refuse)
+    with pytest.raises(Refused, match=r"pipeline.toml cannot be written: Permission denied"):
+        disable(file, "auth")
+    denied = OSError(28, "No space left on device")
+    monkeypatch.setattr("pipeline.config.edit._within", lambda *_: pytest.fail("a full disk would keep half of it"))
+    with pytest.raises(Refused, match="No space left"):
+        disable(file, "auth")
+
+
+def test_a_byte_order_mark_survives(file):
+    file.write_bytes(b"\xef\xbb\xbf" + TEXT.encode())
+    disable(file, "auth")
+    assert file.read_bytes() == b"\xef\xbb\xbf" + TEXT.replace(', "auth"', "").encode()
 
 
 def test_what_the_check_refuses_is_not_written(file):
