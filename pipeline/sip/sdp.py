@@ -39,6 +39,14 @@ SESSION: Final = frozenset("vosiuepcbtrzka")
 MEDIA: Final = frozenset("icbka")
 LARGEST: Final = 65535
 """Bytes: what a UDP datagram can carry; nobody describes so much."""
+MOST_MEDIA: Final = 64
+"""m= lines: Asterisk takes 16 (PJMEDIA_MAX_SDP_MEDIA), a WebRTC client with everything in one bundle sends some tens."""
+MOST_LINES: Final = 2400
+"""Lines in all: Asterisk takes 132 attributes for each of its media (PJMEDIA_MAX_SDP_ATTR), a browser with video sends some hundreds. Each
+is looked at several times in a call, and 64 kB hold 16,000."""
+MOST_SESSION_LINES: Final = 128
+"""Lines before the first m=, which are looked at for every m= that says nothing itself: Asterisk takes 132 attributes, a browser sends
+some ten."""
 DIRECTIONS: Final = ("sendrecv", "sendonly", "recvonly", "inactive")
 OPPOSITE: Final = {"sendrecv": "sendrecv", "sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive"}
 NOWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  (compared with)
@@ -292,7 +300,11 @@ def parse(body: bytes) -> Description:
     if not lines or lines[0] != ("v", "0"):
         raise bad("session description", "it must begin with v=0")
     places = [place for place, line in enumerate(lines) if line[0] == "m"]
+    if len(places) > MOST_MEDIA:
+        raise bad("session description", f"more than {MOST_MEDIA} m= lines")
     session = tuple(lines[: places[0]] if places else lines)
+    if len(session) > MOST_SESSION_LINES:
+        raise bad("session description", f"more than {MOST_SESSION_LINES} lines before the first m=")
     for kind, value in session:
         if kind not in SESSION:
             raise bad("session description", f"{kind}= does not belong here")
@@ -312,6 +324,8 @@ def _lines(body: bytes) -> list[Line]:
     text = body.decode("utf-8", "surrogateescape").replace("\r\n", "\n").strip("\n")
     if "\r" in text or "\0" in text:
         raise bad("session description", "a line must not hold CR or NUL")
+    if text.count("\n") >= MOST_LINES:
+        raise bad("session description", f"more than {MOST_LINES} lines")
     lines = []
     for line in text.split("\n"):
         if line[1:2] != "=" or not ("a" <= line[0] <= "z"):
@@ -357,8 +371,8 @@ def value_of(lines: Lines, kind: str) -> str:
 
 def attributes(lines: Lines, name: str) -> list[str]:
     """Return the values of all a=name among these lines."""
-    start = len(name) + 1
-    return [text[start:] for kind, text in lines if kind == "a" and (text == name or text.startswith(name + ":"))]
+    end = len(name)
+    return [text[end + 1 :] for kind, text in lines if text.startswith(name) and kind == "a" and text[end : end + 1] in (":", "")]
 
 
 def family(address: str) -> str:

@@ -114,7 +114,7 @@ def encodings(formats: tuple[str, ...], rtpmaps: list[str], fmtps: list[str]) ->
     """Return the encodings of the formats of an m= line, in their order; a format that nothing explains is left out."""
     maps, parameters = _by_format(rtpmaps), _by_format(fmtps)
     found = []
-    for format_ in formats if len(formats) < 128 else dict.fromkeys(formats):  # a line of 64 kB may repeat one ten thousand times
+    for format_ in dict.fromkeys(formats):  # a line of 64 kB may repeat one ten thousand times, and 64 lines a hundred times each
         if not (format_.isascii() and format_.isdigit()) or len(format_) > 3:
             continue
         payload = int(format_)

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from pipeline.sip import sdp
 from tests.fuzz.targets import FIELDS, Null
 from tests.fuzz.whole import OFFER, Whole
 
@@ -138,15 +139,43 @@ def test_no_body_costs_more_than_ten_milliseconds(fed, what, kind):
         OFFER,
         b"<?xml version='1.0'?><presence xmlns='urn:ietf:params:xml:ns:pidf' entity='sip:a@b'>",
         b"m=audio 9 RTP/AVP",
+        OFFER[: OFFER.index(b"m=")],
     ):
         for method, uri, lines in (
             ("INVITE", "sip:600@b", b""),
             ("PUBLISH", "sip:a@b", b"Event: presence\r\n"),
             ("MESSAGE", "sip:c@b", b""),
         ):
-            body = filled(BODIES[what], beginning)
+            body = beginning + BODIES[what] * ((SIZE - len(beginning)) // len(BODIES[what]))  # whole lines: what is cut is only malformed
             spent = cost(fed, lambda method=method, uri=uri, lines=lines, body=body: fed.message(method, uri, lines, body, kind))
             assert spent < LONGEST, (method, beginning, spent)
+
+
+SESSION = b"v=0\r\no=- 1 1 IN IP4 10.0.0.9\r\ns=-\r\nc=IN IP4 10.0.0.9\r\nt=0 0\r\n"
+EACH = (sdp.MOST_LINES - sdp.MOST_SESSION_LINES) // sdp.MOST_MEDIA - 1
+"""Lines that each medium may have besides its m=, when there are as many media as may be."""
+FULL = SESSION + b"a=x\r\n" * (sdp.MOST_SESSION_LINES - 5)
+MAPS = b"".join(b"a=rtpmap:%d L16/8000\r\n" % (96 + number % 32) for number in range(EACH))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        FULL + b"m=audio 40000 RTP/AVP 0\r\n" * sdp.MOST_MEDIA,
+        FULL + (b"m=audio 40000 RTP/AVP 0\r\n" + b"a=rtcp:\r\n" * EACH) * sdp.MOST_MEDIA,
+        FULL + (b"m=video 40000 RTP/AVP 0\r\n" + b"a=r\r\n" * EACH) * (sdp.MOST_MEDIA - 1) + b"m=audio 40000 RTP/AVP 0\r\n",
+        FULL + b"m=audio 40000 RTP/AVP 0\r\n" + (b"m=image 4000 udptl t38\r\n" + b"a=T38:\r\n" * EACH) * (sdp.MOST_MEDIA - 1),
+        FULL + (b"m=audio 40000 RTP/AVP" + b" 18" * 200 + b"\r\n" + b"a=x\r\n" * EACH) * sdp.MOST_MEDIA,
+        FULL + (b"m=audio 40000 RTP/AVP" + b"".join(b" %d" % number for number in range(128)) + b"\r\n" + MAPS) * (sdp.MOST_MEDIA * 3 // 4),
+        SESSION + b"m=audio 40000 RTP/AVP 0\r\n" + b"a=rtpmap:0 PCMU/8000\r\n" * (sdp.MOST_LINES - 6),
+        SESSION + b"m=audio 40000 RTP/AVP" + b" 0" * 30000 + b"\r\n",
+    ],
+    ids=["media", "attributes", "the last", "fax", "formats again and again", "formats", "maps", "one format"],
+)
+def test_no_description_that_can_be_read_costs_more_than_ten_milliseconds(fed, body):
+    sdp.parse(body)
+    assert len(body) <= SIZE
+    assert cost(fed, lambda: fed.message("INVITE", "sip:600@b", body=body, kind="application/sdp")) < LONGEST
 
 
 @pytest.mark.parametrize("where", ["method", "uri", "user", "host", "parameters", "names of fields", "many fields", "empty lines"])

@@ -111,6 +111,9 @@ def test_no_address_is_hold_in_the_old_way():
         ("v=0\r\no=a 1 2 IN IP4 h\r\ns=a\rb", "a line must not hold CR or NUL"),
         ("v=0\r\no=a 1 2 IN IP4 h\r\ns=a\0b", "a line must not hold CR or NUL"),
         ("v=0\r\ns=" + "x" * 65536, "more than 65535 bytes"),
+        (BODY + "a=x\r\n" * sdp.MOST_LINES, "more than 2400 lines"),
+        (BODY + "m=audio 9 RTP/AVP 0\r\n" * (sdp.MOST_MEDIA - 2), "more than 64 m= lines"),
+        (BODY.replace("t=0 0", "a=x\r\n" * sdp.MOST_SESSION_LINES + "t=0 0"), "more than 128 lines before the first m="),
         (BODY.replace("t=0 0", "y=1"), "y= does not belong here"),
         (BODY.replace("a=rtpmap", "t=rtpmap"), "t= does not belong here"),
         (BODY.replace("c=IN IP6 2001:db8::20", "c=IN IP9 x"), "c= must be IN IP4 or IP6 and an address"),
@@ -126,6 +129,19 @@ def test_what_is_no_description_says_why(body, why):
     with pytest.raises(Malformed) as caught:
         sdp.parse(body.encode())
     assert (caught.value.reason, caught.value.status) == (f"Bad session description: {why}", 400)
+
+
+def test_as_many_lines_and_media_as_may_be_are_read():
+    session = BODY[: BODY.index("m=")] + "a=x\r\n" * (sdp.MOST_SESSION_LINES - 6)
+    media = "m=audio 9 RTP/AVP 0\r\n" * sdp.MOST_MEDIA
+    body = session + media + "a=x\r\n" * (sdp.MOST_LINES - sdp.MOST_SESSION_LINES - sdp.MOST_MEDIA)
+    found = sdp.parse(body.encode())
+    assert (len(found.lines), len(found.media), found.encode().count(b"\n")) == (128, 64, 2400)
+
+
+def test_an_attribute_is_found_by_its_whole_name():
+    (audio,) = sdp.parse(b"v=0\no=a 1 2 IN IP4 h\nc=IN IP4 h\nm=audio 9 RTP/AVP 0\na=rtcp-mux\na=rtcp:9\na=rtcp\nb=rtcp:1\n").media
+    assert audio.attributes("rtcp") == ["9", ""]
 
 
 def test_edits_give_new_descriptions_and_leave_the_old():
