@@ -8,19 +8,32 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pipeline.cli.files import plan_of
+from pipeline.config.problems import Problems
 from pipeline.config.references import unasked, unmet
 
 if TYPE_CHECKING:
     from argparse import Namespace
 
     from pipeline.config.plan import Plan
+    from pipeline.config.problems import Problem
 
 
 def run(args: Namespace) -> int:
-    """Check; Problems is printed by main, with status 2."""
-    plan = plan_of(args)
-    if plan.references:
-        _references(plan)
+    """Check; Problems is printed by main, with status 2. What no store holds is told together with the other mistakes."""
+    told: list[Problem] = []
+    try:
+        plan = plan_of(args)
+    except Problems as problems:
+        if problems.plan is None:
+            raise
+        plan, told = problems.plan, problems.problems
+    try:
+        if plan.references:
+            _references(plan)
+    except Problems as problems:
+        told = [*told, *problems.problems]
+    if told:
+        raise Problems(told)
     for warning in plan.warnings:
         print(f"warning: {warning}")
     for hint in plan.hints:

@@ -15,6 +15,7 @@ from pipeline.config.binds import check_listeners
 from pipeline.config.checked import check_plugins
 from pipeline.config.discover import Finder, builtins
 from pipeline.config.hints import hints
+from pipeline.config.judged import Judged, askable, stores_known
 from pipeline.config.lacking import check_lacking
 from pipeline.config.objects import read_objects
 from pipeline.config.options import PipelineOptions
@@ -60,20 +61,19 @@ def build(document: Document) -> Plan:
     state = read_state(report, document.folder, options)
     served = read_domains(report, data, options, hosts)
     mapping, stores = read_dal(report, data, listings["integration"], classes)
-    complete = classes.keys() >= listings["integration"].keys()  # else a backend that was not found might store it
-    if complete:
+    whole = stores_known(data, listings, classes)  # else a backend that was not found might store it
+    if whole:
         dal = data.get("dal")
         check_needs(report, classes, places, mapping, set(dal) if isinstance(dal, dict) else set())
     objects = read_objects(report, data, served)
     files = check_plugins(report, objects, plugins, places, listings["integration"])
-    references = check_references(report, objects, classes=classes, values=values, mapping=mapping, stores=stores) if complete else []
-    check_hashes(report, objects)
-    report.stop()
+    judged = Judged.of(data, mapping, _known_tables(), domains=served.complete)
+    references = (
+        check_references(report, objects, classes=classes, values=values, mapping=mapping, stores=stores, judged=judged) if whole else []
+    )
+    if served.complete:
+        check_hashes(report, objects)
 
-    check_read(report, objects, mapping, stores)
-    check_lacking(report, listings, classes, objects)
-    if any(classes[name].kind == "auth" for name in listings["intercept"]):
-        check_realm(report, state, served)
     stages = {
         stage: [
             Listing(
@@ -91,10 +91,11 @@ def build(document: Document) -> Plan:
                 files=files.get(name, {}),
             )
             for name, keys in names.items()
+            if name in plugins  # else it is a mistake, and no server is made of this plan
         ]
         for stage, names in listings.items()
     }
-    return Plan(
+    plan = Plan(
         path=document.path,
         document=document,
         name=options.name or os.uname().nodename,
@@ -105,13 +106,25 @@ def build(document: Document) -> Plan:
         dal=mapping,
         objects=objects.all,
         references=references,
-        warnings=report.warnings(),
-        hints=hints(options, classes, objects.all, mapping, stores),
     )
+    if report.failed:
+        report.stop(askable(report, plan))
+
+    check_read(report, objects, mapping, stores)
+    check_lacking(report, listings, classes, objects)
+    if any(classes[name].kind == "auth" for name in listings["intercept"]):
+        check_realm(report, state, served)
+    plan.warnings = report.warnings()
+    plan.hints = hints(options, classes, objects.all, mapping, stores)
+    return plan
+
+
+def _known_tables() -> list[str]:
+    return ["pipeline", "stage", "plugin", "dal", "user", *file_types()]
 
 
 def _unknown_tables(report: Report, data: dict[str, Any]) -> None:
-    known = ["pipeline", "stage", "plugin", "dal", "user", *file_types()]
+    known = _known_tables()
     for name, value in data.items():
         if name in known:
             continue

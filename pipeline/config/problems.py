@@ -15,6 +15,7 @@ import attrs
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from pipeline.config.plan import Plan
     from pipeline.config.read import Document
 
 __all__ = ["Place", "Problem", "Problems", "Report", "known", "listed", "nearest"]
@@ -76,8 +77,10 @@ def _shown(place: Place) -> list[str]:
 class Problems(Exception):  # noqa: N818 (it is what it holds: `except Problems as problems`)
     """Everything that is wrong with one file, in the order of the file."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem], plan: Plan | None = None) -> None:
         self.problems = sorted(problems, key=lambda p: (p.place.line, p.place.column))
+        self.plan = plan
+        """What of the file its stores can be asked for all the same, if there is anything; no server is made of it."""
         super().__init__(self.problems)
 
     def __str__(self) -> str:
@@ -115,6 +118,11 @@ class Report:
         return bool(self._errors)
 
     @property
+    def places(self) -> list[tuple[str | int, ...]]:
+        """Where the mistakes so far are."""
+        return [keys for keys, *_ in self._errors]
+
+    @property
     def count(self) -> int:
         """How many mistakes were found so far: a step compares it with the count before."""
         return len(self._errors)
@@ -123,10 +131,10 @@ class Report:
         """Give the warnings in the order of the file."""
         return Problems(self._placed(self._warnings)).problems
 
-    def stop(self) -> None:
-        """Raise everything found so far, if anything was."""
+    def stop(self, plan: Plan | None = None) -> None:
+        """Raise everything found so far, if anything was; with what the stores can be asked for."""
         if self._errors:
-            raise Problems(self._placed(self._errors))
+            raise Problems(self._placed(self._errors), plan)
 
     def _placed(self, entries: list[tuple[tuple[str | int, ...], bool, str, str]]) -> list[Problem]:
         place = self.document.place

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping as Table
 
     from pipeline.config.discover import Found
+    from pipeline.config.judged import Judged
     from pipeline.config.objects import Objects
     from pipeline.config.plan import Plan
     from pipeline.config.problems import Report
@@ -43,6 +44,7 @@ def check_references(
     values: Table[str, Table[str, Any]],
     mapping: Table[str, Mapping],
     stores: Table[str, Store],
+    judged: Judged,
 ) -> list[Reference]:
     """Check what objects and plugin options refer to; give what only another backend can answer."""
     elsewhere = {
@@ -64,8 +66,8 @@ def check_references(
     for reference in asked:
         if any(ident in objects.places.get(kind, {}) for kind, ident in reference.any):
             continue
-        if not objects.served.complete and any(kind == "aor" for kind, _ in reference.any):
-            continue  # whose domain it is follows from the domains, and those are wrong
+        if not judged.can(reference):
+            continue
         near, there = _meant(reference, objects)
         if any(elsewhere.get(kind) for kind, _ in reference.any):
             found.append(attrs.evolve(reference, suggestion=near, there=there))

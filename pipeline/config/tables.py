@@ -62,7 +62,9 @@ def make_plugins(
             if option.required and option.name not in table and not misspelt(option.name, table, options_of(found.cls)):
                 report.error(keys, f"[plugin.{name}] needs '{option.name}'", f"{option.name}: {option.help}" if option.help else "")
         if report.count == before:
-            plugins[name] = make(report, found.cls, values[name], keys, f"[plugin.{name}]")
+            made = make(report, found.cls, values[name], keys, f"[plugin.{name}]")
+            if made is not None:
+                plugins[name] = made
     return plugins, on_error, values
 
 

@@ -138,6 +138,24 @@ def test_what_no_store_holds_is_a_mistake(sipline):
     assert NOWHERE in err and "no store holds it either" in err
 
 
+def test_what_no_store_holds_is_told_together_with_the_other_mistakes(sipline, serve):
+    sipline("user", "add", "erin", "--password", "x")
+    right = sipline.toml.read_text()
+    wrong = right.replace('["registrar"]', '["registrar", "regsitrar"]') + '[endpoint.x]\nauth = ["nobody", "erin"]\n'
+    sipline.toml.write_text(wrong)
+
+    def both():
+        err = told(sipline, "")
+        assert err.index("unknown plugin 'regsitrar'") < err.index("[endpoint.x] refers to auth 'nobody', which does not exist")
+        assert "no store holds it either" in err and "'erin'" not in err and err.endswith("\n2 problems found\n")
+
+    both()
+    sipline.toml.write_text(right)
+    serve()
+    sipline.toml.write_text(wrong)
+    both()
+
+
 def test_what_another_store_holds_is_right_with_and_without_a_server(sipline, serve):
     sipline("user", "add", "dave", "--password", "x")
     sipline.toml.write_text(sipline.toml.read_text() + REFERS)
