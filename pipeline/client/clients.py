@@ -15,6 +15,7 @@ from pipeline.stages.timetable import Timetable
 
 from .asking import Asking
 from .branch import Answered, Branch
+from .hanging import Hanging
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,6 +50,7 @@ class Clients:
         self.engine = engine
         self._branches: dict[str, Branch | Answered] = {}
         self._timetable = Timetable(engine.clock, self._fire)
+        self.hanging = Hanging(self)
         self.large = LARGE
         """Octets above which a request goes by TCP instead of UDP; 0 = none does."""
         self._no_tcp: dict[tuple[str, int], float] = {}
@@ -127,6 +129,8 @@ class Clients:
         """Let responses find a branch."""
         self._branches[branch.key] = branch
         branch.flow.hold()
+        if branch.flow.reliable:
+            self.hanging.join(branch)
 
     def deliver(self, response: Message, passage: Passage) -> None:
         """Give a response to its transaction; a stray one is dropped (RFC 3261 18.1.2)."""
@@ -192,11 +196,15 @@ class Clients:
             elif self._branches.pop(branch.key, None) is not None:  # End
                 branch.timers.clear()
                 branch.flow.release()
+                if branch.flow.reliable:
+                    self.hanging.leave(branch)
                 branch.asking.ended(branch)
         machine = branch.machine
         if machine.state == "Completed" and self._branches.get(branch.key) is branch:
             kept = machine.kept if isinstance(machine, InviteClient) else None
             self._branches[branch.key] = Answered(b"" if kept is None else kept.data, branch.flow)
+            if branch.flow.reliable:
+                self.hanging.leave(branch)
             branch.asking.ended(branch)
 
     def _send(self, branch: Branch, data: bytes) -> None:

@@ -157,7 +157,9 @@ class Changes:
             session.exchange.received(self._method, 408)
             what = outcome.reason if isinstance(outcome, TransportError) else "no answer"
             self._fail(change, Hangup(Cause.NO_USER_RESPONSE, what, "sip", 408))
-            session.gone(408)
+            # A connection lost is as a 503 (RFC 3261 8.1.3.1), which ends the change alone (RFC 5057 5.1).
+            if not (isinstance(outcome, TransportError) and session.awaited):
+                session.gone(408)
         self.flush()
 
     def _confirm(self, response: Response, body: bytes = b"") -> None:

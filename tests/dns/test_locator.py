@@ -330,7 +330,7 @@ def test_a_connection_that_breaks_before_an_answer_means_udp(server, phone):
     host.listen("10.0.0.33", 5060, lambda stream: setattr(stream, "on_data", lambda data: stream.reset("no SIP here")))
     told = ask(server, "sip:bob@10.0.0.33", "INFO", LONG)
     server.advance(40)
-    assert got or isinstance(told[0], Timeout)
+    assert got and isinstance(told[0], Timeout)
 
 
 def test_the_limit_is_an_option_and_can_be_off(sip):

@@ -204,6 +204,22 @@ def test_a_leg_whose_phone_came_back_goes_on(translated):
     assert call.state == other.state == "up"
 
 
+@rfc("5057", "5.1")
+@rfc("5626", "4.5")
+def test_a_change_under_way_when_the_connection_is_lost_fails_and_the_call_goes_on(translated):
+    h = translated
+    call, other = h.up()
+    session = leg_of(h, "alice")
+    session.refresh()
+    h.server.network.cut(h.alice.address[0], "the access network changed")
+    h.advance(1)
+    assert session.flow.closed
+    assert other.state == "up"
+    h.alice.online()
+    h.advance(60)
+    assert call.state == other.state == "up"
+
+
 @rfc("3261", "8.1.3.4")
 def test_who_is_called_in_anothers_place_is_not_taken_to_be_where_that_one_was(house):
     h = house(phones=("alice", "bob", "carol"), bob='redirect_method = "uri"')
