@@ -30,7 +30,22 @@ FULL = Receipt(Fate.LIMITED, "too many messages wait for this device")
 class Delivery:
     """One message, and what its recipient's devices say to it."""
 
-    __slots__ = ("again", "devices", "ended", "left", "name", "number", "octets", "over", "refusals", "stored", "text", "told", "won")
+    __slots__ = (
+        "again",
+        "devices",
+        "ended",
+        "left",
+        "name",
+        "number",
+        "octets",
+        "over",
+        "places",
+        "refusals",
+        "stored",
+        "text",
+        "told",
+        "won",
+    )
 
     def __init__(
         self,
@@ -59,6 +74,8 @@ class Delivery:
         """What it counts while it is under way."""
         self.again = False
         """Whether it was kept before: its sender waits no more."""
+        self.places: Sequence[Place] = ()
+        """Where it goes."""
         self.left = 0
         self.devices: tuple[str, ...] = ()
         """The devices that have it."""
@@ -105,7 +122,7 @@ class Lines:
 
     def begin(self, delivery: Delivery, places: Sequence[Place]) -> None:
         """Deliver a message at all these places."""
-        delivery.left = len(places)
+        delivery.places, delivery.left = places, len(places)
         author = delivery.text.origin
         lines = self._lines
         for place in places:

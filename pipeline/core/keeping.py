@@ -1,7 +1,8 @@
 """Messages that wait: kept in the stores until their recipient is reached, then delivered in their order, each once.
 
 Rule: what a sender was told is taken has been written. While anything waits for a recipient, or is being brought to him, new messages for
-him queue up behind it. What is kept has a quota and an end; a store that fails refuses, and loses nothing that it had.
+him queue up behind it, where they would go to the same devices; what cannot be delivered stops nothing that goes elsewhere. What is kept
+has a quota and an end; a store that fails refuses, and loses nothing that it had.
 """
 
 from __future__ import annotations
@@ -10,42 +11,23 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from pipeline.core.text import ABSENT, KEPT, Fate, Receipt, Text
+from pipeline.core.queued import Queue
+from pipeline.core.text import ABSENT, KEPT, Fate, Receipt, Text, Undeliverable
 from pipeline.dal.messages import Message
 from pipeline.pending import Pending, finished, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import Callable, Generator, Sequence
 
     from pipeline.core.delivery import Delivery
     from pipeline.core.messages import Messages
+    from pipeline.core.text import Place
 
 OVERHEAD = 200
 """Octets that a kept message counts besides its body and details: names, times, indexes."""
 SWEEP = 60.0
 """Seconds between two looks for what has expired; whatever is brought to a recipient is looked at then, too."""
 UNWRITTEN = Receipt(Fate.FAILED, "the store cannot be written", seconds=30)
-
-
-class Queue:
-    """What is kept for one recipient, in numbers."""
-
-    __slots__ = ("again", "busy", "copies", "due", "octets", "waiting", "writing")
-
-    def __init__(self) -> None:
-        self.waiting = 0
-        """Messages that nobody has yet."""
-        self.copies = 0
-        """Messages that some device has, kept for others."""
-        self.octets = 0
-        self.busy = False
-        """Whether they are being brought to him now."""
-        self.again = False
-        """Whether something has happened meanwhile that is worth another look."""
-        self.writing = 0
-        """Messages that the store has not written yet."""
-        self.due = False
-        """Whether he was reached while the store was writing: a look then may have missed something."""
 
 
 class Keeping:
@@ -87,10 +69,16 @@ class Keeping:
         for stored in await finished(self.engine.dal.find("message")):
             self._count(stored, 1)
 
-    def is_behind(self, name: str) -> bool:
-        """Tell whether a new message for this recipient has to wait for others."""
+    def free(self, name: str, narrow: str, places: Sequence[Place]) -> Sequence[Place] | None:
+        """Return where a new message for this recipient overtakes none that waits; None: nowhere, it has to wait behind them."""
         queue = self.queues.get(name)
-        return queue is not None and (queue.waiting > 0 or queue.busy)
+        return places if queue is None else queue.free(narrow, places)
+
+    def hold(self, delivery: Delivery) -> None:
+        """Let nothing overtake, at the devices that have not answered, what is kept now of one that went to these alone."""
+        queue = self.queues.get(delivery.name)
+        if queue is not None:
+            queue.held.update(place.device for place in delivery.places)
 
     # -- keeping -----------------------------------------------------------------------------------------------------
 
@@ -181,6 +169,10 @@ class Keeping:
             return Receipt(Fate.LIMITED, "as many messages as may be kept for this recipient wait for him", seconds=300)
         if (0 if queue is None else queue.octets) + stored.size > policy.keep_octets:
             return Receipt(Fate.LIMITED, "as much as may be kept for this recipient waits for him", seconds=300)
+        if stored.narrow and queue is not None:  # what is for a phone that never comes must leave room for what is for all of them
+            count, octets = queue.narrowed
+            if count >= max(policy.keep_count // 2, 1) or octets + stored.size > policy.keep_octets // 2:
+                return Receipt(Fate.LIMITED, "half of what may be kept for this recipient waits for some of his devices only", seconds=300)
         if stored.sender and not stored.copy and self.senders.get(stored.sender, 0) >= policy.keep_by_sender:
             return Receipt(Fate.LIMITED, "as many messages of this sender as may be kept wait", seconds=300)
         return None
@@ -191,16 +183,13 @@ class Keeping:
         queue = self.queues.get(name)
         if queue is None:
             queue = self.queues[name] = Queue()
-        if stored.copy:
-            queue.copies += by
-        else:
-            queue.waiting += by
+        queue.count(stored, by)
+        if not stored.copy:
             count = self.senders.get(stored.sender, 0) + by
             if count > 0:
                 self.senders[stored.sender] = count
             else:
                 self.senders.pop(stored.sender, None)
-        queue.octets += by * stored.size
         if queue.waiting + queue.copies <= 0 and not queue.busy:
             del self.queues[name]
         if bool(self.queues) is not before:
@@ -268,7 +257,7 @@ class Keeping:
             queue.again = True
             while queue.again:
                 queue.again = False
-                yield from self._round(name)
+                yield from self._round(name, queue)
         except Exception as error:
             self.room.core.failed("messages", error)
         finally:
@@ -278,11 +267,12 @@ class Keeping:
                 if not self.queues:
                     self._changed()
 
-    def _round(self, name: str) -> Generator[Any, Any, None]:
-        """Bring him each message in turn, until one cannot be delivered."""
+    def _round(self, name: str, queue: Queue) -> Generator[Any, Any, None]:
+        """Bring him each message in turn; nothing goes to a device after what it has not got."""
         dal = self.engine.dal
         found: tuple[Message, ...] = yield dal.owned("message", name)
-        for ident in [stored.id for stored in found]:
+        tour = queue.tour()
+        for ident in sorted([stored.id for stored in found], key=queue.passed.__contains__):
             if (flight := self.flying.get(ident)) is not None:  # its sender waits no more, but the device may still answer
                 if flight.over is None:
                     flight.over = Pending()
@@ -295,22 +285,26 @@ class Keeping:
                 self._expired(stored)
                 continue
             text = self._text(stored)
-            reached = yield self.room.find(text)
-            places = [] if reached is None else list(reached.places)
-            if not places:
-                return
-            places = [place for place in places if place.device not in stored.devices]
-            if not places:
+            try:
+                reached = yield self.room.find(text)
+            except Undeliverable as error:
+                if error.receipt.fate is Fate.FAILED:  # the store: the next one would fare no better
+                    raise
                 continue
-            receipt: Receipt = yield self._try(stored, text, places)
-            if receipt.fate in (Fate.ABSENT, Fate.LIMITED):
-                return
-
-    def _try(self, stored: Message, text: Text, places: list[Any]) -> Pending:
-        """Deliver a kept message; the Pending has the receipt of the first device that takes it, or the best refusal."""
-        tried = Pending()
-        self.room.attempt(text, stored.recipient, places, tried.resolve, stored)
-        return tried
+            except Exception as error:
+                self.room.core.failed("messages", error)
+                continue
+            places = [] if reached is None else [place for place in reached.places if place.device not in stored.devices]
+            places = tour.open(places)
+            if places:
+                tried = Pending()  # has the receipt of the first device that takes it, or the best refusal
+                delivery = self.room.attempt(text, name, places, tried.resolve, stored)
+                receipt: Receipt = yield tried
+                if receipt.fate in (Fate.ABSENT, Fate.LIMITED):
+                    tour.failed(stored, places)
+                else:
+                    tour.took(places, delivery.devices if receipt.taken else None)
+        queue.held = tour.closed
 
     def won(self, delivery: Delivery) -> None:
         """A kept message has reached its first device: none may get it again, unless it is kept for other devices."""

@@ -207,9 +207,12 @@ class Messages:
             if wait := self._recipients.take(name, self.core.clock.now()):
                 told(_too_many(wait))
                 return
-            if self.keeping.queues and self.keeping.is_behind(name):
-                self.keeping.keep(text, name, told, bring=True)
-                return
+            if self.keeping.queues:
+                free = self.keeping.free(name, text.narrow, places)
+                if free is None:
+                    self.keeping.keep(text, name, told, bring=True)
+                    return
+                places = free
         if not places:
             self.keeping.keep(text, name, told)
             return
@@ -286,6 +289,8 @@ class Messages:
             self.tell("message.refused", id="", recipient=delivery.name, author=delivery.text.origin, receipt=best)
         if delivery.told is not None and (delivery.stored is None or delivery.again):  # else he hears when it is written
             delivery.tell(best)
+        if delivery.text.narrow and not delivery.devices and best.fate is Fate.ABSENT:
+            self.keeping.hold(delivery)
         over, delivery.over = delivery.over, None
         if over is not None:
             over.resolve(delivery)

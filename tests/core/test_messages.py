@@ -1,5 +1,6 @@
 """core.messages with a technology of its own that is no SIP: found, delivered, kept, brought, limited."""
 
+import attrs
 import pytest
 
 from pipeline.core import Fate, Policy, Reached, Receipt, Text
@@ -15,6 +16,8 @@ PIGEONS = """
         def deliver(self, text, told):
             self.post.sent.append((self.device, text.body, text.again))
             answer = self.post.answers.get(self.device, Receipt(Fate.DELIVERED))
+            if text.body == b"poison":
+                answer = Receipt(Fate.ABSENT, "it answered 500", 500)
             if answer is None:
                 self.post.waiting.append(told)
             else:
@@ -31,7 +34,10 @@ PIGEONS = """
         def message_request(self, text):
             if text.recipient not in self.lofts:
                 return None
-            return Reached(text.recipient, [Loft(device, self) for device in self.lofts[text.recipient]])
+            if text.narrow == "broken":
+                raise RuntimeError("cannot be read")
+            devices = [device for device in self.lofts[text.recipient] if not text.narrow or device == text.narrow]
+            return Reached(text.recipient, [Loft(device, self) for device in devices])
 """
 
 
@@ -124,6 +130,118 @@ def test_a_device_that_is_gone_keeps_what_comes_in_order(house):
     h.messages.keeping.reachable("bob")
     h.advance(0)
     assert h.sent() == [("b1", b"1"), ("b1", b"2"), ("b1", b"3")]
+
+
+GONE = Receipt(Fate.ABSENT, "silent")
+
+
+def test_what_is_for_a_device_that_does_not_exist_keeps_nothing_else_back(house):
+    h = house()
+    assert h.send("carol", b"for nobody", narrow="c9")[0].fate is Fate.ACCEPTED
+    assert h.send("carol", b"1")[0].fate is Fate.DELIVERED
+    h.post.lofts["carol"] = []
+    assert [h.send("carol", text)[0].fate for text in (b"2", b"3")] == [Fate.ACCEPTED, Fate.ACCEPTED]
+    h.post.lofts["carol"] = ["c1"]
+    h.messages.keeping.reachable("carol")
+    h.advance(0)
+    assert h.sent() == [("c1", b"1"), ("c2", b"1"), ("c1", b"2"), ("c1", b"3")]
+    assert h.send("carol", b"4")[0].fate is Fate.DELIVERED
+    assert len(h.messages.keeping) == 1
+
+
+def test_what_one_device_has_not_got_is_not_overtaken_there_while_the_others_get_theirs(house):
+    h = house()
+    h.post.answers["c1"] = GONE
+    assert h.send("carol", b"1", narrow="c1")[0].fate is Fate.ACCEPTED
+    assert h.send("carol", b"2", narrow="c1")[0].fate is Fate.ACCEPTED
+    h.post.sent.clear()
+    assert h.send("carol", b"3")[0].fate is Fate.DELIVERED
+    assert h.sent() == [("c2", b"3")]
+    h.post.lofts["carol"] = ["c1"]
+    assert h.send("carol", b"4")[0].fate is Fate.ACCEPTED
+    h.post.answers.clear()
+    h.post.sent.clear()
+    h.messages.keeping.reachable("carol")
+    h.advance(0)
+    assert h.sent() == [("c1", b"1"), ("c1", b"2"), ("c1", b"4")]
+    assert len(h.messages.keeping) == 0
+
+
+def test_what_is_for_one_device_goes_behind_what_waits_for_all(house):
+    h = house()
+    h.post.answers.update(c1=GONE, c2=GONE)
+    h.send("carol", b"1")
+    assert h.send("carol", b"2", narrow="c1")[0].fate is Fate.ACCEPTED
+    h.post.answers.clear()
+    h.post.sent.clear()
+    h.messages.keeping.reachable("carol")
+    h.advance(0)
+    assert h.sent() == [("c1", b"1"), ("c2", b"1"), ("c1", b"2")]
+
+
+def test_a_silent_device_is_tried_twice_in_a_round_at_most_and_holds_up_only_what_is_for_it(house):
+    h = house(late_seconds=1000.0)
+    h.post.answers["c2"] = GONE
+    h.send("carol", b"1")  # c1 has it; kept for c2
+    h.post.answers["c1"] = GONE
+    h.send("carol", b"2")
+    h.send("carol", b"3")
+    del h.post.answers["c1"]
+    h.post.sent.clear()
+    h.messages.keeping.reachable("carol")
+    h.advance(0)
+    assert [text for device, text in h.sent() if device == "c1"] == [b"2", b"3"]
+    assert [text for device, text in h.sent() if device == "c2"] == [b"1", b"2"]  # the second shows that it is not the first's fault
+
+
+def test_a_message_that_a_device_never_takes_while_it_takes_others_is_passed_by(house):
+    h = house()
+    h.send("bob", b"poison")
+    for text in (b"1", b"2", b"3"):
+        assert h.send("bob", text)[0].fate is Fate.ACCEPTED
+    assert [text for _, text in h.sent() if text != b"poison"] == [b"1", b"2", b"3"]
+    assert h.send("bob", b"4")[0].fate is Fate.DELIVERED
+    assert len(h.messages.keeping) == 1
+    h.advance(8 * 86400)
+    assert len(h.messages.keeping) == 0
+    assert h.messages.keeping.queues == {}
+
+
+def test_a_device_that_is_away_for_long_gets_everything_in_order(house):
+    h = house()
+    h.post.answers["b1"] = GONE
+    for number in range(8):
+        h.send("bob", b"%d" % number)
+    for _ in range(8):
+        h.messages.keeping.reachable("bob")
+        h.advance(0)
+    h.post.answers.clear()
+    h.post.sent.clear()
+    h.messages.keeping.reachable("bob")
+    h.advance(0)
+    assert h.sent() == [("b1", b"%d" % number) for number in range(8)]
+
+
+def test_a_message_that_cannot_be_looked_up_keeps_nothing_back(house):
+    h = house()
+    h.send("dora", b"1", narrow="d1")
+    stored = h.server.engine.dal.owned("message", "dora")
+    h.send("dora", b"2")
+    h.server.engine.dal.change("message", "dora", [attrs.evolve(stored[0], narrow="broken")], [])
+    h.post.lofts["dora"] = ["d1"]
+    h.messages.keeping.reachable("dora")
+    h.advance(0)
+    assert h.sent() == [("d1", b"2")]
+    assert h.server.told("step.failed")
+
+
+def test_what_is_for_devices_that_never_come_leaves_half_of_the_quota(house):
+    h = house(keep_count=4)
+    assert [h.send("dora", b"x", narrow=f"d{n}")[0].fate for n in range(3)] == [Fate.ACCEPTED, Fate.ACCEPTED, Fate.LIMITED]
+    assert [h.send("dora")[0].fate for _ in range(3)] == [Fate.ACCEPTED, Fate.ACCEPTED, Fate.LIMITED]
+    h = house(keep_octets=4000)
+    fates = [h.send("dora", b"x" * 800, narrow="d1")[0].fate for _ in range(3)]
+    assert fates == [Fate.ACCEPTED, Fate.ACCEPTED, Fate.LIMITED]
 
 
 def test_without_a_store_nothing_is_kept(house):

@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.conformance.marks import rfc
-from pipeline.core import Fate
+from pipeline.core import Fate, Text
 
 LISTED = {
     "intercept": ["identify", "auth"],
@@ -410,6 +410,22 @@ def test_a_message_to_a_gruu_goes_to_that_phone_also_when_it_comes_later(sip):
     assert (came(one), came(two)) == (2, 0)
     answers(one)
     assert len(house.messages.keeping) == 0
+
+
+@rfc("5627", "6.1")
+@pytest.mark.parametrize("uri", ["sip:bob@example.com;gr=urn:uuid:00000000-0000-1000-8000-0000deadbeef", "sips:bob@example.com"])
+def test_what_no_phone_of_a_user_can_get_silences_him_for_nobody(house, uri):
+    alice, bob = house.phone("alice"), house.phone("bob")
+    messages, waiting = house.messages, []
+    text = Text("bob@example.com", b"never", narrow=uri, technology="sip", details="Content-Length: 5\r\n\r\n")
+    messages.send(text, waiting.append)
+    assert [receipt.fate for receipt in waiting] == [Fate.ACCEPTED]
+    assert house.wait(say(alice, "bob", "one")).status == 200
+    bob.online()
+    assert house.wait(say(alice, "bob", "two")).status == 200
+    assert heard(bob) == ["one", "two"]
+    assert len(messages.keeping) == 1
+    house.clean()
 
 
 def test_message_to_a_sips_uri_needs_tls(house):
