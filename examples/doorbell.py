@@ -24,6 +24,7 @@ class Doorbell:
     """Tell who watches the door how often it rang."""
 
     stage: ClassVar[str] = "application"
+    after: ClassVar[tuple[str, ...]] = ("pubsub",)
     packages: ClassVar[tuple[Package, ...]] = (Package(EVENT, bodies=(TEXT,), interval=2.0, bare=True),)
 
     rung: int = attrs.field(init=False, default=0)

@@ -20,6 +20,7 @@ class Greylist:
     """Drop the first request of each source."""
 
     stage: ClassVar[str] = "intercept"
+    after: ClassVar[tuple[str, ...]] = ("logging",)
 
     remember: int = option(1000, validator=attrs.validators.ge(1), help="sources remembered; the oldest goes first")
 

@@ -12,7 +12,11 @@ from importlib import import_module
 
 
 class Failed(Exception):  # noqa: N818 (a sentence for the user)
-    """Why a command could not be done."""
+    """Why a command could not be done, and with which exit status: 2 = it was not asked rightly."""
+
+    def __init__(self, text: str, status: int = 1) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -35,7 +39,7 @@ def main(argv: list[str] | None = None) -> int:
         from pipeline.trace.plain import plain  # noqa: PLC0415
 
         print(f"sipline: {plain(str(failed))}", file=sys.stderr)
-        return 1
+        return failed.status
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # the reader of a pipe, such as head, has gone

@@ -106,8 +106,17 @@ def parser() -> argparse.ArgumentParser:
 
     enable = command("enable", "list a plugin in a stage of the configuration")
     enable.add_argument("name")
-    enable.add_argument("--stage", action="append", choices=STAGES, help="where the plugin itself does not say; may be repeated")
-    enable.add_argument("--after", action="append", metavar="PLUGIN", help="behind this one; may be repeated")
+    enable.add_argument(
+        "--stage", action="append", choices=STAGES, help="in this one alone, not in all whose hooks it has; may be repeated"
+    )
+    place = enable.add_mutually_exclusive_group()
+    place.add_argument(
+        "--after",
+        action="append",
+        metavar="PLUGIN",
+        help="behind this one, whatever the plugin itself says; may be repeated, for two stages",
+    )
+    place.add_argument("--first", action="store_true", help="before all others of the stage")
     disable = command("disable", "take a plugin out of every stage; its options stay in the file")
     disable.add_argument("name")
     return top

@@ -1,8 +1,14 @@
-"""`sipline enable NAME`: list a plugin in its stage, behind what it says it comes after. Comments and layout of the file survive."""
+"""`sipline enable NAME`: list a plugin in every stage whose hooks it has, each time behind what it says it comes after.
+
+Rule: what the plugins do not say is asked, and never guessed: an interceptor behind `auth` sees other messages than one before it. Comments
+and layout of the file survive.
+"""
 
 from __future__ import annotations
 
-from contextlib import suppress
+import os
+import shlex
+import sys
 from typing import TYPE_CHECKING
 
 from pipeline.cli import Failed
@@ -12,6 +18,8 @@ from pipeline.cli.plugins import finder_of
 from pipeline.config import edit
 from pipeline.config.discover import Missing
 from pipeline.config.hooks import families_of
+from pipeline.config.order import Order
+from pipeline.config.problems import listed, nearest
 from pipeline.config.read import read
 
 if TYPE_CHECKING:
@@ -21,21 +29,20 @@ if TYPE_CHECKING:
 def run(args: Namespace) -> int:
     """Edit, unless that breaks the file: a required option may be missing, which has to be written first."""
     document = read(args.config)
+    finder = finder_of(args.config)
     try:
-        cls = finder_of(args.config).find(args.name).cls
+        cls = finder.find(args.name).cls
     except Missing as missing:
         raise Failed(". ".join(part for part in (missing.message, missing.suggestion) if part)) from None
-    possible = families_of(cls)
-    own = getattr(cls, "stage", "")
-    stages = args.stage or ([own] if own else possible if len(possible) == 1 else [])
+    stages = args.stage or families_of(cls)
     if not stages:
-        where = f"it can stand in {' or '.join(possible)}" if possible else "it implements no hook of any stage"
-        raise Failed(f"{args.name} does not say where it belongs: {where}; say --stage, and --after a plugin of it")
-    after = args.after or tuple(getattr(cls, "after", ()))
-    before = () if args.after else _behind(args)
-    check = unharmed(args, f"with '{args.name}' listed", f"Write [plugin.{args.name}] first: it may stand there before it is listed")
+        raise Failed(f"{args.name} implements no hook of any stage")
+    advice = f"Write [plugin.{args.name}] first: it may stand there before it is listed"
+    check = unharmed(args, f"with '{args.name}' listed", advice, f"[plugin.{args.name}] ")
     try:
-        changed = edit.enable(args.config, args.name, stages, after, before, check)
+        lists = edit.lists_of(document.data)
+        places = _places(args, Order(finder), {stage: lists.get(stage, []) for stage in stages})
+        changed = edit.enable(args.config, args.name, places, check)
     except edit.Refused as refused:
         raise Failed(str(refused)) from None
     if not changed:
@@ -49,12 +56,61 @@ def run(args: Namespace) -> int:
     return 0
 
 
-def _behind(args: Namespace) -> set[str]:
-    """Return the listed plugins that say that they come after this one."""
-    finder = finder_of(args.config)
-    found = set()
-    for listed in {name for table in read(args.config).data.get("stage", ()) for name in table.get("plugins", ())}:
-        with suppress(Missing):
-            if args.name in getattr(finder.find(listed).cls, "after", ()):
-                found.add(listed)
-    return found
+def _places(args: Namespace, order: Order, lists: dict[str, list[str]]) -> dict[str, str]:
+    """Return behind whom the plugin comes in each stage that it is not listed in: by the command line, else the plugins, else the user."""
+    lists = {stage: list(filter(_is_name, names)) for stage, names in lists.items() if args.name not in names}
+    after = args.after or ()
+    others = [name for names in lists.values() for name in names]
+    for each in after:
+        if lists and each not in others:
+            hint = nearest(each, others) or f"there {'are' if len(others) > 1 else 'is'} {listed(others) or 'nobody'}"
+            raise Failed(f"--after {each}: no such plugin is listed in {listed(lists, 'or')}: {hint}", 2)
+    places: dict[str, str | None] = {}
+    for stage, names in lists.items():
+        said = [name for name in names if name in after]
+        places[stage] = said[-1] if said else "" if args.first else order.place(args.name, names)
+    unknown = [stage for stage, behind in places.items() if behind is None]
+    if unknown and not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise Failed(_unsaid(args, {stage: lists[stage] for stage in unknown}), 2)
+    return {stage: _asked(args.name, stage, lists[stage]) if behind is None else behind for stage, behind in places.items()}
+
+
+def _is_name(listed: object) -> bool:
+    return isinstance(listed, str)  # else it is for `sipline check` to tell
+
+
+def _unsaid(args: Namespace, lists: dict[str, list[str]]) -> str:
+    """Say which command lines name the place."""
+    where = " and ".join(f"{stage} ({', '.join(names)})" for stage, names in lists.items())
+    config = [] if args.config == os.environ.get("SIPLINE_CONFIG", "pipeline.toml") else ["-c", args.config]
+    line = ["sipline", *config, "enable", args.name, *(word for stage in args.stage or () for word in ("--stage", stage))]
+    behind = [word for names in lists.values() for word in ("--after", _usual(names) or names[0])]
+    said = [word for each in args.after or () for word in ("--after", each)]  # for another stage
+    lines = [f"  {shlex.join([*line, *said, *behind])}"] + ([] if said else [f"  {shlex.join([*line, '--first'])}"])
+    return "\n".join((f"it follows from nothing where {args.name} belongs in {where}. Say behind whom, or that it is the first:", *lines))
+
+
+def _usual(names: list[str]) -> str:
+    """Return behind whom most come: the last; but before `auth`, so that what it lets through has been seen by all."""
+    usual = names[: names.index("auth")] if "auth" in names else names
+    return usual[-1] if usual else ""
+
+
+def _asked(name: str, stage: str, names: list[str]) -> str:
+    """Ask for the place: a number, or a name."""
+    choices = ["", *names]
+    usual = choices.index(_usual(names))
+    print(f"It follows from nothing where {name} belongs in {stage}. Behind whom?", file=sys.stderr)
+    for number, each in enumerate(choices):
+        print(f"  {number}  {each or '(nobody: as the first)'}", file=sys.stderr)
+    while True:
+        print(f"number or name [{usual}]: ", end="", file=sys.stderr, flush=True)
+        line = sys.stdin.readline()
+        if not line:
+            raise Failed("nothing was changed", 2)
+        answer = line.strip() or str(usual)
+        if answer in names:
+            return answer
+        if answer.isascii() and answer.isdigit() and int(answer[:9]) < len(choices):
+            return choices[int(answer)]
+        print(f"{answer!r} is none of them", file=sys.stderr)

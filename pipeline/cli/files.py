@@ -30,8 +30,11 @@ def plan_of(args: Namespace, *, warn: bool = False) -> Plan:
     return plan
 
 
-def unharmed(args: Namespace, why: str, instead: str) -> Callable[[Document], None]:
-    """Return what refuses, with Problems, to write a text that has mistakes which the file does not have."""
+def unharmed(args: Namespace, why: str, instead: str, about: str = "") -> Callable[[Document], None]:
+    """Return what refuses, with Problems, to write a text that has mistakes which the file does not have.
+
+    `instead` says what to do about them; about those alone that begin with `about`.
+    """
     from pipeline.config.build import build  # noqa: PLC0415
     from pipeline.config.problems import Problems  # noqa: PLC0415
 
@@ -46,7 +49,8 @@ def unharmed(args: Namespace, why: str, instead: str) -> Callable[[Document], No
                 known = {problem.message for problem in before.problems}
             made = [problem for problem in after.problems if problem.message not in known]
             if made:
-                print(f"{document.name} is left as it is: {why} it would be broken. {instead}", file=sys.stderr)
+                advice = f" {instead}" if any(problem.message.startswith(about) for problem in made) else ""
+                print(f"{document.name} is left as it is: {why} it would be broken.{advice}", file=sys.stderr)
                 raise Problems(made) from None
 
     return check

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 from pipeline.config.read import Document, read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Mapping
 
-__all__ = ["Refused", "disable", "enable"]
+__all__ = ["Refused", "disable", "enable", "lists_of"]
 
 NO_RIGHT = (errno.EPERM, errno.EACCES, errno.ENOTSUP)
 """To make a file in that folder, or to give it to its owner."""
@@ -37,33 +37,36 @@ def _unchecked(_document: Document) -> None:
 
 
 def enable(
-    path: str | os.PathLike[str],
-    name: str,
-    stages: Sequence[str],
-    after: Sequence[str] = (),
-    before: Collection[str] = (),
-    check: Callable[[Document], None] = _unchecked,
+    path: str | os.PathLike[str], name: str, places: Mapping[str, str], check: Callable[[Document], None] = _unchecked
 ) -> tuple[str, ...]:
-    """List a plugin in stages: behind the last of those that `after` names, else before the first that `before` names, else at the end.
+    """List a plugin in stages, in each behind the one that `places` names; "" = as the first.
 
     Give the stages it was not listed in before.
     """
 
     def insert(lists: dict[str, Any]) -> tuple[str, ...]:
         changed = []
-        for stage in stages:
+        for stage, behind in places.items():
             if stage not in lists:
                 raise Refused(f"there is no stage '{stage}' to list '{name}' in")
             names = lists[stage]
             if name in names:
                 continue
-            behind = [position for position, other in enumerate(names) if other in after]
-            ahead = [position for position, other in enumerate(names) if other in before]
-            names.insert(behind[-1] + 1 if behind else ahead[0] if ahead else len(names), name)
+            if behind and behind not in names:
+                raise Refused(f"'{behind}' is not listed in stage '{stage}'")
+            _insert(names, names.index(behind) + 1 if behind else 0, name)
             changed.append(stage)
         return tuple(changed)
 
     return _edit(path, insert, check)
+
+
+def _insert(names: list[str], position: int, name: str) -> None:
+    if position or not names or "\n" in getattr(names, "as_string", str)():
+        names.insert(position, name)
+    else:  # tomlkit would leave no blank between the new first of a line and the former one
+        names.insert(1, names[0])
+        names[0] = name
 
 
 def disable(path: str | os.PathLike[str], name: str, check: Callable[[Document], None] = _unchecked) -> tuple[str, ...]:
@@ -86,7 +89,7 @@ def _edit(
     named, path = path, Path(path).resolve()  # a link stays a link
     before = read(path)  # says well what is wrong with the file
     expected = tomllib.loads(before.text)
-    changed = change(_stages(expected))
+    changed = change(lists_of(expected))
     if not changed:
         return ()
     import tomlkit  # noqa: PLC0415 (60 ms that only an edit needs)
@@ -94,7 +97,7 @@ def _edit(
     text = path.read_bytes().decode("utf-8")
     mark = MARK if text.startswith(MARK) else ""
     edited = tomlkit.parse(text.removeprefix(MARK))
-    change(_stages(edited))
+    change(lists_of(edited))
     result = edited.as_string()
     if tomllib.loads(result) != expected:
         raise Refused(f"{before.name} cannot be edited without changing more than the list: do it by hand")
@@ -103,8 +106,8 @@ def _edit(
     return changed
 
 
-def _stages(data: Any) -> dict[str, Any]:
-    """The lists by stage; what is not of that form is for `sipline check` to tell."""
+def lists_of(data: Any) -> dict[str, Any]:
+    """Give the lists by stage; what is not of that form is for `sipline check` to tell."""
     tables = data.get("stage", [])
     if not isinstance(tables, list):
         raise Refused("stages are tables: write [[stage]], with name and plugins")

@@ -39,7 +39,7 @@ class Channel:
     """Takes and places calls: INVITE sessions as legs of the channel core. RFC 3261 12 to 15."""
 
     stage: ClassVar[str] = "application"
-    after: ClassVar[tuple[str, ...]] = ("registrar",)
+    after: ClassVar[tuple[str, ...]] = ("redirect", "sqlite")
     names_users: ClassVar[bool] = True
     """A target without a scheme is a user or an endpoint: what `sipline check` holds `dial` to."""
     methods: ClassVar[tuple[str, ...]] = ("INVITE", "ACK", "CANCEL", "BYE", "PRACK", "UPDATE", "INFO")

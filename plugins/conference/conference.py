@@ -41,6 +41,7 @@ class Conference:
     """Shows watchers who is in a conference (RFC 4575)."""
 
     stage: ClassVar[str] = "application"
+    after: ClassVar[tuple[str, ...]] = ("reg",)
     packages: ClassVar[tuple[Package, ...]] = (Package(EVENT, bodies=(TYPE,), interval=INTERVAL, bare=True),)
     bodies: ClassVar[dict[str, tuple[str, ...]]] = {EVENT: (TYPE,)}
 

@@ -57,6 +57,7 @@ class Dialog:
     """Shows watchers whether a phone rings, talks or holds (RFC 4235): the lamps of a telephone."""
 
     stage: ClassVar[str] = "application"
+    after: ClassVar[tuple[str, ...]] = ("xpidf",)
     needs: ClassVar[tuple[str, ...]] = ("aor", "endpoint")
     # No interval, where RFC 4235 3.10 recommends a second: a lamp that is late is one under which somebody picks up a call that is gone.
     # NOTIFYs wait for each other's answers, all of them share `rate`, and a phone that wants fewer says so (max-rate, RFC 6446).

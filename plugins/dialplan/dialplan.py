@@ -41,6 +41,7 @@ class Dialplan:
     """Routes calls: what is dialled in a context leads to an extension and its list of steps."""
 
     stage: ClassVar[str] = "integration"
+    after: ClassVar[tuple[str, ...]] = ("messages",)
     needs: ClassVar[tuple[str, ...]] = ("context",)
 
     context: str = option("default", help="the context of callers that are no endpoint of ours, or whose endpoint names none")

@@ -56,6 +56,7 @@ class Edge:
     """Stands between phones and their registrar, and keeps the flows by which they are reached."""
 
     stage: ClassVar[str] = "intercept"
+    after: ClassVar[tuple[str, ...]] = ("auth",)
 
     upstream: str = option(
         validator=_uri,

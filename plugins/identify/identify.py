@@ -51,7 +51,7 @@ class Identify:
     """Finds the endpoint of a request: by From, by Authorization user, by client certificate, by source address."""
 
     stage: ClassVar[str] = "intercept"
-    after: ClassVar[tuple[str, ...]] = ("logging",)
+    after: ClassVar[tuple[str, ...]] = ("logging", "overload_control")
     needs: ClassVar[tuple[str, ...]] = ("endpoint",)
 
     order: list[str] = option(

@@ -64,6 +64,7 @@ class MediaDirect:
     """Media between the phones themselves: the default for two that can reach each other."""
 
     stage: ClassVar[str] = "integration"
+    after: ClassVar[tuple[str, ...]] = ("media_rtpengine",)
 
     name: str = attrs.field(init=False, default="media_direct")
     _engine: Any = attrs.field(init=False, default=None)

@@ -55,6 +55,7 @@ class MediaLocal:
     """Media built in: RTP, G.711 and L16, sounds, recordings, digits, conferences, a relay between codecs."""
 
     stage: ClassVar[str] = "integration"
+    after: ClassVar[tuple[str, ...]] = ("media_direct",)
 
     ports: str = option("16384-32767", validator=_valid_ports, help='range of UDP ports for media, as "16384-32767"; each stream takes two')
     bind: list[str] = option(

@@ -212,6 +212,7 @@ class MediaRtpengine:
     """Media through rtpengine: SRTP, DTLS and ICE on either side, WebRTC, many calls."""
 
     stage: ClassVar[str] = "integration"
+    after: ClassVar[tuple[str, ...]] = ("qualify",)
 
     instances: list[str] = option(
         factory=lambda: [f"127.0.0.1:{PORT}"],

@@ -44,6 +44,7 @@ class MessageEmail:
     """Sends messages for some recipients on as e-mail."""
 
     stage: ClassVar[str] = "integration"
+    after: ClassVar[tuple[str, ...]] = ("voicemail",)
 
     to: dict[str, str] = option(
         factory=dict,

@@ -81,6 +81,7 @@ class MessagePython:
     """Calls a Python function with each message."""
 
     stage: ClassVar[str] = "integration"
+    after: ClassVar[tuple[str, ...]] = ("message_email",)
 
     call: str = option(path=True, sends=True, help='the function: "module:function", or "file.py:function" from this file\'s folder')
     to: list[str] = option(factory=list, help='only messages for these recipients, as ["weather@example.com", "bot-*@*"]; [] = all')

@@ -37,7 +37,7 @@ class Messages:
     """Relays and keeps messages: MESSAGE to every device of its recipient, kept until he has one. RFC 3428."""
 
     stage: ClassVar[str] = "application"
-    after: ClassVar[tuple[str, ...]] = ("registrar",)
+    after: ClassVar[tuple[str, ...]] = ("channel",)
     methods: ClassVar[tuple[str, ...]] = ("MESSAGE",)
     accepts: ClassVar[tuple[str, ...]] = ("text/plain", "message/cpim", "application/im-iscomposing+xml", "message/imdn+xml")
     own_bodies: ClassVar[tuple[str, ...]] = ("MESSAGE",)

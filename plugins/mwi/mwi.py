@@ -80,6 +80,7 @@ class Mwi:
     """Tells phones how many messages are waiting (RFC 3842): the lamp, and the number beside it."""
 
     stage: ClassVar[str] = "application"
+    after: ClassVar[tuple[str, ...]] = ("pubsub",)
     needs: ClassVar[tuple[str, ...]] = ("aor", "endpoint")
     packages: ClassVar[tuple[Package, ...]] = (Package(EVENT, bodies=(TYPE,), expires=3600, bare=True),)  # 3842 3.4
     bodies: ClassVar[dict[str, tuple[str, ...]]] = {EVENT: (TYPE,)}

@@ -30,6 +30,7 @@ class Options:
     """Answers OPTIONS as an INVITE would be answered; most phones and monitors use it as a ping."""
 
     stage: ClassVar[str] = "application"
+    after: ClassVar[tuple[str, ...]] = ("refer",)
     methods: ClassVar[tuple[str, ...]] = ("OPTIONS",)
 
     _engine: Any = attrs.field(init=False, default=None)

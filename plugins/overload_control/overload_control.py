@@ -41,6 +41,7 @@ class OverloadControl:
     """Tells who sends us too much to send less, and sends less to who says so. RFC 7339."""
 
     stage: ClassVar[str] = "intercept"
+    after: ClassVar[tuple[str, ...]] = ("logging",)
 
     validity: int = option(
         2000, unit="ms", validator=attrs.validators.in_(range(1, 60001)), help="how long what an answer says counts (oc-validity)"

@@ -47,6 +47,7 @@ class Presence:
     """Presence: what phones publish, whether they are registered, whether they talk (RFC 3856)."""
 
     stage: ClassVar[str] = "application"
+    after: ClassVar[tuple[str, ...]] = ("mwi",)
     needs: ClassVar[tuple[str, ...]] = ("aor", "contact", "endpoint")
     packages: ClassVar[tuple[Package, ...]] = (
         Package(EVENT, bodies=(PIDF_TYPE,), publishes=(PIDF_TYPE,), interval=INTERVAL, bare=True, blocked=blocked),

@@ -30,6 +30,7 @@ class Pubsub:
     """Tells who watches what has changed: subscriptions, publications, lists. RFC 6665, RFC 3903."""
 
     stage: ClassVar[str] = "application"
+    after: ClassVar[tuple[str, ...]] = ("messages",)
     methods: ClassVar[tuple[str, ...]] = ("SUBSCRIBE", "NOTIFY", "PUBLISH")
     accepts: ClassVar[tuple[str, ...]] = ()
     extensions: ClassVar[tuple[str, ...]] = ("eventlist",)

@@ -23,6 +23,7 @@ class Qualify:
     """Asks contacts whether they are there (OPTIONS, or CRLF by a connection); who does not answer is not called."""
 
     stage: ClassVar[str] = "integration"
+    after: ClassVar[tuple[str, ...]] = ("message_python",)
     needs: ClassVar[tuple[str, ...]] = ("aor", "contact")
 
     per_second: int = option(

@@ -38,6 +38,7 @@ class Refer:
     """Transfers calls, and connects users who ask for it: REFER (RFC 3515)."""
 
     stage: ClassVar[str] = "application"
+    after: ClassVar[tuple[str, ...]] = ("winfo",)
     methods: ClassVar[tuple[str, ...]] = ("REFER",)
     extensions: ClassVar[tuple[str, ...]] = ("norefersub",)
     packages: ClassVar[tuple[Package, ...]] = (Package(EVENT, bodies=(TYPE,), bare=True),)

@@ -64,6 +64,7 @@ class Reg:
     """Shows watchers what is registered for an address of record (RFC 3680)."""
 
     stage: ClassVar[str] = "application"
+    after: ClassVar[tuple[str, ...]] = ("dialog",)
     needs: ClassVar[tuple[str, ...]] = ("aor", "contact")
     packages: ClassVar[tuple[Package, ...]] = (Package(EVENT, bodies=(TYPE,), expires=3761, interval=INTERVAL),)  # 3680 4.4
     bodies: ClassVar[dict[str, tuple[str, ...]]] = {EVENT: (TYPE,)}

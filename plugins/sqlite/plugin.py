@@ -20,6 +20,7 @@ class Sqlite:
     """Objects in an SQLite file that other programs may open meanwhile; contacts survive a restart, a crash and kill -9."""
 
     stage: ClassVar[str] = "integration"
+    after: ClassVar[tuple[str, ...]] = ("toml",)
     fixed: ClassVar[tuple[str, ...]] = ("path", "cache", "timeout")
 
     path: str = option(default="sipline.db", writes=True, help="the database file; relative to the state directory")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from pipeline import plugin
 from pipeline.stream_transport import StreamTransport
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 @plugin
 class Tcp(StreamTransport):
     """SIP over TCP."""
+
+    after: ClassVar[tuple[str, ...]] = ("udp",)
 
     def _make(self, stream: Stream, source: Place | None) -> StreamFlow:
         return TcpFlow(self._open, self._engine, stream, source)

@@ -40,6 +40,7 @@ def some(instance: Any, attribute: attrs.Attribute[Any], value: list[dict[str, A
 class Tls(SecureTransport):
     """SIP over TLS."""
 
+    after: ClassVar[tuple[str, ...]] = ("tcp",)
     default_port: ClassVar[int] = 5061
 
     bind: list[str] = option(

@@ -18,6 +18,7 @@ class Toml:
     """The objects written in pipeline.toml itself; read-only."""
 
     stage: ClassVar[str] = "integration"
+    after: ClassVar[tuple[str, ...]] = ("memory",)
     stores: ClassVar[tuple[str, ...]] = ("endpoint", "auth", "aor", "identify", "domain")
     writable: ClassVar[bool] = False
 

@@ -89,6 +89,7 @@ class Udp:
     """SIP over UDP."""
 
     stage: ClassVar[str] = "transport"
+    after: ClassVar[tuple[str, ...]] = ("shield",)
     listens: ClassVar[str] = "udp"
     fixed: ClassVar[tuple[str, ...]] = ("receive_buffer", "send_buffer", "sieve")
 

@@ -81,6 +81,7 @@ class Voicemail:
     """Takes messages for who does not answer, plays them to their owners, and sends them by e-mail."""
 
     stage: ClassVar[str] = "integration"
+    after: ClassVar[tuple[str, ...]] = ("dialplan",)
     applications: ClassVar[tuple[str, ...]] = ("voicemail", "voicemailmain")
 
     prompts: str = option(

@@ -47,6 +47,7 @@ def origins(_instance: Any, attribute: attrs.Attribute[Any], value: list[str]) -
 class Websocket(SecureTransport):
     """SIP over WebSocket."""
 
+    after: ClassVar[tuple[str, ...]] = ("tls",)
     default_port: ClassVar[int] = 443
 
     bind: list[str] = option(

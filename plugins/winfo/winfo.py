@@ -31,6 +31,7 @@ class Winfo:
     """Tells our users who watches them: presence.winfo, dialog.winfo (RFC 3857, RFC 3858)."""
 
     stage: ClassVar[str] = "application"
+    after: ClassVar[tuple[str, ...]] = ("conference",)
     needs: ClassVar[tuple[str, ...]] = ("aor",)
     packages: ClassVar[tuple[Package, ...]] = tuple(
         Package(name + SUFFIX, bodies=(TYPE,), interval=INTERVAL) for name in ("presence", "dialog")

@@ -26,6 +26,7 @@ class Xpidf:
     """Writes presence for old phones."""
 
     stage: ClassVar[str] = "application"
+    after: ClassVar[tuple[str, ...]] = ("presence",)
     bodies: ClassVar[dict[str, tuple[str, ...]]] = {"presence": TYPES}
 
     @hookimpl

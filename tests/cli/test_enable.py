@@ -1,4 +1,12 @@
-"""`sipline enable` and `disable`: one list of the file changes, comments stay, the place comes from the plugin."""
+"""`sipline enable` and `disable`: one list of the file changes, comments stay, the place comes from the plugin, or from who is asked."""
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_a_plugin_is_listed_where_it_says_and_comments_stay(sipline):
@@ -28,21 +36,115 @@ def test_what_is_listed_already_is_said(sipline):
     assert sipline.toml.read_text() == before
 
 
-def test_a_plugin_that_does_not_say_its_place_is_asked_for(sipline, write):
-    source = """
-        @plugin
-        class Probe:
-            @hookimpl
-            def intercept(self, message, passage):
-                return None
-            @hookimpl
-            def application(self, message, passage):
-                return None
-        """
-    sipline.toml.write_text(sipline.toml.read_text() + write("probe", source))
-    status, _, err = sipline("enable", "probe")
-    assert status == 1 and "it can stand in intercept or application; say --stage" in err
-    assert sipline("enable", "probe", "--stage", "intercept", "--stage", "application")[0] == 0
+PROBE = """
+    @plugin
+    class Probe:
+        @hookimpl
+        def intercept(self, message, passage):
+            return None
+        @hookimpl
+        def application(self, message, passage):
+            return None
+    """
+
+
+@pytest.fixture
+def probe(sipline, write):
+    """A plugin that says nothing of its place, in a file whose intercept stage has three."""
+    sipline.toml.write_text(sipline.toml.read_text() + write("probe", PROBE))
+    for name in ("auth", "security", "identify"):
+        sipline("enable", name)
+    return sipline
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def typed(monkeypatch):
+    """Be at a terminal, and type."""
+
+    def type_in(text):
+        monkeypatch.setattr(sys, "stdin", Terminal(text))
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+
+    return type_in
+
+
+def test_without_a_terminal_a_place_that_follows_from_nothing_has_to_be_said(probe, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", io.StringIO())
+    before = probe.toml.read_text()
+    where = "intercept (identify, security, auth) and application (registrar)"
+    status, out, err = probe("enable", "probe")
+    assert (status, out) == (2, "") and probe.toml.read_text() == before
+    assert err.splitlines() == [
+        f"sipline: it follows from nothing where probe belongs in {where}. Say behind whom, or that it is the first:",
+        "  sipline enable probe --after security --after registrar",
+        "  sipline enable probe --first",
+    ]
+    err = probe("-c", "./pipeline.toml", "enable", "probe", "--after", "auth")[2]
+    assert err.splitlines()[1:] == ["  sipline -c ./pipeline.toml enable probe --after auth --after registrar"]
+    assert probe("enable", "probe", "--after", "security", "--after", "registrar")[0] == 0
+    assert 'plugins = ["identify", "security", "probe", "auth"]' in probe.toml.read_text()
+    assert 'plugins = ["registrar", "probe"]' in probe.toml.read_text()
+
+
+def test_who_is_the_first_is_said_too(probe):
+    assert probe("enable", "probe", "--first")[0] == 0
+    assert 'plugins = ["probe", "identify"' in probe.toml.read_text() and 'plugins = ["probe", "registrar"]' in probe.toml.read_text()
+
+
+def test_on_a_terminal_the_place_is_asked_for(probe, typed):
+    typed("nobody\n7\n1\n\n")
+    status, _, err = probe("enable", "probe")
+    assert status == 0 and "'nobody' is none of them\n" in err and "'7' is none of them\n" in err
+    listed = "\n  0  (nobody: as the first)\n  1  identify\n  2  security\n  3  auth\nnumber or name [2]: "
+    assert "It follows from nothing where probe belongs in intercept. Behind whom?" + listed in err
+    assert 'plugins = ["identify", "probe", "security", "auth"]' in probe.toml.read_text()
+    assert 'plugins = ["registrar", "probe"]' in probe.toml.read_text()  # the default
+
+
+def test_who_answers_nothing_at_all_changes_nothing(probe, typed):
+    before = probe.toml.read_text()
+    typed("auth\n")
+    status, _, err = probe("enable", "probe")
+    assert status == 2 and err.endswith("sipline: nothing was changed\n")
+    assert probe.toml.read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("authh", "did you mean 'auth'?"),
+        ("nonesuch", "there are identify, security, auth and registrar"),
+        ("sqlite", "no such plugin is listed in intercept or application"),
+    ],
+)
+def test_an_after_that_nobody_is_called_is_an_error(probe, name, why):
+    before = probe.toml.read_text()
+    status, _, err = probe("enable", "probe", "--after", name)
+    assert status == 2 and err.startswith(f"sipline: --after {name}: ") and why in err
+    assert probe.toml.read_text() == before
+
+
+def test_a_plugin_of_two_stages_is_enabled_in_both_and_what_was_disabled_comes_back_where_it_was(sipline):
+    text = (ROOT / "pipeline.toml").read_bytes()
+    sipline.toml.write_bytes(text)
+    for name in ("channel", "messages"):
+        assert sipline("disable", name)[0] == 0
+        status, out, _ = sipline("enable", name)
+        assert status == 0 and f"{name} is enabled: application = registrar, channel" in out and f"{name} is enabled: integration = " in out
+        assert sipline.toml.read_bytes() == text
+
+
+def test_a_plugin_in_one_of_two_stages_is_refused_for_that_reason(sipline):
+    sipline.toml.write_bytes((ROOT / "pipeline.toml").read_bytes())
+    sipline("disable", "channel")
+    status, _, err = sipline("enable", "channel", "--stage", "application")
+    assert status == 2 and err.startswith("pipeline.toml is left as it is: with 'channel' listed it would be broken.\n")
+    assert "is listed only under 'application'\n" in err and "list it under 'integration' as well" in err
 
 
 def test_an_unknown_plugin_is_not_listed(sipline):

@@ -33,17 +33,25 @@ def file(tmp_path):
 
 
 def test_a_plugin_is_listed_behind_what_it_comes_after_and_nothing_else_changes(file):
-    assert enable(file, "curfew", ["intercept"], ("logging", "identify"))
+    assert enable(file, "curfew", {"intercept": "identify"})
     assert file.read_text() == TEXT.replace('"identify", "auth"', '"identify", "curfew", "auth"')
 
 
-def test_without_a_place_it_comes_last_in_a_list_of_many_lines_too(file):
-    assert enable(file, "options", ["application"])
+def test_a_plugin_may_be_the_last_of_a_list_of_many_lines(file):
+    assert enable(file, "options", {"application": "redirect"})
     assert file.read_text() == TEXT.replace('"redirect",    # calls\n', '"redirect",    # calls\n    "options",\n')
 
 
+def test_a_plugin_may_be_the_first(file):
+    enable(file, "probe", {"intercept": "", "application": ""})
+    wanted = TEXT.replace('"logging", "id', '"probe", "logging", "id').replace('    "registrar",', '    "probe",\n    "registrar",')
+    assert file.read_text() == wanted
+    disable(file, "probe")
+    assert file.read_text() == TEXT
+
+
 def test_what_is_listed_already_is_left_alone(file):
-    assert not enable(file, "auth", ["intercept"])
+    assert not enable(file, "auth", {"intercept": "logging"})
     assert file.read_text() == TEXT
 
 
@@ -57,14 +65,16 @@ def test_a_plugin_is_taken_out_and_its_table_stays(file):
 
 def test_out_and_in_again_gives_the_same_lists(file):
     disable(file, "identify")
-    enable(file, "identify", ["intercept"], ("logging",))
+    enable(file, "identify", {"intercept": "logging"})
     assert tomllib.loads(file.read_text()) == tomllib.loads(TEXT)
 
 
 def test_a_stage_that_is_not_there_is_refused(file):
     with pytest.raises(Refused) as caught:
-        enable(file, "udp", ["transport"])
+        enable(file, "udp", {"transport": ""})
     assert str(caught.value) == "there is no stage 'transport' to list 'udp' in"
+    with pytest.raises(Refused, match="'nat' is not listed in stage 'intercept'"):
+        enable(file, "security", {"intercept": "nat"})
     assert file.read_text() == TEXT
 
 
@@ -141,7 +151,7 @@ def test_what_the_check_refuses_is_not_written(file):
         shown.append(document.data["stage"][0]["plugins"])
         raise Problems([])
 
-    for edit in (lambda: disable(file, "auth", refuse), lambda: enable(file, "nat", ["intercept"], check=refuse)):
+    for edit in (lambda: disable(file, "auth", refuse), lambda: enable(file, "nat", {"intercept": "auth"}, refuse)):
         with pytest.raises(Problems):
             edit()
     assert file.read_text() == TEXT
