@@ -59,3 +59,12 @@ def test_peers_are_told_to_send_media_to_an_address_alone(sip, option, text, sai
     with pytest.raises(Problems) as caught:
         sip(f'{option} = "{text}"\n', intercept=["nat"], application=["channel"], integration=["channel", "media_local", "memory", "toml"])
     assert said in str(caught.value)
+
+
+def test_each_address_to_listen_on_that_is_wrong_is_told_at_its_own_place(sip):
+    with pytest.raises(Problems) as caught:
+        sip('[plugin.udp]\nbind = ["127.0.0.1:99999", "127.0.0.1:5070", "127.0.0.1:88888"]\n')
+    first, second = caught.value.problems
+    assert first.message == 'bind: "127.0.0.1:99999": the port must be 0 to 65535'
+    assert second.message == 'bind: "127.0.0.1:88888": the port must be 0 to 65535'
+    assert (second.place.line, second.place.column - first.place.column) == (first.place.line, len('"127.0.0.1:99999", "127.0.0.1:5070", '))

@@ -148,7 +148,8 @@ def check_value(report: Report, option: Option, value: Any, keys: tuple[str | in
         report.document.secrets.add(option.name)
     result = convert(value, option.kind)
     if isinstance(result, Fault):
-        _wrong_type(report, option, result, keys)
+        for fault in (result, *result.more):
+            _wrong_type(report, option, fault, keys)
         return MISSING
     if option.path:
         try:
@@ -156,18 +157,50 @@ def check_value(report: Report, option: Option, value: Any, keys: tuple[str | in
         except ValueError as error:
             report.error(keys, f"{option.name}: {error}")
             return MISSING
-    validator = option.attribute.validator
-    if validator is None:
-        return result
-    try:
-        convert_further = option.attribute.converter
-        validator(None, option.attribute, result if convert_further is None else convert_further(result))
-    except (ValueError, TypeError) as error:
-        _refused(report, option, value, error, keys)
+    if (refusal := _refusal(option, result)) is not None:
+        items = _refused_items(option, result)
+        for position, each in items.items():
+            _refused_item(report, option, result[position], each, (*keys, position))
+        if not items:
+            _refused(report, option, value, refusal, keys)
         return MISSING
-    except Exception:
-        return result  # a validator that looks at the whole plugin speaks when it is made
     return result
+
+
+def _refusal(option: Option, value: Any) -> Exception | None:
+    """Return what the validator says against a value of the right type."""
+    attribute = option.attribute
+    if attribute.validator is None:
+        return None
+    try:
+        attribute.validator(None, attribute, value if attribute.converter is None else attribute.converter(value))
+    except (ValueError, TypeError) as error:
+        return error
+    except Exception:
+        return None  # a validator that looks at the whole plugin speaks when it is made
+    return None
+
+
+def _refused_items(option: Option, value: Any) -> dict[int, Exception]:
+    """Find which items of a refused list are to blame: those refused alone as well, and by name, or without which the rest is right."""
+    if not isinstance(value, list | tuple) or option.secret:
+        return {}
+    alone = ((position, _refusal(option, type(value)([item]))) for position, item in enumerate(value))
+    found = {position: error for position, error in alone if error is not None}
+    rest = type(value)([item for position, item in enumerate(value) if position not in found])
+    if rest and _refusal(option, rest) is None:
+        return found
+    return {position: error for position, error in found.items() if _names(str(error), value[position])}
+
+
+def _names(said: str, item: Any) -> bool:
+    return isinstance(item, str) and (f"'{item}'" in said or f'"{item}"' in said or repr(item) in said)
+
+
+def _refused_item(report: Report, option: Option, item: Any, error: Exception, keys: tuple[str | int, ...]) -> None:
+    said = str(error.args[0]) if error.args else str(error)
+    hint = _meant(item, said) if isinstance(item, str) else ""
+    report.error(keys, said if option.name in said else f"{option.name}: {said}", hint)
 
 
 def _wrong_type(report: Report, option: Option, fault: Fault, keys: tuple[str | int, ...]) -> None:
@@ -198,9 +231,9 @@ def _refused(report: Report, option: Option, value: Any, error: Exception, keys:
     else:
         text = said if option.name in said else f"{option.name}: {said}"
     hint = nearest(value, choices(option.attribute.validator)) if isinstance(value, str) else ""
-    # a validator that names one item of a list in its text gets the caret there
+    # a validator that names one item of a list in its text gets the caret there: what is right alone, but not with the others
     if isinstance(value, tuple | list):
-        named = [i for i, item in enumerate(value) if isinstance(item, str) and item and (f"'{item}'" in said or f'"{item}"' in said)]
+        named = [i for i, item in enumerate(value) if item and _names(said, item)]
         if len(named) == 1:
             keys = (*keys, named[0])
             hint = _meant(value[named[0]], said)

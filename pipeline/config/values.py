@@ -34,6 +34,8 @@ class Fault(NamedTuple):
     value: Any
     write: str = ""
     hint: str = ""
+    more: tuple[Any, ...] = ()
+    """The Faults of further items."""
 
 
 def convert(value: Any, kind: Any) -> Any:
@@ -96,26 +98,25 @@ def _list(value: Any, kind: Any, container: Any, arguments: tuple[Any, ...]) -> 
         single = convert(value, inner)
         item = single.write if isinstance(single, Fault) and not isinstance(value, dict) else shown(value)
         return Fault((), words(kind), value, write=f"[{item}]" if item and not isinstance(value, dict) else "")
-    items = []
-    for position, item in enumerate(value):
-        result = convert(item, inner)
-        if isinstance(result, Fault):
-            return result._replace(keys=(position, *result.keys), write="")
-        items.append(result)
-    return tuple(items) if container in (tuple, Sequence) else container(items)
+    items = {position: convert(item, inner) for position, item in enumerate(value)}
+    if fault := _within(items):
+        return fault
+    return tuple(items.values()) if container in (tuple, Sequence) else container(items.values())
 
 
 def _table(value: Any, kind: Any, arguments: tuple[Any, ...]) -> Any:
     if not isinstance(value, dict):
         return Fault((), words(kind), value)
     inner = arguments[1] if len(arguments) > 1 else Any
-    table = {}
-    for key, item in value.items():
-        result = convert(item, inner)
-        if isinstance(result, Fault):
-            return result._replace(keys=(key, *result.keys), write="")
-        table[key] = result
-    return table
+    table = {key: convert(item, inner) for key, item in value.items()}
+    return _within(table) or table
+
+
+def _within(results: Mapping[Any, Any]) -> Fault | None:
+    """Make one Fault of those of all items, each with the way to it."""
+    found = [(key, each) for key, fault in results.items() if isinstance(fault, Fault) for each in (fault, *fault.more)]
+    faults = [each._replace(keys=(key, *each.keys), write="", more=()) for key, each in found]
+    return faults[0]._replace(more=tuple(faults[1:])) if faults else None
 
 
 def from_home(value: Any) -> Any:

@@ -65,6 +65,13 @@ def test_the_item_that_is_wrong_is_pointed_at():
     assert convert({"a": {"b": 3}}, dict[str, dict[str, str]]).keys == ("a", "b")
 
 
+def test_all_items_that_are_wrong_are_pointed_at():
+    fault = convert([["a", 1], "b", ["c"], [2, 3]], list[list[str]])
+    assert [each.keys for each in (fault, *fault.more)] == [(0, 1), (1,), (3, 0), (3, 1)]
+    fault = convert({"a": {"b": 3}, "c": 1, "d": {}}, dict[str, dict[str, str]])
+    assert [each.keys for each in (fault, *fault.more)] == [("a", "b"), ("c",)]
+
+
 def test_a_choice_that_is_misspelt_is_suggested():
     assert convert("infos", Literal["info", "debug"]).hint == "did you mean 'info'?"
 
