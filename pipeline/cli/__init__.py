@@ -36,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
         print(problems, file=sys.stderr)
         return 2
     except Failed as failed:
-        from pipeline.trace.plain import plain  # noqa: PLC0415
+        from pipeline.plain import plain  # noqa: PLC0415
 
         print(f"sipline: {plain(str(failed))}", file=sys.stderr)
         return failed.status

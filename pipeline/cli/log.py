@@ -12,8 +12,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from pipeline.cli import Failed
+from pipeline.plain import plain
 from pipeline.sip.passwords import passwordless
-from pipeline.trace.plain import plain
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -13,6 +13,7 @@ from pipeline.config.problems import Problems
 from pipeline.config.read import read
 from pipeline.config.schema import MISSING, options_of
 from pipeline.config.values import shown
+from pipeline.plain import plain
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 def run(args: Namespace) -> int:
     """List what can be found; the file is asked for those it loads, and need not be there or be right."""
     from rich.console import Console  # noqa: PLC0415
+    from rich.markup import escape  # noqa: PLC0415
 
     console = Console(highlight=False, soft_wrap=True)
     finder = finder_of(args.config)
@@ -36,7 +38,7 @@ def run(args: Namespace) -> int:
         try:
             found = finder.find(name)
         except Missing as missing:
-            console.print(f"[bold]{name}[/]  [red]{missing.message}[/]\n")
+            console.print(f"[bold]{escape(plain(name))}[/]  [red]{escape(plain(missing.message))}[/]\n")
             continue
         _plugin(console, name, found)
     return 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.cli.client import Client
 from pipeline.cli.table import cell
-from pipeline.trace.plain import plain
+from pipeline.plain import plain
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -6,7 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from pipeline.trace.plain import plain
+from pipeline.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

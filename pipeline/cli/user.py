@@ -20,7 +20,7 @@ from pipeline.cli.users_csv import Faulty, read_users
 from pipeline.config.hints import weak
 from pipeline.control import accounts
 from pipeline.dal import Domain, StorageError
-from pipeline.trace.plain import plain
+from pipeline.plain import plain
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from pipeline.plain import plain
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
@@ -50,26 +52,29 @@ class Problem:
 
     def __str__(self) -> str:
         """Render as `file:line:column: message`, the line, a caret, the suggestion."""
-        place = self.place
+        place, message = self.place, plain(self.message).replace("\n", "\\n").replace("\t", "\\t")
         if not place.line:
-            lines = [f"{place.path}: {self.message}"]
+            lines = [f"{place.path}: {message}"]
         else:
-            lines = [f"{place.path}:{place.line}:{place.column}: {self.message}"]
+            lines = [f"{place.path}:{place.line}:{place.column}: {message}"]
             if place.text.strip():
                 lines += _shown(place)
-        lines += [f"  {line}" for line in self.suggestion.splitlines()]
+        lines += [f"  {line}" for line in plain(self.suggestion).splitlines()]
         return "\n".join(lines)
 
 
 def _shown(place: Place) -> list[str]:
     """Give the source line and the caret line, indented by four."""
     text, start = place.text.replace("\t", " ").rstrip(), place.column - 1
-    length = max(1, min(place.length, len(text) - start))
+    parts = [plain(part) for part in (text[:start], text[start : start + place.length], text[start + place.length :])]
+    text, start = "".join(parts), max(start, len(parts[0]))  # the caret may stand behind the text
+    length = max(1, len(parts[1]))
     if len(text) > _WIDTH:
         left = max(0, min(start - _WIDTH // 3, len(text) - _WIDTH))
+        more = left + _WIDTH < len(text)
         cut = text[left : left + _WIDTH]
         start, length = start - left, min(length, _WIDTH - (start - left))
-        text = ("…" + cut[1:] if left and start else cut) + ("…" if left + _WIDTH < len(place.text) else "")
+        text = ("…" + cut[1:] if left and start else cut) + ("…" if more else "")
     blanks = len(text) - len(text.lstrip())
     return ["    " + text[blanks:], "    " + " " * (start - blanks) + "^" * length]
 

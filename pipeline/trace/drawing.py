@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import attrs
 from rich.text import Text
 
+from pipeline.plain import plain
 from pipeline.trace import words
 from pipeline.trace.canvas import Canvas, cut
-from pipeline.trace.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

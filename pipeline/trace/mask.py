@@ -12,9 +12,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from pipeline.plain import readable
 from pipeline.sip.digest_read import PARAM
 from pipeline.sip.passwords import MASK, passwordless
-from pipeline.trace.plain import readable
 
 ANSWERS = ("response", "cnonce", "rspauth")
 

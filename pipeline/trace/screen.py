@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from pipeline.trace.plain import plain
+from pipeline.plain import plain
 
 if TYPE_CHECKING:
     from rich.console import Console

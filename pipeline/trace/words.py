@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pipeline.trace.plain import plain
+from pipeline.plain import plain
 from pipeline.trace.screen import BY_CLASS
 
 if TYPE_CHECKING:

@@ -199,3 +199,13 @@ def test_of_a_dial_that_is_misspelt_check_says_whom_the_store_has_that_is_like_i
     assert "dial: nobody is called 'alicia'" in sipline("check")[1] and "did you mean 'alice'?" in sipline("check")[1]
     serve()
     assert "did you mean 'alice'?" in sipline("check")[1]
+
+
+def test_no_name_of_the_file_reaches_the_terminal_raw(sipline):
+    text = sipline.toml.read_text().replace('["registrar"]', '["registrar", "no\\u001b]0;x\\u0007pe"]')
+    sipline.toml.write_text(text + '[plugin.x]\n"\\u001b[31mfoo\\nbar" = 1\nuse = "\\u001b[31mudp"\n')
+    for command in ("check", "plugins"):
+        _, out, err = sipline(command)
+        assert "\x1b" not in out + err and "\x07" not in out + err
+        assert "\\x1b[31mudp" in out + err or command == "check"
+    assert "'no\\x1b]0;x\\x07pe' is no plugin name" in sipline("check")[2]

@@ -26,6 +26,34 @@ def test_a_long_line_is_cut_around_the_caret():
     assert shown[1].endswith("…")
 
 
+def test_what_would_move_a_cursor_is_shown_as_an_escape_and_the_caret_moves_along():
+    document = Document("p", '"\\u001b[31mfoo\\nbar" = 1\n"a\u202eb" = "\u200fc"\n')
+    report = Report(document)
+    for key, value in document.data.items():
+        report.error((key,), f"[pipeline] has no key '{key}'", f"did you mean '{key}'?", key=True)
+        report.error((key,), f"{value} is wrong")
+    with pytest.raises(Problems) as caught:
+        report.stop()
+    assert str(caught.value).split("\n") == [
+        "p:1:1: [pipeline] has no key '\\x1b[31mfoo\\nbar'",
+        '    "\\u001b[31mfoo\\nbar" = 1',
+        "    ^^^^^^^^^^^^^^^^^^^^",
+        "  did you mean '\\x1b[31mfoo",
+        "  bar'?",
+        "p:1:24: 1 is wrong",
+        '    "\\u001b[31mfoo\\nbar" = 1',
+        "                           ^",
+        "p:2:1: [pipeline] has no key 'a\\u202eb'",
+        '    "a\\u202eb" = "\\u200fc"',
+        "    ^^^^^^^^^^",
+        "  did you mean 'a\\u202eb'?",
+        "p:2:9: \\u200fc is wrong",
+        '    "a\\u202eb" = "\\u200fc"',
+        "                 ^^^^^^^^^",
+        "4 problems found",
+    ]
+
+
 def test_problems_are_sorted_by_place_and_counted():
     one, two = Problem(Place("p", 9, 1, 1, "b"), "later"), Problem(Place("p", 2, 1, 1, "a"), "sooner")
     assert str(Problems([one, two])) == "p:2:1: sooner\n    a\n    ^\np:9:1: later\n    b\n    ^\n2 problems found"

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from pipeline.trace.plain import plain
+from pipeline.plain import plain
 from pipeline.trace.screen import Screen, duration
 
 CAME = {

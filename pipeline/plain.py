@@ -1,4 +1,4 @@
-"""Text from the network as text: control characters are made visible, so that no message moves a cursor or turns the text around."""
+"""Text from the network or a file as text: control characters are made visible, so that nothing moves a cursor or turns the text around."""
 
 from __future__ import annotations
 
