@@ -62,6 +62,10 @@ class Buckets:
         """Tell whether a token is there, in a bucket `scale` times as large."""
         return self._full_at[key & SLOTS - 1] - now <= self._empty * scale
 
+    def lacks(self, key: int, now: float) -> bool:
+        """Tell whether more than one token is missing."""
+        return self._full_at[key & SLOTS - 1] - now > self._step
+
     def charge(self, key: int, now: float, scale: float = 1.0) -> None:
         """Take a token, there or not, of a bucket that is filled `scale` times as fast."""
         key &= SLOTS - 1

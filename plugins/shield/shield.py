@@ -2,10 +2,11 @@
 
 Rules. A peer is known when somebody logged in by it lately (known.py); whoever is not is a stranger, and so is every source that may be
 forged. Budgets are charged for what strangers cost us: a challenge, a failed login, a request that cannot be read. They are asked before
-the next packet of that source is looked at, apart for requests without and with credentials: a phone that answers its challenge does not
-wait behind a scanner. Only a source that has proved that it receives our answers is banned, never one with a binding, a dialog or a flow
-that is held for these. What is refused is dropped in silence, and told once. Datagrams and streams have budgets apart: who forges datagrams
-in a name, or in thousands of names, takes nothing from a stream, whose source is no claim.
+the next packet of that source is looked at: one for all that is refused, and one for failed logins among these, which alone is asked for
+credentials while their source does not fail. So a phone that answers its challenge does not wait behind a scanner that only asks, and who
+fails gets one answer a second in all. Only a source that has proved that it receives our answers is banned, never one with a binding, a
+dialog or a flow that is held for these. What is refused is dropped in silence, and told once. Datagrams and streams have budgets apart:
+who forges datagrams in a name, or in thousands of names, takes nothing from a stream, whose source is no claim.
 """
 
 from __future__ import annotations
@@ -92,10 +93,10 @@ class Shield:
     request_rate: float = option(
         1.0,
         validator=attrs.validators.gt(0),
-        help="requests without credentials a second that are challenged, from one stranger; more where many peers are known",
+        help="requests of one stranger a second that are refused, challenges and failed logins together; more where many peers are known",
     )
     request_burst: int = option(10, validator=attrs.validators.ge(1), help="such requests of one stranger at once")
-    failure_rate: float = option(1.0, validator=attrs.validators.gt(0), help="failed logins a second from one source")
+    failure_rate: float = option(1.0, validator=attrs.validators.gt(0), help="failed logins a second from one source, of these")
     failure_burst: int = option(10, validator=attrs.validators.ge(1), help="failed logins from one source at once")
     global_rate: float = option(
         5000.0, validator=attrs.validators.gt(0), help="packets a second from all strangers together, by datagrams and by streams each"
@@ -194,7 +195,7 @@ class Shield:
         if first.lower() != b"sip/":
             fields = _fields(data)
             if CREDENTIALS.search(fields):
-                if not state.failures.has(key, now) and not _within(fields):
+                if not state.may_try(key, now, source) and not _within(fields):
                     return state.dropped("failure_rate", passage)
                 spent = not state.all_failures[reliable].has(now)
             else:

@@ -181,6 +181,14 @@ class State:
         """Return how many strangers' budgets a source has: an office behind one address has many phones."""
         return max(1.0, len(self.known.sources.get(source, ())) / CROWD)
 
+    def may_try(self, key: int, now: float, source: str) -> bool:
+        """Tell whether credentials may be tried. A source that has just failed has one budget for all that is refused; else who answers his
+        challenge need not wait for those behind his address who only ask. Two failures at once are let pass: a phone's, or its neighbours,
+        which are not known yet, would wait for it.
+        """
+        failures = self.failures
+        return failures.has(key, now) and (not failures.lacks(key, now) or self.requests.has(key, now, self.scale(source)))
+
     # -- what happened -----------------------------------------------------------------------------------------------
 
     def _succeeded(self, event: Event) -> None:
@@ -201,16 +209,18 @@ class State:
         if peer in self.known.peers:
             return
         source = source_of(peer[0])
-        now = self.engine.clock.now()
-        key = hash(source) + flow.reliable
-        if fields["passage"].message.get("authorization") is None:
-            self.requests.charge(key, now, self.scale(source))
-            self.all_requests[flow.reliable].charge(now)
-        else:
-            self.failures.charge(key, now)
-            self.all_failures[flow.reliable].charge(now)
+        self._refused(source, flow.reliable, tried=fields["passage"].message.get("authorization") is not None)
         if flow.reliable:
             self._score(source, UNANSWERED, "challenges that it does not answer")
+
+    def _refused(self, source: str, reliable: bool, *, tried: bool) -> None:
+        """Charge an answer that refuses: `tried`, if there were credentials."""
+        now = self.engine.clock.now()
+        key = hash(source) + reliable
+        self.requests.charge(key, now, self.scale(source))
+        if tried:
+            self.failures.charge(key, now)
+        (self.all_failures if tried else self.all_requests)[reliable].charge(now)
 
     def _failed(self, event: Event) -> None:
         fields = event.fields
@@ -219,12 +229,9 @@ class State:
         if not fields["proved"] and peer in self.known.peers:
             return  # written in his name by anybody: it costs him nothing, and tells who guesses nothing
         source = source_of(peer[0])
-        now = self.engine.clock.now()
-        key = hash(source) + flow.reliable
-        self.failures.charge(key, now)
-        if not self.failures.has(key, now):
+        self._refused(source, flow.reliable, tried=True)
+        if not self.failures.has(hash(source) + flow.reliable, self.engine.clock.now()):
             self.known.drop(peer)  # a stranger again: he logs in once a second at most
-        self.all_failures[flow.reliable].charge(now)
         if fields["proved"]:
             self._score(source, FAILED, f"failed logins, the last as {fields.get('user', '')!r}")
 

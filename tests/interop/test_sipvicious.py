@@ -144,19 +144,20 @@ class Between(threading.Thread):
         self.scanner.close()
         self.server.close()
 
-    def rates(self, name):
-        """Print and return how many answers a second came after the twentieth: to requests without a password, and with one."""
-        begin = self.answers[19][0]
+    def rate(self, name):
+        """Print and return how many answers a second came after the twentieth request."""
+        begin = self.asked[19]
         seconds = self.asked[-1] - begin
-        assert seconds > 3, f"{name} has asked no longer"
-        tries = [answer.get("cseq").startswith("2 ") for _, answer in self.answers[20:]]
-        rates = tries.count(False) / seconds, tries.count(True) / seconds
+        assert seconds > 5, f"{name} has asked no longer"
+        late = [answer for at, answer in self.answers if at > begin]
+        tries = sum(answer.get("cseq").startswith("2 ") for answer in late)
+        rate = len(late) / seconds
         print(
-            f"\n{name} asked {len(self.asked) / (self.asked[-1] - self.asked[0]):.0f} times a second; 20 answers in"
-            f" {begin - self.asked[0]:.2f} s, then for {seconds:.0f} s {sum(rates):.2f} answers a second: {rates[0]:.2f} challenges,"
-            f" {rates[1]:.2f} refused tries"
+            f"\n{name} asked {len(self.asked) / (self.asked[-1] - self.asked[0]):.0f} times a second; of 20 requests in"
+            f" {begin - self.asked[0]:.2f} s {len(self.answers) - len(late)} were answered, then for {seconds:.0f} s {rate:.2f} a second:"
+            f" {len(late) - tries} challenges, {tries} refused tries"
         )
-        return rates
+        return rate
 
 
 @pytest.fixture
@@ -202,7 +203,7 @@ def test_svcrack_finds_no_password_and_is_held_to_one_try_a_second(server, phone
 
 def test_alone_at_its_address_svcrack_is_banned(server, program):
     server = server(OPEN)
-    scan(server, [program("svcrack"), "-u", "101", "-r", "100-400", "-p", server.port, "127.0.0.1"], 15)
+    scan(server, [program("svcrack"), "-u", "101", "-r", "100-400", "-p", server.port, "127.0.0.1"], 20)
     assert "127.0.0.1" in server.sipline("ban", "list").stdout
     assert server.sipline("ban", "remove", "127.0.0.1").stdout == "lifted the ban of 127.0.0.1\n"
 
@@ -219,12 +220,12 @@ def test_by_its_own_name_it_is_not_even_answered(server, program, name):
 
 @pytest.fixture
 def crack(program, between, tools):
-    """Run svcrack against a server with shield as it comes, for 12 s; give what lies between them."""
+    """Run svcrack against a server with shield as it comes, for 20 s; give what lies between them."""
 
     def crack(server, called=b"friendly-scanner"):
         way = between(server.port, called)
         own = tools.free_port()  # at 5060 it would take the answers of others to be its own
-        scan(server, [program("svcrack"), "-u", "101", "-r", "100-400", "-P", own, "-p", way.port, "127.0.0.1"], 12)
+        scan(server, [program("svcrack"), "-u", "101", "-r", "100-400", "-P", own, "-p", way.port, "127.0.0.1"], 20)
         return way
 
     return crack
@@ -235,16 +236,16 @@ def test_svcrack_has_no_answers_with_the_default_options(server, crack):
     assert way.asked and not way.answers
 
 
-def test_svcrack_by_another_name_has_twenty_answers_then_less_than_one_a_second_and_is_banned(server, crack):
+def test_svcrack_by_another_name_has_after_twenty_requests_one_answer_a_second_and_is_banned(server, crack):
     server = server()
-    assert sum(crack(server, b"somebody").rates("svcrack by another name")) < 1.0
+    assert crack(server, b"somebody").rate("svcrack by another name") < 1.15  # 20 s may begin with two tries at once
     assert "127.0.0.1" in server.sipline("ban", "list").stdout
 
 
-def test_svcrack_by_another_name_beside_a_phone_has_twenty_answers_then_one_challenge_and_one_try_a_second(server, phone, crack):
+def test_svcrack_by_another_name_beside_a_phone_has_after_twenty_requests_one_answer_a_second(server, phone, crack):
     server = server()
     beside = phone(server.port)
-    challenges, tries = crack(server, b"somebody").rates("svcrack by another name beside a phone")
+    rate = crack(server, b"somebody").rate("svcrack by another name beside a phone")
     beside.stop()
-    assert challenges < 1.2 and tries < 1.2, (challenges, tries)
+    assert rate < 1.15
     assert beside.bad == 0 and beside.good > 5, (beside.bad, beside.good)

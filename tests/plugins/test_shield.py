@@ -218,6 +218,7 @@ def test_an_address_with_a_binding_is_never_banned(shielded):
     assert guess(server, (STRANGER[0], 6000), password="alice's") == 200
     for number in range(10):
         guess(server, STRANGER, user="bob", password=f"p{number}")
+        server.advance(2)
     assert not server.told("shield.banned")
     assert [event.fields["limit"] for event in server.told("shield.limited")].count("spared") == 1
     assert register(server, (STRANGER[0], 6000)) == [401]
@@ -406,14 +407,14 @@ def test_an_address_with_a_call_is_never_banned_and_afterwards_it_may_be(sip):
     call = phone.call("600").until("up")
     for port in range(20):
         guess(server, (STRANGER[0], 6000 + port))
-        server.advance(1)
+        server.advance(2)
     assert not server.told("shield.banned")
     assert shield_of(server).stats()["spared"] > 0
     call.hangup()
     server.advance(40)
     for port in range(20):
         guess(server, (STRANGER[0], 7000 + port))
-        server.advance(1)
+        server.advance(2)
     assert [event.fields["source"] for event in server.told("shield.banned")] == [STRANGER[0]]
 
 
