@@ -154,7 +154,8 @@ class Passage:
     tag = ""
     """Our To-tag, where it is settled before the answer."""
     reach = ""
-    """Where requests to the sender of this message really go (a flow's id), when that is not what its Contact says; BELIEVED: it is."""
+    """Where requests to the sender of this message really go (a flow's id), when that is not what its Contact says; BELIEVED: if that is an
+    address, it is."""
     symmetric = False
     """Whether answers go back to the port the request came from, also where its Via does not ask for that (RFC 3581 4)."""
     cause: Passage | None = None

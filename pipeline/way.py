@@ -26,19 +26,20 @@ WEB = ("ws", "wss")
 
 def is_pinned(request: Request, passage: Passage) -> bool:
     """Tell whether requests to the sender of this one have to go back by the flow by which it came."""
-    if passage.reach:
-        return passage.reach != BELIEVED
+    believed = passage.reach == BELIEVED  # as an address; what is none leads nowhere, whoever believes it
+    if passage.reach and not believed:
+        return True
     if "record-route" in request.first or not request.contacts:
         return False
     uri, source = request.contacts[0].uri, passage.flow.peer[0]
     host = uri.host
-    if passage.flow.secure and host and _is_literal(host_key(host)):
+    if passage.flow.secure and not believed and host and _is_literal(host_key(host)):
         return True  # no certificate proves an address: who came by TLS is reached by the connection he opened (RFC 5922 7.3)
     if uri.params and ("ob" in uri.params or uri.params.get("transport") in WEB):
         return True
     if host[-8:].lower() == ".invalid":
         return True
-    if host == source or not host:
+    if believed or host == source or not host:
         return False
     key = host_key(host)
     return key != host_key(source) and key == host_key(request.via.host) and _is_literal(key)

@@ -46,7 +46,8 @@ class Nat:
         "mismatch",
         validator=attrs.validators.in_(MODES),
         help="when requests to a sender go to where its message came from, instead of to its Contact, which stays as it is:"
-        ' "always", "mismatch" (its Contact has another address), "private" (a private one), "never"; an endpoint may say otherwise',
+        ' "always", "mismatch" (its Contact has another address), "private" (a private one), "never" (all the same for a Contact that is no'
+        " address: of a WebSocket, `.invalid`, with `ob`); an endpoint may say otherwise",
     )
     force_rport: bool = option(
         True, help="whether answers go to the port that a request came from also where the sender did not ask for it (RFC 3581)"

@@ -24,18 +24,19 @@ STREAM = "flow:"
 
 def reach_of(uri: Uri, message: Message, passage: Passage) -> str:
     """Return the id of the flow that leads to a contact, or "" when its URI says it rightly."""
-    if passage.reach:  # an interceptor knows better
-        return "" if passage.reach == BELIEVED else passage.reach
+    believed = passage.reach == BELIEVED  # as an address; what is none leads nowhere, whoever believes it
+    if passage.reach and not believed:  # an interceptor knows better
+        return passage.reach
     host, flow = uri.host, passage.flow
     source = flow.peer[0]
-    if flow.secure and host and "path" not in message.first and _is_literal(host_key(host)):
+    if flow.secure and not believed and host and "path" not in message.first and _is_literal(host_key(host)):
         return flow.id  # no certificate proves an address, so nobody could be verified there (RFC 5922 7.3, RFC 5626 5.3)
     params = uri.params
     if (params and ("ob" in params or params.get("transport") in WEB)) or host[-8:].lower() == ".invalid":
         return "" if "path" in message.first else flow.id  # only the flow itself, or the proxy that holds it, leads there
     if flow.reliable and (host, uri.port) == flow.peer[:2] and "path" not in message.first:
         return flow.id  # the far end of this very connection: nobody listens there, and who holds it open for the binding must be known
-    if host == source or not host:  # where it says; or a tel:, mailto: ...
+    if believed or host == source or not host:  # where it says; or a tel:, mailto: ...
         return ""
     key = host_key(host)
     if key == host_key(source) or key != host_key(message.via.host) or not _is_literal(key):

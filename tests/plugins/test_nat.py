@@ -39,6 +39,39 @@ def test_where_requests_go_is_an_option(sip, mode, contact, expected):
     assert reach(server, contact) == expected
 
 
+@rfc("5626", "5.3")
+@rfc("7118", "5")
+@pytest.mark.parametrize(
+    "contact",
+    [
+        "<sip:alice@df7jal.invalid;transport=ws>",
+        "<sip:alice@df7jal.invalid>",
+        "<sip:alice@192.168.1.7;ob>",
+        "<sip:a@192.168.1.7;transport=wss>",
+    ],
+)
+def test_a_contact_that_is_no_address_leads_by_its_flow_also_where_contacts_are_believed(sip, contact):
+    server = sip('[plugin.nat]\nrewrite_contact = "never"\n', intercept=["nat"])
+    assert reach(server, contact) == "udp:10.0.0.9:40000"
+
+
+def test_a_binding_at_the_far_end_of_its_connection_ends_with_it_also_where_contacts_are_believed(sip):
+    server = sip('[plugin.nat]\nrewrite_contact = "never"\n', intercept=["nat"])
+    pending = server.network.host("10.0.0.7").connect("10.0.0.1", 5060)
+    server.advance(0.1)
+    stream = pending.value()
+    stream.on_closed, stream.on_data = lambda _: None, lambda _: None
+    where = f"{stream.local[0]}:{stream.local[1]}"
+    headers = [("Contact", f"<sip:alice@{where};transport=tcp>"), ("Via", f"SIP/2.0/TCP {where};branch=z9hG4bKfar")]
+    stream.write(server.message("REGISTER", headers=headers))
+    server.advance(0.5)
+    [stored] = server.contacts("alice")
+    assert stored.reach.startswith("flow:")
+    stream.close()
+    server.advance(1)
+    assert server.contacts("alice") == []
+
+
 def test_an_endpoint_may_say_otherwise(sip):
     server = sip(
         '[endpoint.alice]\nauth = []\naors = ["alice"]\nrewrite_contact = "never"\n[aor.alice]\n[identify.lan]\nendpoint = "alice"\nmatch = ["10.0.0.0/8"]\n',

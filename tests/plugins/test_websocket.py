@@ -440,6 +440,24 @@ def test_a_call_goes_to_the_browser_and_back(sip):
     assert "transport=ws" in invites[0].contacts[0].uri.text
 
 
+@rfc("7118", "5")
+def test_a_browser_that_calls_gets_the_bye_also_where_contacts_are_believed(sip):
+    from pipeline.testing.server import CALLS
+
+    toml = PLAIN + '[context.default]\nextensions = { "100" = ["answer", { wait = 1 }] }\n[plugin.nat]\nrewrite_contact = "never"\n'
+    server = sip(toml, transport=["udp", "tcp", "websocket"], **{**CALLS, "intercept": ["nat"]})
+    body = b"v=0\r\no=- 1 1 IN IP4 10.0.0.9\r\ns=-\r\nc=IN IP4 10.0.0.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
+    fields = [("Via", "SIP/2.0/WS df7jal.invalid;branch=z9hG4bKi"), ("Contact", "<sip:alice@df7jal.invalid;transport=ws>")]
+    browser = Browser(server)
+    browser.send(server.message("INVITE", "100", headers=[*fields, ("Content-Type", "application/sdp")], body=body))
+    ok = browser.messages[-1]
+    assert ok.status == 200
+    inside = [("Via", "SIP/2.0/WS df7jal.invalid;branch=z9hG4bKa"), ("From", ok.get("from")), ("To", ok.get("to")), ("Call-ID", ok.call_id)]
+    browser.send(server.message("ACK", uri=str(ok.contacts[0].uri), headers=inside))
+    server.advance(2)
+    assert [message.method for message in browser.messages if message.is_request] == ["BYE"]
+
+
 def test_we_open_no_websocket_ourselves(web):
     server, told = web(), []
     fields = [("From", "<sip:a@example.com>;tag=1"), ("To", "<sip:b@x>"), ("Call-ID", "x"), ("CSeq", "1 OPTIONS")]
