@@ -108,12 +108,16 @@ def _is_alike(one: str, other: str) -> bool:
 
 
 def contact(flow: Flow, user: str, *, secure: bool = False) -> str:
-    """Return our Contact for messages that go by `flow`: the address that it advertises."""
+    """Return our Contact for messages that go by `flow`: the address that it advertises.
+
+    `secure`: a sips URI, where the flow is secured. What listens at the address of any other speaks no TLS: a sips URI would lead
+    nowhere, and who asks for one by UDP (its own Contact is one) could not even send its ACK.
+    """
     host, port = flow.advertised
     where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     at = f"{user}@" if user else ""
     kind = "ws" if flow.transport in ("WS", "WSS") else flow.transport.lower()  # RFC 7118 5.2: what is secure is said by sips alone
-    if secure:
+    if secure and flow.secure:
         return f"<sips:{at}{where};transport=ws>" if kind == "ws" else f"<sips:{at}{where}>"
     return f"<sip:{at}{where}>" if kind == "udp" else f"<sip:{at}{where};transport={kind}>"
 

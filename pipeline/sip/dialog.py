@@ -14,13 +14,13 @@ from .message import TAGGED, Request
 from .routing import route_within
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from typing import Self
 
     from .message import Message, Response
     from .uri import Uri
 
-__all__ = ["TARGET_REFRESH", "Dialog", "DialogId", "credentials_of", "dialog_id", "in_dialog"]
+__all__ = ["TARGET_REFRESH", "Dialog", "DialogId", "credentials_of", "dialog_id", "in_dialog", "is_sips", "wants_sips"]
 
 TARGET_REFRESH = frozenset(("INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"))
 """Methods whose Contact replaces the remote target: RFC 3261 12.2, RFC 3311 5.1, RFC 6665 4.1.2.1 and 4.1.3, RFC 3515 2.2."""
@@ -53,6 +53,16 @@ def in_dialog(message: Message) -> bool:
     return message.to.tag != ""
 
 
+def is_sips(text: str) -> bool:
+    """Tell whether an address, or a bare URI, is a sips one."""
+    return text[text.rfind("<") + 1 :].lstrip()[:5].lower() == "sips:"
+
+
+def wants_sips(uri: str, routes: Sequence[str]) -> bool:
+    """Tell whether the Contact of a request that we send outside a dialog has to be a sips URI (8.1.1.8)."""
+    return is_sips(uri) or (len(routes) > 0 and is_sips(routes[0]))
+
+
 def credentials_of(request: Request) -> list[tuple[str, str]]:
     """The credentials of an INVITE as sent: the ACK to its 2xx carries the same ones (22.1, 13.2.2.4)."""
     return [(name, value) for name in ("authorization", "proxy-authorization") for value in request.all(name)]
@@ -75,6 +85,7 @@ class Dialog:
         "remote_tag",
         "route_set",
         "secure",
+        "sips_contact",
         "target",
     )
 
@@ -99,7 +110,9 @@ class Dialog:
         self.contact = ""
         """Our Contact value, written into each request that refreshes the target; the owner sets it, it depends on the flow."""
         self.secure = False
-        """Whether it was made by a request to a sips URI: our Contact must be one too (12.1.1, 12.1.2)."""
+        """Whether it was made by a request to a sips URI, over TLS: what we send in it never goes by any other way (12.1.1, 12.1.2)."""
+        self.sips_contact = False
+        """Whether our Contact has to be a sips URI: also when only the nearest hop, or the peer's Contact, is one (12.1.1, 8.1.1.8)."""
         self.early = True
         self._way: tuple[str, list[str], Uri] | None = None
 
@@ -122,6 +135,7 @@ class Dialog:
         self.secure = request.uri_text[:5].lower() == "sips:"
         if "record-route" in request:
             self.route_set = tuple(_routes(request))
+        self.sips_contact = self.secure or is_sips(self.route_set[0] if self.route_set else target)
         return self
 
     @classmethod
@@ -141,6 +155,7 @@ class Dialog:
         )
         self.local_cseq = response.cseq.number  # the INVITE's own, or that of its repetition with credentials
         self.secure = request.uri_text[:5].lower() == "sips:"
+        self.sips_contact = wants_sips(request.uri_text, [each.text for each in request.routes])
         self._learn(response)
         return self
 

@@ -90,7 +90,7 @@ class Incoming(Session):
         if description:
             self.offered = self.ledger.offered(description)
         self.keeps_apart = self.options.early_dialogs and bool(description) and self.reliable is None
-        self.contact = self.dialog.contact = contact(flow, message.uri.user or "", secure=self.dialog.secure)
+        self.contact = self.dialog.contact = contact(flow, message.uri.user or "", secure=self.dialog.sips_contact)
         self.come_by(flow)
         self.pinned = is_pinned(message, passage)
         self.own(self.dialog)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import Malformed
 from pipeline.client import Final, Provisional, TransportError
+from pipeline.sip.dialog import wants_sips
 from pipeline.sip.message import Request
 from pipeline.way import contact
 
@@ -158,7 +159,7 @@ class Outgoing(Session):
                 except Malformed as error:
                     self._unfit = error
                     raise
-        self.contact = contact(flow, driver.user_of(channel.caller), secure=destination.uri[:5].lower() == "sips:")
+        self.contact = contact(flow, driver.user_of(channel.caller), secure=wants_sips(destination.uri, destination.route))
         fields = self.trip.onward() or []
         if self.breadth:
             fields.append(("Max-Breadth", str(self.breadth)))

@@ -149,7 +149,7 @@ class Usage:
         if self.flow is not None and flow.id == self.flow.id:
             return
         self.come_by(flow)
-        self.contact = self.dialog.contact = contact(flow, message.uri.user or "", secure=self.dialog.secure)
+        self.contact = self.dialog.contact = contact(flow, message.uri.user or "", secure=self.dialog.sips_contact)
 
     def part(self) -> None:
         """Let go of the flow: the session goes on by another."""

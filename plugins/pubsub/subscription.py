@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.dal import Subscription as Stored
 from pipeline.pubsub import Form, Watcher
-from pipeline.sip.dialog import Dialog
+from pipeline.sip.dialog import Dialog, is_sips
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -199,6 +199,7 @@ def dialog_of(stored: Stored) -> Dialog:
     dialog.route_set = tuple(stored.route)
     dialog.local_cseq, dialog.remote_cseq = stored.local_cseq, stored.remote_cseq
     dialog.secure, dialog.contact, dialog.early = stored.secure, stored.contact, False
+    dialog.sips_contact = dialog.secure or is_sips(dialog.contact)
     return dialog
 
 

@@ -13,6 +13,7 @@ from pipeline.core import Cause, Hangup, Unroutable
 from pipeline.destinations.credentials import Credentials
 from pipeline.destinations.targets import TECHNOLOGY, Targets
 from pipeline.pending import settle
+from pipeline.sip.dialog import wants_sips
 from pipeline.sip.message import Request
 from pipeline.way import contact
 
@@ -59,7 +60,7 @@ def _send(
             ("To", f"<{destination.uri}>"),
             ("Call-ID", call_id),
             ("CSeq", "1 NOTIFY"),
-            ("Contact", contact(flow, "")),
+            ("Contact", contact(flow, "", secure=wants_sips(destination.uri, destination.route))),
             ("Event", event),
             ("Subscription-State", state),
         ]

@@ -91,7 +91,7 @@ class EventDialog:
         self.pinned = pinned
         self.reach = flow.id if pinned else ""
         self.listener = flow.listener
-        self.dialog.contact = contact(flow, self.user, secure=self.dialog.secure)
+        self.dialog.contact = contact(flow, self.user, secure=self.dialog.sips_contact)
 
     def _part(self) -> None:
         if self._held is not None:

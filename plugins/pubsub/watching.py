@@ -13,7 +13,7 @@ from pipeline.peers import is_peer, stranger
 from pipeline.pending import Pending
 from pipeline.pubsub.service import Heard
 from pipeline.sip import params
-from pipeline.sip.dialog import Dialog
+from pipeline.sip.dialog import Dialog, wants_sips
 from pipeline.sip.grammar import Malformed
 from pipeline.sip.message import Request
 from pipeline.way import contact
@@ -135,7 +135,8 @@ class Watching:
         def made(flow: Flow) -> Request:
             self._flow = flow
             self.source = (flow.transport, flow.peer[0])
-            here = contact(flow, "")
+            secure = wants_sips(self.uri, [route for _, route in self._routes()]) if dialog is None else dialog.sips_contact
+            here = contact(flow, "", secure=secure)
             if dialog is not None:
                 dialog.contact = here
                 return dialog.request("SUBSCRIBE", fields)

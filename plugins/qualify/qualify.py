@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import attrs
 
 from pipeline import Request, hookimpl, option, plugin
+from pipeline.sip.dialog import wants_sips
+from pipeline.way import contact
 
 from .rounds import Rounds
 
@@ -54,9 +56,6 @@ class Qualify:
     def question(self, uri: str, routes: list[str], flow: Flow) -> Request:
         """Write the OPTIONS to a contact."""
         engine = self._engine
-        host, port = flow.advertised
-        where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        more = "" if flow.transport == "UDP" else f";transport={flow.transport.lower()}"
         return Request.new(
             "OPTIONS",
             uri,
@@ -67,7 +66,7 @@ class Qualify:
                 ("To", f"<{uri}>"),
                 ("Call-ID", engine.token(12)),
                 ("CSeq", "1 OPTIONS"),
-                ("Contact", f"<sip:{where}{more}>"),
+                ("Contact", contact(flow, "", secure=wants_sips(uri, routes))),
                 ("Accept", "application/sdp"),
             ],
         )

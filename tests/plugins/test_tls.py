@@ -663,23 +663,53 @@ def test_a_request_of_ours_to_a_sips_uri_goes_by_tls_or_not_at_all(secure, autho
 
 
 @rfc("3261", "8.1.1.8", "12.1.1")
-def test_our_contact_is_a_sips_uri_when_the_dialog_is_secure(secure, authority):
+def test_our_contact_is_a_sips_uri_when_the_called_uri_or_the_top_record_route_or_without_one_the_contact_is(secure, authority):
     from pipeline.testing.server import CALLS
 
     calls = {name: plugins for name, plugins in CALLS.items() if name != "transport"}
     server = secure(toml='[context.default.extensions]\n600 = ["answer", { wait = 9 }]\n', **calls)
     client = Client(server, authority.client())
     body = b"v=0\r\no=- 1 1 IN IP4 10.0.0.9\r\ns=-\r\nc=IN IP4 10.0.0.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
-    for n, scheme in enumerate(("sips", "sip")):
+    for n, (called, theirs, routes, ours) in enumerate(
+        [
+            ("sips", "sips", (), "sips"),
+            ("sip", "sips", (), "sips"),
+            ("sip", "sip", (), "sip"),
+            ("sip", "sip", ("sips", "sip"), "sips"),
+            ("sip", "sips", ("sip", "sips"), "sip"),
+            ("sips", "sip", ("sip",), "sips"),
+        ]
+    ):
         headers = [
             ("Via", f"SIP/2.0/TLS 10.0.0.9:40000;branch=z9hG4bKsips{n}"),
-            ("Contact", f"<{scheme}:alice@10.0.0.9:40000>"),
+            *(("Record-Route", f"<{scheme}:p{m}.example.net;lr>") for m, scheme in enumerate(routes)),
+            ("Contact", f"<{theirs}:alice@10.0.0.9:40000>"),
             ("Content-Type", "application/sdp"),
         ]
-        client.send(server.message("INVITE", uri=f"{scheme}:600@example.com", headers=headers, body=body))
-        server.advance(1)
-    contacts = dict.fromkeys(answer.contacts[0].uri.text for answer in client.answers() if answer.status == 200)
-    assert list(contacts) == ["sips:600@10.0.0.1:5061", "sip:600@10.0.0.1:5061;transport=tls"]
+        client.send(server.message("INVITE", uri=f"{called}:600@example.com", headers=headers, body=body))
+        server.advance(0.3)
+        answer = next(each for each in client.answers() if each.status == 200 and f"sips{n}" in each.get("via"))
+        wanted = {"sips": "sips:600@10.0.0.1:5061", "sip": "sip:600@10.0.0.1:5061;transport=tls"}[ours]
+        assert answer.contacts[0].uri.text == wanted, (called, theirs, routes)
+
+
+@rfc("3261", "8.1.1.8")
+def test_the_contact_of_our_call_is_a_sips_uri_when_its_route_is(secure, authority):
+    from pipeline.testing.server import CALLS
+
+    toml = (
+        '[endpoint.trunk]\noutbound_proxy = "sips:10.0.0.7:5061;lr"\nauth = []\n'
+        '[context.default.extensions]\n600 = [{ dial = "trunk/sip:bob@example.net" }]\n'
+    )
+    calls = {name: plugins for name, plugins in CALLS.items() if name != "transport"}
+    server = secure(more=f'ca = "{authority.file}"', toml=toml, **calls)
+    peer = Peer(server, serving(authority.issue("10.0.0.7", "ip:10.0.0.7")))
+    body = b"v=0\r\no=- 1 1 IN IP4 10.0.0.9\r\ns=-\r\nc=IN IP4 10.0.0.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"
+    server.send(server.message("INVITE", uri="sip:600@example.com", headers=[("Content-Type", "application/sdp")], body=body))
+    server.advance(1)
+    (invite,) = [each for each in peer.received if each.method == "INVITE"]
+    assert invite.uri_text == "sip:bob@example.net"
+    assert invite.contacts[0].uri.scheme == "sips"
 
 
 @rfc("5630", "5.3")

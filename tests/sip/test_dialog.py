@@ -205,6 +205,27 @@ def test_a_request_to_a_sips_uri_makes_a_secure_dialog():
 
 
 @rfc("3261", "12.1.1")
+def test_only_the_request_uri_makes_a_dialog_secure_while_our_contact_follows_the_nearest_hop():
+    for more, sips in (
+        ({"contact": "<sips:alice@10.0.0.9>"}, True),
+        ({"contact": "sips:alice@10.0.0.9"}, True),
+        ({"contact": "<sips:alice@10.0.0.9>", "record_route": ["<sip:p1;lr>, <sips:p2;lr>"]}, False),
+        ({"record_route": ['"sip:" <SIPS:p1;lr>']}, True),
+    ):
+        dialog = Dialog.from_request(invite(**more), "ours")
+        assert (dialog.secure, dialog.sips_contact) == (False, sips)
+
+
+@rfc("3261", "8.1.1.8", "12.1.2")
+def test_our_own_request_to_a_sips_uri_or_by_a_sips_route_wants_a_sips_contact():
+    for uri, route, sips in (("sips:b@h", None, True), ("sip:b@h", "<sips:p;lr>", True), ("sip:b@h", "<sip:p;lr>, <sips:q;lr>", False)):
+        request = invite(**({"route": route} if route else {}))
+        request.set_uri(uri)
+        dialog = Dialog.from_response(request, answer(request, 200, headers=[("Contact", "<sip:b@h>")]))
+        assert (dialog.secure, dialog.sips_contact) == (uri == "sips:b@h", sips)
+
+
+@rfc("3261", "12.1.1")
 def test_a_peer_of_rfc_2543_has_no_tag():
     request = invite(**{"from": "<sip:old@h>"})
     dialog = Dialog.from_request(request, "ours")
