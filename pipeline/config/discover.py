@@ -117,6 +117,8 @@ class Finder:
             if "use" in table:
                 raise Missing(f"[plugin.{name}] has both 'use' and 'load'", "keep one of the two", "use")
             return self._from_file(name, table["load"])
+        if isinstance(table, dict) and not isinstance(table.get("use", ""), str):
+            raise Missing("use must be text: the name of a plugin", key="use")
         kind = self.kind(name)
         if kind != name:
             return self._used(name, kind)
@@ -124,7 +126,14 @@ class Finder:
             return self._builtin(kind)
         if kind in self.points:
             return self._installed(kind, self.points[kind])
-        raise Missing(f"unknown plugin '{name}'", nearest(name, self.names()) or self._loadable(name))
+        if isinstance(table, dict) and "use" in table:
+            raise Missing(
+                f"[plugin.{name}] uses itself, and there is no plugin '{name}'",
+                "use names the plugin that this is another instance of",
+                "use",
+            )
+        near = nearest(name, [known for known in self.names() if known != name])  # its own table is among them
+        raise Missing(f"unknown plugin '{name}'", near or self._loadable(name))
 
     def _loadable(self, name: str) -> str:
         """Say how a plugin is loaded from a file; from the one that looks like it, if there is one below this folder."""

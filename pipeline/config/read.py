@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Document", "dotted", "read", "undotted"]
 
 _BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
+_DOTTED = re.compile(r"""([A-Za-z0-9_-]+|"[^"\\]*"|'[^']*')(\.([A-Za-z0-9_-]+|"[^"\\]*"|'[^']*'))*\Z""")
 _SECRET_WORDS = ("pass", "pwd", "secret", "token", "digest", "psswor", "paswor")
 _SECRET_LINE = re.compile(r"""^([^#\n]*?(?:pass|pwd|secret|token|digest|psswor|paswor)[\w"' -]*=[ \t]*)(.+)$""", re.IGNORECASE)
 _AT = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
@@ -264,8 +265,8 @@ class Document:
 
 def _reworded(what: str, text: str, column: int, above: list[str]) -> tuple[str, str, int, int]:
     """Say in the user's words what tomllib says in a parser's: message, suggestion, column, length."""
-    if (header := _HEADER.match(text)) and what.startswith(("Cannot", "Expected ']'")):
-        return *_misplaced(what, header[1], header[2].strip(), above), header.start(1) + 1, len(header[1])
+    if (header := _HEADER.match(text)) and what.startswith(("Cannot", "Expected ']")):
+        return *_misplaced(what, header[1], header[2].strip(), above), header.start(1) + 1, len(header[1].rstrip())
     start = column - 1
     word = re.compile(r"[^\s,\]}#]+").match(text, start)
     if what == "Invalid value" and word:
@@ -298,9 +299,17 @@ def _reworded(what: str, text: str, column: int, above: list[str]) -> tuple[str,
 
 def _misplaced(what: str, header: str, name: str, above: list[str]) -> tuple[str, str]:
     """Say what is wrong with a header: message, suggestion."""
-    if what.startswith("Expected ']'"):
+    brackets = 2 if header.startswith("[[") else 1
+    if what.startswith("Expected ']") and not header.rstrip().endswith("]" * brackets):
+        whole = f"{'[' * brackets}{name}{']' * brackets}"
+        return f"a header is not closed: '{']' * brackets}' is missing", f"write {whole}" if _DOTTED.match(name) else ""
+    if what.startswith("Expected ']"):
         kind, dot, rest = name.partition(".")
-        write = f"write {dotted(kind, rest)}" if dot and rest and not set(rest) & set("\"'[]\\") else ""
+        write = (
+            f"write {dotted(kind, rest)}"
+            if dot and rest and not set(rest) & set("\"'[]\\") and not (kind == "user" and " " in rest)
+            else ""
+        )
         return "a name with other signs than letters, digits, '_' and '-' stands in quotes", write
     former = [found for line in above if (found := _HEADER.match(line)) and found[2].strip() == name]
     if former and former[-1][1].startswith("[[") != header.startswith("[["):

@@ -63,11 +63,14 @@ def test_a_file_that_cannot_be_loaded_is_told_without_a_traceback(write, tmp_pat
 
 
 def test_use_of_a_use_and_use_beside_load_are_refused(tmp_path):
-    finder = Finder(tmp_path, {"a": {"use": "memory"}, "b": {"use": "a"}, "c": {"use": "memory", "load": "x.py:X"}, "d": {"use": "memry"}})
+    tables = {"a": {"use": "memory"}, "b": {"use": "a"}, "c": {"use": "memory", "load": "x.py:X"}, "d": {"use": "memry"}}
+    finder = Finder(tmp_path, {**tables, "x": {"use": "x"}, "udp": {"use": 5}})
     for name, message, hint in (
         ("b", "[plugin.b] uses 'a', which itself uses 'memory'", 'write use = "memory"'),
         ("c", "[plugin.c] has both 'use' and 'load'", "keep one of the two"),
         ("d", "[plugin.d] uses an unknown plugin 'memry'", "did you mean 'memory'?"),
+        ("x", "[plugin.x] uses itself, and there is no plugin 'x'", "use names the plugin that this is another instance of"),
+        ("udp", "use must be text: the name of a plugin", ""),
     ):
         with pytest.raises(Missing) as caught:
             finder.find(name)

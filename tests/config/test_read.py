@@ -98,10 +98,26 @@ SYNTAX = {
         "pipeline.toml:1:1: a name with other signs than letters, digits, '_' and '-' stands in quotes\n    [user.alice@example.org]\n"
         '    ^^^^^^^^^^^^^^^^^^^^^^^^\n  write [user."alice@example.org"]'
     ),
-    "[user.bob smith] # x\n": (
-        "pipeline.toml:1:1: a name with other signs than letters, digits, '_' and '-' stands in quotes\n    [user.bob smith] # x\n"
-        '    ^^^^^^^^^^^^^^^^\n  write [user."bob smith"]'
+    "[context.bob smith] # x\n": (
+        "pipeline.toml:1:1: a name with other signs than letters, digits, '_' and '-' stands in quotes\n    [context.bob smith] # x\n"
+        '    ^^^^^^^^^^^^^^^^^^^\n  write [context."bob smith"]'
     ),
+    "[user.bob smith]\n": (  # not as [user."bob smith"] either
+        "pipeline.toml:1:1: a name with other signs than letters, digits, '_' and '-' stands in quotes\n    [user.bob smith]\n"
+        "    ^^^^^^^^^^^^^^^^"
+    ),
+    "[plugin.registrar # the first\nx = 1\n": (
+        "pipeline.toml:1:1: a header is not closed: ']' is missing\n    [plugin.registrar # the first\n"
+        "    ^^^^^^^^^^^^^^^^^\n  write [plugin.registrar]"
+    ),
+    '[user."a@b.example"\n': (
+        "pipeline.toml:1:1: a header is not closed: ']' is missing\n    [user.\"a@b.example\"\n"
+        '    ^^^^^^^^^^^^^^^^^^^\n  write [user."a@b.example"]'
+    ),
+    "[plugin.registrar min = 1\n": (
+        "pipeline.toml:1:1: a header is not closed: ']' is missing\n    [plugin.registrar min = 1\n    ^^^^^^^^^^^^^^^^^^^^^^^^^"
+    ),
+    "[[stage]\nx = 1\n": ("pipeline.toml:1:1: a header is not closed: ']]' is missing\n    [[stage]\n    ^^^^^^^^\n  write [[stage]]"),
     "a = 1\na = 2\n": "pipeline.toml:2:1: the key a stands twice\n    a = 2\n    ^\n  remove one of the two",
     'x = "abc\n': 'pipeline.toml:1:9: a text is not closed\n    x = "abc\n            ^\n  its closing quote is missing (texts over several lines stand in """)',
     "name 1\n": "pipeline.toml:1:6: a key needs '=' and a value\n    name 1\n         ^\n  write key = \"value\"",
