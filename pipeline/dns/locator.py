@@ -42,8 +42,14 @@ class Service:
     transport: str
     name: str
     """The domain of the URI."""
+    others: tuple[Service, ...] = ()
+    """Services to be tried after this one."""
+    plain: Target | None = None
+    """The domain's host itself, for when neither this service nor any of the others has SRV records (RFC 3263 4.2)."""
 
 
+MOST = 8
+"""Services of a domain that are asked for: as many as addresses are tried for a message (client/seeking.py). There are five kinds."""
 Step = "Uri | Service | Target"
 
 
@@ -112,7 +118,9 @@ class Locator:
             if isinstance(step, Target):
                 return self._hosts(step)
             if isinstance(step, Service):
-                found: list[Any] | Pending = settle(self.resolver.records(step.srv, "SRV"), lambda found: self._servers(step, found))
+                found: list[Any] | Pending = settle(
+                    _or_none(self.resolver.records(step.srv, "SRV")), lambda records: self._served(step, records)
+                )
                 return found
             return self._uri(step)
         except OSError as error:
@@ -142,8 +150,12 @@ class Locator:
             if record.flags.lower() == "s":
                 found.append(Service(record.replacement, transport, domain))
             else:
-                found.append(Target(record.replacement, 5061 if transport in SECURED.values() else 5060, transport, domain))
+                found.append(Target(record.replacement, _default_port(transport), transport, domain))
         if found:
+            if all(isinstance(each, Service) for each in found):
+                first, *others = found[:MOST]
+                itself = Target(domain, _default_port(first.transport), first.transport, domain)
+                return [attrs.evolve(first, others=tuple(others), plain=itself)]
             return found
         known = [transport for transport in SRV_NAMES if transport in ours and (transport == "TLS" or not secure)]
         return self._services(domain, known or [plain.transport], plain)
@@ -159,6 +171,15 @@ class Locator:
             return found if any(answers) else [plain]
 
         return settle(gather(_or_none(self.resolver.records(service.srv, "SRV")) for service in services), came)  # type: ignore[no-any-return]
+
+    def _served(self, service: Service, records: list[Srv]) -> list[Any]:
+        """Return what SRV records say, and the other services; without records the host itself is left, if the others have none either."""
+        if records or service.plain is None:
+            return [*self._servers(service, records), *service.others]
+        if not service.others:
+            return [service.plain]
+        first, *others = service.others
+        return [attrs.evolve(first, others=tuple(others), plain=service.plain)]
 
     def _servers(self, service: Service, records: list[Srv]) -> list[Any]:
         return [Target(each.target, each.port, service.transport, service.name) for each in srv_in_order(records, self._below)]
@@ -190,6 +211,10 @@ class Locator:
                 continue
             found.append(address)
         return found or addresses
+
+
+def _default_port(transport: str) -> int:
+    return 5061 if transport in SECURED.values() else 5060
 
 
 def _or_none(value: Any) -> Any:

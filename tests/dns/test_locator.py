@@ -60,6 +60,38 @@ def test_naptr_says_the_transport_and_srv_the_hosts(server, zone):
     assert ("_sips._tcp.example.net", "SRV") not in zone.asked  # nobody here serves TLS
 
 
+@rfc("3263", "4.2")
+def test_a_service_that_naptr_names_and_srv_does_not_know_is_the_host_itself_at_the_default_port(server, zone):
+    zone.add("example.net", "NAPTR", '10 50 "s" "SIP+D2T" "" _sip._tcp.example.net', '20 50 "s" "SIP+D2U" "" _sip._udp.example.net')
+    server.network.names["example.net"] = ["192.0.2.3"]
+    assert located(server, "sip:bob@example.net") == ["TCP 192.0.2.3:5060"]
+    zone.add("_sip._udp.example.com", "SRV", "10 0 5070 a.example.com")
+    zone.add("example.com", "NAPTR", '10 50 "s" "SIP+D2T" "" _sip._tcp.example.com', '20 50 "s" "SIP+D2U" "" _sip._udp.example.com')
+    server.network.names.update({"example.com": ["192.0.2.4"], "a.example.com": ["192.0.2.5"]})
+    assert located(server, "sip:bob@example.com") == ["UDP 192.0.2.5:5070"]  # one of its services is there
+
+
+def test_of_the_services_of_a_domain_eight_are_asked_for(server, zone):
+    zone.add("example.net", "NAPTR", *(f'{n} 50 "s" "SIP+D2T" "" _sip._tcp.h{n}.example.net' for n in range(10, 30)))
+    server.network.names["example.net"] = ["192.0.2.3"]
+    assert located(server, "sip:bob@example.net") == ["TCP 192.0.2.3:5060"]
+    assert [kind for _, kind in zone.asked] == ["NAPTR", *["SRV"] * 8, "A"]
+
+
+def test_a_service_whose_srv_no_name_server_could_tell_leaves_the_others(server, zone):
+    zone.add("example.net", "NAPTR", '10 50 "s" "SIP+D2T" "" _sip._tcp.example.net', '20 50 "s" "SIP+D2U" "" _sip._udp.example.net')
+    zone.add("_sip._udp.example.net", "SRV", "10 0 5070 a.example.net")
+    server.network.names["a.example.net"] = ["192.0.2.5"]
+    answer = zone.answer
+
+    def fails(data, *, stream):
+        zone.fails = "SERVFAIL" if b"\x04_tcp" in data else ""
+        return answer(data, stream=stream)
+
+    zone.answer = fails
+    assert located(server, "sip:bob@example.net") == ["UDP 192.0.2.5:5070"]
+
+
 def test_an_a_rule_leads_to_the_host_itself(server, zone):
     zone.add("example.net", "NAPTR", '10 50 "a" "SIP+D2T" "" gw.example.net')
     server.network.names["gw.example.net"] = ["192.0.2.5"]
