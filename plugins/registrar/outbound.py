@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from pipeline.dal import Contact
 
 REQUIRED = ("Require", "outbound")
+LARGEST = 2**31 - 1
+"""The largest reg-id: RFC 5626 4.2."""
 LACKS = "First Hop Lacks Outbound Support"
 
 
@@ -57,7 +59,10 @@ def place_of(bindings: Sequence[Contact], address: Address) -> int | None:
 def reg_id_of(address: Address) -> int:
     """Read a reg-id (RFC 5626 4.2: 1 to 2**31-1); 0 when it is none."""
     text = address.params.get("reg-id")
-    return int(text) if text and len(text) < 10 and text.isascii() and text.isdigit() else 0
+    if not (text and len(text) <= len(str(LARGEST)) and text.isascii() and text.isdigit()):
+        return 0
+    number = int(text)
+    return number if number <= LARGEST else 0
 
 
 def _edge(message: Message) -> bool:

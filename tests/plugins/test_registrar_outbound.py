@@ -25,6 +25,18 @@ def test_a_flow_is_registered_and_said_so(sip):
     assert "reg-id=1" in reply.get("contact")
 
 
+@rfc("5626", "4.2")
+@pytest.mark.parametrize(
+    ("reg_id", "kept"), [("1000000000", 1000000000), ("2147483647", 2**31 - 1), ("2147483648", 0), ("10000000000", 0), ("0", 0), ("-1", 0)]
+)
+def test_a_reg_id_is_a_number_from_one_to_two_to_the_31_less_one(sip, reg_id, kept):
+    server = sip()
+    reply = register(server, f"<sip:alice@192.168.1.7>;reg-id={reg_id};{ONE}")
+    assert (reply.status, reply.get("require")) == (200, "outbound" if kept else None)
+    [contact] = server.contacts("alice")
+    assert contact.reg_id == kept
+
+
 @rfc("5626", "6")
 def test_the_same_phone_from_another_port_takes_its_own_place(sip):
     server = sip()
