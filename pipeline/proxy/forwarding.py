@@ -67,6 +67,7 @@ class Forwarding(Asking):
             self._ended()
             return
         transaction.on_event = self._event
+        self._engine.counts["forwarded"] += 1
         self.go_on()
 
     def via(self, flow: Flow) -> str:

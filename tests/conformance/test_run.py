@@ -1,6 +1,7 @@
 """`sipline conformance`: what it says of a pipeline that is right, of one that is not, and of one that offers little."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,7 @@ from pipeline.conformance.run import cases, run
 from pipeline.testing.server import CALLS as CALLS_LISTED
 from pipeline.testing.server import STAGES, toml_of
 
+ROOT = Path(__file__).resolve().parents[2]
 USUAL = {"transport": ["shield", "udp", "tcp"], "intercept": ["identify", "security", "auth"], "integration": ["toml", "memory"]}
 DAL = '[dal]\nendpoint = ["toml", "memory"]\nauth = ["toml", "memory"]\naor = ["toml", "memory"]\n'
 
@@ -126,6 +128,24 @@ def test_a_plugin_that_fails_is_a_failure_whatever_was_answered(conform, write):
     """
     results = conform(write("frail", source), intercept=["frail", "identify", "security", "auth"])
     assert results["cancel-of-nothing"].result == "failed"
+
+
+PLACES = sorted(path for path in [ROOT / "pipeline.toml", *ROOT.glob("examples/**/*.toml")] if "\n[pipeline]" in path.read_text())
+
+
+@pytest.mark.parametrize("path", PLACES, ids=lambda path: path.name)
+def test_every_pipeline_that_is_shipped_fails_in_nothing(path):
+    results, _ = run(build(Document(path, path.read_text())))
+    assert [result for result in results if result.result == "failed"] == []
+
+
+@pytest.mark.parametrize("upstream", ["sip:192.0.2.10:5060", "sip:192.0.2.10:5060;transport=tcp", "sip:registrar.example.com"])
+def test_what_an_edge_passes_on_is_not_applicable_and_says_why(tmp_path, upstream):
+    text = (ROOT / "examples" / "edge" / "edge.toml").read_text().replace('"sip:192.0.2.10:5060"', f'"{upstream}"')
+    results, _ = run(build(Document(tmp_path / "pipeline.toml", text)))
+    (passed_on,) = [result for result in results if result.name == "host-is-another"]
+    assert (passed_on.result, passed_on.detail[:27]) == ("not applicable", "passed on to another server")
+    assert [result for result in results if result.result == "failed"] == []
 
 
 def test_what_nobody_offers_is_not_asked_for(conform):
