@@ -43,7 +43,7 @@ class Channel:
     names_users: ClassVar[bool] = True
     """A target without a scheme is a user or an endpoint: what `sipline check` holds `dial` to."""
     methods: ClassVar[tuple[str, ...]] = ("INVITE", "ACK", "CANCEL", "BYE", "PRACK", "UPDATE", "INFO")
-    accepts: ClassVar[tuple[str, ...]] = (SDP, "multipart/mixed", "application/dtmf-relay", "application/dtmf")
+    accepts: ClassVar[tuple[str, ...]] = (SDP, "multipart/mixed", "multipart/alternative", "application/dtmf-relay", "application/dtmf")
     extensions: ClassVar[tuple[str, ...]] = EXTENSIONS
     needs: ClassVar[tuple[str, ...]] = ("endpoint", "aor", "contact")
 

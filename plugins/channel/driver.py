@@ -16,7 +16,7 @@ from pipeline.pending import settle
 from pipeline.sip.session_timer import SessionTimer
 from pipeline.stages.timetable import Timetable
 
-from .bodies import is_beyond_us
+from .bodies import refusal_of
 from .incoming import Incoming
 from .limits import FULL_HOUSE, Limits
 from .loops import BEGINNING, Loops
@@ -291,7 +291,11 @@ class Driver:
         if "handling=optional" in (message.get("content-disposition") or "").replace(" ", "").lower():
             return False
         offer = self.engine.generation.offer
-        if message.content_type in offer.accepts and not is_beyond_us(message, offer.accepts):
-            return False
+        if message.content_type in offer.accepts:
+            refusal = refusal_of(message, offer)
+            if refusal is None:
+                return False
+            passage.reply(refusal.status, refusal.reason, refusal.headers, because=refusal.because)
+            return True
         passage.reply(415, headers=(("Accept", offer.accept),), because=f"channel: nobody here understands {message.content_type}")
         return True

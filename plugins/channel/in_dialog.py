@@ -108,14 +108,14 @@ def _unaccepted(session: Session, error: BaseException) -> None:
 
 def reinvite(session: Session, message: Request, passage: Passage) -> None:
     """Take a re-INVITE (14.2)."""
-    if message.body and not description_of(message) and session.driver.refuse_body(message, passage):
+    if message.body and session.driver.refuse_body(message, passage):
         return
     _change(session, message, passage, "INVITE")
 
 
 def update(session: Session, message: Request, passage: Passage) -> None:
     """Take an UPDATE (RFC 3311 5.2): a new offer, or only a sign of life."""
-    if message.body and not description_of(message) and session.driver.refuse_body(message, passage):
+    if message.body and session.driver.refuse_body(message, passage):
         return
     _change(session, message, passage, "UPDATE")
 

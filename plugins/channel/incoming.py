@@ -21,7 +21,7 @@ from pipeline.sip.offer_answer import Meaning
 from pipeline.sip.reliable import RELIABLE, Reliable
 from pipeline.way import contact, is_pinned
 
-from .bodies import description_of, is_beyond_us
+from .bodies import description_of, refusal_of
 from .branches import Branch, choose, show
 from .causes import hangup_of_reason, status_of
 from .exchange import hangup_of_failure, ledger_for, obtain, warning
@@ -119,9 +119,10 @@ class Incoming(Session):
         if isinstance(trip, Hangup):
             return Reply(trip.code, trip.text, because="channel: this call has been here before in the same way")
         self.trip = trip
-        if message.body and is_beyond_us(message, self.engine.generation.offer.accepts):
-            return Reply(415, headers=(("Accept", self.engine.generation.offer.accept),), because="channel: a part that must be understood")
-        if unwanted(self.options, message.body):
+        unreadable = refusal_of(message, self.engine.generation.offer)
+        if unreadable is not None:
+            return unreadable
+        if unwanted(self.options, description_of(message)):
             return Reply(488, because="endpoint.t38_udptl: false")
         mode = self.options.rel100
         required = "require" in message.first and any(tag.lower() == RELIABLE for tag in message.require)

@@ -172,6 +172,23 @@ SDP_PARTS: dict[str, tuple[str, bytes]] = {
     "rtcp": ("a2", b"rtcp:%A"), "setup": ("a2", b"setup:%A"), "group": ("a2", b"group:BUNDLE %A"), "attribute": ("a2", b"%A:x"),
 }  # fmt: skip
 
+PIECES: dict[str, tuple[bytes, bytes]] = {
+    "type": (b"Content-Type: application/sdp", b"Content-Type: %A"),
+    "name": (b"Content-Type: application/sdp", b"%A: application/sdp"),
+    "line": (b"Content-Type: application/sdp", b"%A"),
+    "other line": (b"Content-Type: application/sdp", b"Content-Type: application/sdp\r\n%A"),
+    "parameter": (b"Content-Type: application/sdp", b"Content-Type: application/sdp;x=%A"),
+    "nested": (b"Content-Type: application/sdp", b"Content-Type: multipart/alternative;boundary=%A"),
+    "encoding": (b"Content-Type: application/sdp", b"Content-Type: application/sdp\r\nContent-Encoding: %A"),
+    "disposition": (b"Content-Type: application/sdp", b"Content-Type: application/sdp\r\nContent-Disposition: %A;handling=required"),
+    "before": (b"--x\r\n", b"%A--x\r\n"),
+    "delimiter": (b"--x\r\n", b"--%A\r\n"),
+    "behind": (b"--x\r\n", b"--x%A\r\n"),
+    "end": (b"--x--\r\n", b"--x--%A"),
+    "blank line": (b"\r\n\r\nv=0", b"%Av=0"),
+}
+"""What may be wrong with a part of a multipart body: what stands there, and with what in its place."""
+
 
 def write(line: bytes, fields: list[tuple[bytes, bytes]], body: bytes, length: bytes | None = None) -> bytes:
     """Put a message together."""
@@ -189,6 +206,16 @@ def description(**changed: bytes) -> bytes:
 def fields(**changed: bytes) -> list[tuple[bytes, bytes]]:
     """Give the usual fields, some of them changed."""
     return [(name.encode(), changed.get(name, value)) for name, value in FIELDS.items()]
+
+
+def multiparts() -> Iterator[tuple[str, bytes, bytes]]:
+    """Give (name, Content-Type, body) of a description in a multipart body with which something is wrong."""
+    whole = b"--x\r\nContent-Type: application/sdp\r\n\r\n" + description() + b"\r\n--x--\r\n"
+    for what, anomaly in ANOMALIES.items():
+        for name, (right, wrong) in PIECES.items():
+            yield f"part {name}: {what}", b"multipart/mixed;boundary=x", whole.replace(right, wrong.replace(b"%A", anomaly), 1)
+        yield f"part boundary: {what}", b"multipart/mixed;boundary=" + anomaly, whole
+        yield f"part type parameter: {what}", b"multipart/mixed;a=%A;boundary=x".replace(b"%A", anomaly), whole
 
 
 def raw() -> Iterator[tuple[str, bytes]]:
@@ -216,6 +243,8 @@ def raw() -> Iterator[tuple[str, bytes]]:
                 yield f"{name} and {what}", write(LINE, [*usual, (name.encode(), value + anomaly)], body)
         yield f"{name} 200 times", write(LINE, [*usual, *[(name.encode(), value)] * 200], body)
         yield f"{name} of 500 values", write(LINE, [*usual, (name.encode(), b", ".join([value] * 500))], body)
+    for name, kind, parts in multiparts():
+        yield name, write(LINE, fields(**{"Content-Type": kind}), parts)
     yield from structure(usual, body)
 
 

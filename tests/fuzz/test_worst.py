@@ -178,6 +178,41 @@ def test_no_description_that_can_be_read_costs_more_than_ten_milliseconds(fed, b
     assert cost(fed, lambda: fed.message("INVITE", "sip:600@b", body=body, kind="application/sdp")) < LONGEST
 
 
+def nested(levels, inner):
+    """A multipart in a multipart, each with a boundary as long as may be, and as many parts as may be at the bottom."""
+    kind = ""
+    for level in range(levels):
+        boundary = b"%d" % level + b"(" * 69
+        inner = (
+            b"--" + boundary + b"\r\nContent-Type: " + (kind.encode() or b"text/plain") + b"\r\n\r\n" + inner + b"\r\n--" + boundary + b"--"
+        )
+        kind = f'multipart/mixed;boundary="{boundary.decode()}"'
+    return kind, inner
+
+
+@pytest.mark.parametrize(
+    ("levels", "inner"),
+    [
+        (1, b"\r\n--" * 12000),
+        (4, b"\n-" * 29000),
+        (4, b"\r\n--0" * 12000),
+        (4, b"\r\n--0" + b"(" * 69 + b"x"),
+        (4, b"\r\n--0" + b"(" * 69 + b" " * 50000 + b"x"),
+    ],
+    ids=["delimiters", "line feeds", "beginnings", "whole beginnings", "blanks"],
+)
+def test_no_multipart_costs_more_than_ten_milliseconds(fed, levels, inner):
+    kind, body = nested(levels, inner * (1 if len(inner) > 1000 else 58000 // len(inner)))
+    assert cost(fed, lambda: fed.message("INVITE", "sip:600@b", body=body, kind=kind)) < LONGEST
+
+
+@pytest.mark.parametrize("parts", [20, 21])
+def test_no_part_costs_more_than_ten_milliseconds(fed, parts):
+    lines = b"Content-X: " + b"\r\n a" * 15 + b"\r\n"
+    body = (b"--x\r\n" + (lines * 2)[: 60000 // parts] + b"\r\n" + b"y" * 1000 + b"\r\n") * parts + b"--x--"
+    assert cost(fed, lambda: fed.message("INVITE", "sip:600@b", body=body, kind="multipart/mixed;boundary=x")) < LONGEST
+
+
 @pytest.mark.parametrize("where", ["method", "uri", "user", "host", "parameters", "names of fields", "many fields", "empty lines"])
 def test_no_start_line_or_head_costs_more_than_ten_milliseconds(fed, where):
     def shape(value):
