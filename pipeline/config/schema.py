@@ -148,8 +148,14 @@ def check_value(report: Report, option: Option, value: Any, keys: tuple[str | in
         report.document.secrets.add(option.name)
     result = convert(value, option.kind)
     if isinstance(result, Fault):
-        for fault in (result, *result.more):
+        faults: list[Fault] = [result, *result.more]
+        for fault in faults:
             _wrong_type(report, option, fault, keys)
+        if isinstance(value, list) and result.keys and not option.secret:  # the items of the right type are judged all the same
+            wrong = {fault.keys[0] for fault in faults}
+            for position, item in enumerate(value):
+                if position not in wrong and (error := _refusal(option, [item])) is not None and _names(str(error), item):
+                    _refused_item(report, option, item, error, (*keys, position))
         return MISSING
     if option.path:
         try:

@@ -94,8 +94,13 @@ def read_domains(report: Report, data: dict[str, Any], options: PipelineOptions,
     by_key = {host_key(name): name for name in tables}
     domains: list[Any] = []
     seen: dict[str, str] = {}
+    pipeline = data.get("pipeline")
+    written = pipeline.get("domains", []) if isinstance(pipeline, dict) else []
+    complete = written == [*options.domains]  # else some are no texts, which was told; the others are read all the same
     places: list[tuple[str, Keys]] = [
-        (by_key.pop(host_key(name), name), ("pipeline", "domains", i)) for i, name in enumerate(options.domains)
+        (by_key.pop(host_key(name), name), ("pipeline", "domains", i))
+        for i, name in enumerate(written if isinstance(written, list) else ())
+        if isinstance(name, str)
     ]
     places += [(name, ("domain", name)) for name in by_key.values()]
     for name, keys in places:
@@ -106,12 +111,10 @@ def read_domains(report: Report, data: dict[str, Any], options: PipelineOptions,
         domain = _domain(report, cls, name, table, keys)
         if domain is not None and _unique(report, domain, keys, seen):
             domains.append(domain)
-    pipeline = data.get("pipeline")
-    complete = report.count == before and isinstance(pipeline, dict) and pipeline.get("domains", []) == [*options.domains]
     named = bool(places)
     if not domains:
         domains.append(cls(id=first_domain(hosts)))
-    return Served(domains, hosts, named=named, complete=complete)
+    return Served(domains, hosts, named=named, complete=complete and report.count == before)
 
 
 def check_realm(report: Report, state: Path, served: Served) -> None:

@@ -94,6 +94,11 @@ def test_each_item_of_another_type_is_told(problems):
     assert len(problems(changes={'["example.com"]': str([*range(9)])})) == 9
 
 
+def test_beside_items_of_another_type_the_others_are_judged(problems):
+    assert places(problems('[endpoint.x]\nauth = []\ndeny = [5, "10.0.0.0/8", "10.0.0.0/8x"]')) == ["29:9", "29:26"]
+    assert places(problems(changes={'["example.com"]': '["example.com", 5, "exämple.com"]'})) == ["3:27", "3:30"]
+
+
 @plugin
 class Strict:
     ways: list[str] = option(factory=list, help="ways")
