@@ -201,8 +201,8 @@ class Ng:
     def _pinged(self, instance: Instance, pending: Pending) -> None:
         try:
             pending.value()
-        except Unavailable:
-            return  # `_lost` has noted it
+        except (Unavailable, Unacceptable):
+            return  # `_lost` has noted it; who answers a ping with an error, whatever that speaks of, is not up again
         if instance.down:
             instance.down = ""
             self._engine.tell("rtpengine.up", plugin=self._name, instance=instance.name)

@@ -604,6 +604,20 @@ def test_a_neighbours_connection_is_used_for_the_address_and_the_domains_that_ar
     assert client.data.startswith(b"OPTIONS sip:bob@example.net") is used
 
 
+@rfc("5923", "8.2")
+def test_a_neighbours_connection_is_used_whichever_instance_he_has_connected_to(sip, pair, authority):
+    second = table(pair, more=asked(authority, "ask"), bind='"10.0.0.1:5081"').replace("[plugin.tls]", '[plugin.tls_ask]\nuse = "tls"')
+    server = sip(table(pair, more=f'ca = "{authority.file}"') + second, transport=["udp", "tls", "tls_ask"])
+    client = Client(server, authority.client(authority.issue("p1", "dns:example.net")), address="10.0.0.9", port=5081)
+    client.send(server.message("OPTIONS", headers=[("Via", "SIP/2.0/TLS p1.example.net:5071;branch=z9hG4bK1;alias")]))
+    client.data = b""
+    ask(server, Target("10.0.0.9", 5071, "TLS", "example.org"))
+    assert client.data == b""
+    ask(server, Target("10.0.0.9", 5071, "TLS", "example.net"))
+    assert client.data.startswith(b"OPTIONS sip:bob@example.net")
+    assert b"SIP/2.0/TLS 10.0.0.1:5081" in client.data
+
+
 @rfc("5923", "9.2")
 def test_without_a_certificate_or_with_that_of_a_person_alias_says_nothing(secure, authority):
     server = secure(more=f'ca = "{authority.file}"\n' + asked(authority, "ask"))
