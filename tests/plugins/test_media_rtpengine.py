@@ -213,6 +213,22 @@ def test_an_instance_that_is_gone_is_left_for_the_next_and_taken_back_when_it_an
     assert "offer" in first.commands()
 
 
+@pytest.mark.parametrize("reason", ["Failed to parse SDP", "Unrecognized command"])
+def test_a_ping_that_is_answered_with_an_error_breaks_nothing_and_makes_nobody_up(house, reason):
+    house = house()
+    engine = house.engines[0]
+    engine.deaf = True
+    house.server.advance(30)
+    engine.deaf, engine.says = False, {"result": "error", "error-reason": reason}
+    house.server.advance(30)
+    assert house.plugin.stats()["instances_down"] == 1
+    assert not house.server.told("rtpengine.up")
+    engine.says = None
+    house.server.advance(30)
+    assert house.plugin.stats()["instances_down"] == 0
+    assert house.server.told("rtpengine.up")
+
+
 def test_without_any_instance_the_call_is_unavailable_and_not_silent(house):
     house = house()
     _, _, callee = house.relay()
