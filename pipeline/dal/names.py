@@ -7,4 +7,4 @@ USER_NAMES = "letters, digits and . - _ + will do"
 
 def is_user_name(user: str) -> bool:
     """Whether this can be the user part of an address of record and the username of its credentials."""
-    return bool(user) and user.isprintable() and not any(mark in user for mark in " \t@:;<>\"'\\,/")
+    return bool(user) and user.isprintable() and not any(mark in user for mark in ' \t@:;<>"\\,/')
