@@ -12,11 +12,11 @@ from pipeline.sip.routing import next_hop
 from pipeline.sip.transaction_client import InviteClient, NonInviteClient
 
 from .acknowledging import Acknowledging
-from .branch import Branch
+from .branch import Branch, number_of
 from .challenges import answer
 from .outcomes import TOO_LARGE, Final, Provisional, Timeout, TransportError, nothing
 from .seeking import Seeking
-from .sending import with_via
+from .sending import with_number, with_via
 
 KNOCK_SECONDS = 2.0
 """How long the network may take to say that nobody receives datagrams somewhere."""
@@ -40,6 +40,8 @@ class Asking(Seeking):
     """What the CANCEL says besides (a Reason, RFC 3326)."""
     _proofs: Proofs | None = None
     """What the target at work has asked us to prove."""
+    _number = 0
+    """The CSeq number that it went out with last after a challenge; 0: it had none."""
     branch: Branch | None = None
     dialog: Dialog | None = None
     """The dialog that the request belongs to; None: it belongs to none, or counts nothing there any more."""
@@ -120,6 +122,10 @@ class Asking(Seeking):
         if clients.needs_stream(message, flow):
             self.failed(TransportError(TOO_LARGE))
             return
+        if (
+            self._number and number_of(message) < self._number
+        ):  # the next target after a challenge; who is behind it may have seen that number
+            message = with_number(message, self._number)
         engine = clients.engine
         via = self.via(flow)
         sent = with_via(message, via)
@@ -216,6 +222,7 @@ class Asking(Seeking):
             self._proofs = {}
         again = answer(self._clients.engine, branch, response, self._proofs)
         if again is not None:
+            self._number = number_of(again)
             self.send(again, branch.flow)
         return again is not None
 

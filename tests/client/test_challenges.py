@@ -189,7 +189,9 @@ def test_the_next_target_may_ask_for_credentials_too(sip, write, plugin_of, requ
     server.phone("alice").engine.request(request_(), [Target("10.0.0.1", 5060), Target("10.0.0.1", 5060, "TCP")], told)
     server.advance(5)
     assert [outcome.response.status for outcome in told] == [200]
-    assert [len(realms(message)) for message in plugin_of(server, "proxies").seen] == [0, 1, 0, 1]
+    seen = plugin_of(server, "proxies").seen
+    assert [len(realms(message)) for message in seen] == [0, 1, 0, 1]
+    assert [message.cseq.number for message in seen] == [7, 8, 8, 9]  # who is behind both has seen the 8
 
 
 MARKER = """
@@ -243,6 +245,35 @@ def test_in_a_dialog_the_number_of_a_repetition_is_above_that_of_every_request_s
     for at in (1, 2):
         answers(at, 200)
     assert [outcome.response.status for outcome in told] == [200, 200]
+
+
+@rfc("3261", "22.2", "12.2.1.1")
+def test_in_a_dialog_the_next_target_gets_no_number_below_that_of_the_repetition(sip, write, told):
+    server = sip(write("marker", MARKER), intercept=["marker"], application=[], integration=["memory", "toml", "marker"])
+    came = []
+
+    def at(host, *statuses):
+        left = list(statuses)
+
+        def take(data, source, local):
+            request = parse(data)
+            came.append((host, request.cseq.number, "authorization" in request))
+            status = left.pop(0)
+            asks = [("WWW-Authenticate", digest.challenge_value("test", "n0nce"))] if status == 401 else []
+            socket.send(Response.to(request, status, "", asks, to_tag="b").encode(), source)
+
+        socket = server.network.host(host).datagram(host, 5060, take)
+
+    at("10.0.0.8", 401, 503)
+    at("10.0.0.9", 401, 200)
+    dialog = Dialog("call@test", "<sip:a@x>;tag=a", "a", "<sip:b@x>;tag=b", "b", "sip:b@x", initiator=True)
+    made = dialog.request("INFO")
+    server.engine.request(made, [Target("10.0.0.8", 5060), Target("10.0.0.9", 5060)], told, dialog=dialog)
+    server.advance(2)
+    assert [outcome.response.status for outcome in told] == [200]
+    assert came == [("10.0.0.8", 1, False), ("10.0.0.8", 2, True), ("10.0.0.9", 2, False), ("10.0.0.9", 3, True)]
+    assert made.cseq.number == 1  # its owner's is as it was
+    assert dialog.request("INFO").cseq.number == 4
 
 
 @rfc("3261", "22.1")
