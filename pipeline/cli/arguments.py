@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
                      help=f"show every message: {VIEWS_HELP}")  # fmt: skip
     _filters(run)
     run.add_argument("--log-level", choices=("debug", "info", "warning", "error"), help="instead of [pipeline] log_level")
-    run.add_argument("--log-file", metavar="FILE", help="instead of [pipeline] log_file")
+    run.add_argument("--log-file", metavar="FILE", help="instead of [pipeline] log_file; a relative path is from the working directory")
 
     command("check", "tell every mistake in the configuration, and what would be better")
     command("reload", "have the running server read the configuration again; a mistake in it changes nothing")

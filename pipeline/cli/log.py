@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.cli import Failed
@@ -17,7 +18,6 @@ from pipeline.sip.passwords import passwordless
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from pathlib import Path
 
     from pipeline.config.plan import Plan
     from pipeline.engine import Pipeline
@@ -39,9 +39,13 @@ class Plain(logging.Formatter):
 
 
 def log_as(args: Namespace, plan: Plan) -> None:
-    """Log as the command line says, else the file. Opens the log anew, so that logrotate may have moved the former one away."""
-    file = args.log_file or plan.options.log_file
-    configure(args.log_level or plan.options.log_level, plan.document.folder / file if file else None)
+    """Log as the command line says, else the file. Opens the log anew, so that logrotate may have moved the former one away.
+
+    A relative path on the command line is from the working directory, as in every program; one in the file is from its folder.
+    """
+    named = plan.options.log_file
+    file = Path(args.log_file) if args.log_file else plan.document.folder / named if named else None
+    configure(args.log_level or plan.options.log_level, file)
 
 
 def configure(level: str, file: Path | None) -> None:

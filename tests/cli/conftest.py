@@ -40,8 +40,8 @@ class Server:
 
     def __init__(self, folder, *arguments, **more):
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "pipeline", "run", *arguments], cwd=folder, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **more,
+            [sys.executable, "-m", "pipeline", "run", *arguments], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **{"cwd": folder, **more},
         )  # fmt: skip
         self.lines = []
         for line in self.process.stderr:

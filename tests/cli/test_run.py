@@ -189,6 +189,18 @@ def test_the_log_goes_to_its_file(serve, sipline):
     assert "stopping" in (sipline.folder / "server.log").read_text()
 
 
+@pytest.mark.parametrize(("arguments", "place"), [((), "own.log"), (("--log-file", "given.log"), "elsewhere/given.log")])
+def test_a_log_file_is_from_the_folder_of_the_file_that_names_it_or_from_where_its_user_stands(sipline, serve, arguments, place):
+    sipline.toml.write_text(sipline.toml.read_text().replace('name = "test"', 'name = "test"\nlog_file = "own.log"', 1))
+    elsewhere = sipline.folder / "elsewhere"
+    elsewhere.mkdir()
+    server = serve("-c", "../pipeline.toml", "--log-level", "info", *arguments, cwd=elsewhere)
+    os.kill(server.process.pid, signal.SIGUSR1)  # opens it anew, at the same place
+    server.end()
+    assert [str(path.relative_to(sipline.folder)) for path in sipline.folder.rglob("*.log")] == [place]
+    assert "stopping" in (sipline.folder / place).read_text()
+
+
 def test_the_first_start_in_a_terminal_makes_two_users_and_says_what_to_do(sipline):
     master, slave = pty.openpty()
     process = subprocess.Popen([sys.executable, "-m", "pipeline", "run"], stdin=slave, stdout=slave, stderr=slave, close_fds=True)
