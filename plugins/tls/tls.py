@@ -86,8 +86,17 @@ class Tls(SecureTransport):
     def _connection_to(self, target: Target) -> StreamFlow | None:
         known = super()._connection_to(target)
         if known is None and target.name:
-            known = self._open.aliases.get((target.host, target.port, domain_key(target.name)))
-        return None if known is None or known.closed else known
+            return self._aliased((target.host, target.port, domain_key(target.name)))
+        return known
+
+    def _aliased(self, key: tuple[str, int, str]) -> StreamFlow | None:
+        """Return the connection that is an alias of this; the peer may have opened it to a listener of another instance of ours."""
+        for listing in self._engine.plan.stages["transport"]:
+            opened = listing.plugin._open if isinstance(listing.plugin, Tls) else None  # None: it is not started
+            known: StreamFlow | None = opened.aliases.get(key) if opened is not None else None
+            if known is not None and not known.closed:
+                return known
+        return None
 
     def alias(self, flow: TlsFlow, port: int) -> None:
         """Let requests for the domains of a peer go by the connection that he has opened, as if by one to his port (RFC 5923 8.2)."""
