@@ -1,9 +1,10 @@
 """Session descriptions: every line is kept, in its place; what they mean is read when asked for. RFC 8866, RFC 3264.
 
 Rule: values. Nothing is changed in place, an edit gives a new description; it does not know what is being negotiated (negotiation.py does).
-Tolerant where phones are sloppy: bare line feeds, blank lines around, a missing or empty s= (RFC 5118 4.8), a missing t=, lines out of
-order, a user name with blanks in o=, unknown attributes, media, protocols. Strict where a mistake would send media somewhere else: v=, o=,
-c=, m=, letters that SDP does not have (RFC 8866 5: the whole description is then void). Everything else round trips.
+Tolerant where phones are sloppy: bare line feeds, blank lines around, a missing or empty s= (RFC 5118 4.8), a missing t= or one without
+numbers (no call ends by it), lines out of order, a user name with blanks in o=, unknown attributes, media, protocols. Strict where a
+mistake would send media somewhere else, or leaves unsaid whose description it is: v=, o=, c=, m=, letters that SDP does not have (RFC 8866
+5: the whole description is then void). Everything else round trips.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ MOST_SESSION_LINES: Final = 128
 some ten."""
 DIRECTIONS: Final = ("sendrecv", "sendonly", "recvonly", "inactive")
 OPPOSITE: Final = {"sendrecv": "sendrecv", "sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive"}
+FAMILIES: Final = ("IP4", "IP6")
 NOWHERE: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104  (compared with)
 """Addresses that hold a stream, RFC 2543's way (RFC 3264 8.4); "::" stands for it in IPv6."""
 
@@ -74,6 +76,10 @@ class Origin:
         parts = text.rsplit(None, 5)
         if len(parts) != 6:
             raise bad("session description", "o= must have six parts")
+        if not (_number(parts[1]) and _number(parts[2])):
+            raise bad("session description", "session and version in o= must be numbers")
+        if parts[3] != "IN" or parts[4] not in FAMILIES:
+            raise bad("session description", "o= must be of IN IP4 or IP6")
         return cls(parts[0], parts[1], parts[2], parts[5], parts[3], parts[4])
 
     def __str__(self) -> str:
@@ -313,8 +319,7 @@ def parse(body: bytes) -> Description:
     origin = value_of(session, "o")
     if not origin:
         raise bad("session description", "o= is missing")
-    if len(origin.split()) < 6:
-        raise bad("session description", "o= must have six parts")
+    Origin.read(origin)
     return Description(session, tuple([_media(lines[start:end], session) for start, end in pairwise([*places, len(lines)])]))
 
 
@@ -353,12 +358,18 @@ def _media(lines: list[Line], session: Lines) -> Media:
 
 
 def _check_connection(value: str) -> None:
-    if len(parts := value.split()) != 3 or parts[0] != "IN" or parts[1] not in ("IP4", "IP6"):
+    if len(parts := value.split()) != 3 or parts[0] != "IN" or parts[1] not in FAMILIES:
         raise bad("session description", "c= must be IN IP4 or IP6 and an address")
+    if family(parts[2]) != parts[1] and (parts[1] == "IP4" or parts[2].replace(".", "").partition("/")[0].isdecimal()):  # else a name
+        raise bad("session description", f"the address in c= is none of {parts[1]}")
+
+
+def _number(text: str) -> bool:
+    return text.isascii() and text.isdigit()
 
 
 def _small(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) <= 5
+    return _number(text) and len(text) <= 5
 
 
 def value_of(lines: Lines, kind: str) -> str:

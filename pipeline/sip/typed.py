@@ -13,6 +13,7 @@ from .address import Address
 from .fields import Fields
 from .grammar import CSEQ, HOPS, SECONDS, TOKEN_CHARS, bad, missing, number, split_commas
 from .headers import spelled
+from .multipart import media_type
 from .once import once
 from .remembered import remembered
 from .via import Via
@@ -152,7 +153,7 @@ class Message(Fields):
     @property
     def content_type(self) -> str:
         """The type of the body in lower case, without parameters; "" when absent."""
-        return (self.get("content-type") or "").partition(";")[0].replace(" ", "").lower()
+        return media_type(self.get("content-type") or "")
 
     @property
     def require(self) -> list[str]:

@@ -73,3 +73,23 @@ def test_a_reinvite_is_held_to_the_same(house, body, status):
     call, _ = h.up()
     attempt = call.request("INVITE", [("Contact", "<sip:alice@10.0.0.2>"), ("Content-Type", "multipart/mixed;boundary=b")], body)
     assert h.server.wait(attempt).status == status
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ((b"o=- 1 1", b"o=u S1 1"), "session and version in o= must be numbers"),
+        ((b"o=- 1 1", b"o=- 1 -1"), "session and version in o= must be numbers"),
+        ((b"c=IN IP4", b"c=IN IP6"), "the address in c= is none of IP6"),
+    ],
+)
+def test_a_description_whose_origin_or_address_is_none_is_refused_and_told_why(sip, change, why):
+    answer = invite(sip, "application/sdp", SDP.replace(*change))
+    assert answer.status == 488
+    assert why in answer.get("warning")
+
+
+@rfc("3261", "20.15", "25.1")
+@pytest.mark.parametrize(("kind", "status"), [("application / sdp", 200), ("a pplication/sdp", 415), ("application/sd p", 415)])
+def test_blanks_stand_around_the_slash_of_a_content_type_only(sip, kind, status):
+    assert invite(sip, kind, SDP).status == status

@@ -55,6 +55,25 @@ def test_a_user_name_with_blanks_is_the_users_affair():
     assert (found.origin.username, found.origin.session, found.origin.version) == ("Some Phone 1.0", "7", "8")
 
 
+@pytest.mark.parametrize(
+    ("connection", "address"),
+    [
+        ("IN IP6 ::ffff:192.0.2.2", "::ffff:192.0.2.2"),
+        ("IN IP6 ff15::101/3", "ff15::101"),
+        ("IN IP6 host.example.com", "host.example.com"),
+        ("IN IP4 host.example.com", "host.example.com"),
+        ("IN IP4 192.168.001.010", "192.168.001.010"),
+    ],
+)
+def test_an_address_may_be_a_name_or_of_the_family_that_is_said(connection, address):
+    assert sdp.parse(f"v=0\no=a 1 2 IN IP4 h\nc={connection}\nt=a b\nm=audio 9 RTP/AVP 0\n".encode()).media[0].address == address
+
+
+def test_session_and_version_may_be_numbers_of_any_length():
+    origin = sdp.parse(b"v=0\no=- 97173171137879808100000000001 0 IN IP6 ::1\n").origin
+    assert (origin.session, origin.version) == ("97173171137879808100000000001", "0")
+
+
 def test_what_a_phone_says_of_its_audio_is_understood():
     (audio,) = sdp.parse(PHONE.encode()).media
     assert [(e.payload, *e.key, e.parameters) for e in audio.encodings] == [
@@ -108,6 +127,14 @@ def test_no_address_is_hold_in_the_old_way():
         ("v=0\r\n\r\ns=-", "a line must be a letter, '=' and a value"),
         ("v=0\r\ns=-", "o= is missing"),
         ("v=0\r\no=a b\r\ns=-", "o= must have six parts"),
+        ("v=0\r\no=u S1 1 IN IP4 h\r\ns=-", "session and version in o= must be numbers"),
+        ("v=0\r\no=u 1 -1 IN IP4 h\r\ns=-", "session and version in o= must be numbers"),
+        ("v=0\r\no=u 1 \u0661 IN IP4 h\r\ns=-", "session and version in o= must be numbers"),
+        ("v=0\r\no=u 1 1 AF IP4 h\r\ns=-", "o= must be of IN IP4 or IP6"),
+        ("v=0\r\no=u 1 1 IN IP5 h\r\ns=-", "o= must be of IN IP4 or IP6"),
+        (BODY.replace("c=IN IP6 2001:db8::20", "c=IN IP6 127.0.0.1"), "the address in c= is none of IP6"),
+        (BODY.replace("c=IN IP6 2001:db8::20", "c=IN IP4 2001:db8::20"), "the address in c= is none of IP4"),
+        (BODY.replace("c=IN IP4 224.2.1.1/127", "c=IN IP6 224.2.1.1/127"), "the address in c= is none of IP6"),
         ("v=0\r\no=a 1 2 IN IP4 h\r\ns=a\rb", "a line must not hold CR or NUL"),
         ("v=0\r\no=a 1 2 IN IP4 h\r\ns=a\0b", "a line must not hold CR or NUL"),
         ("v=0\r\ns=" + "x" * 65536, "more than 65535 bytes"),
