@@ -50,7 +50,7 @@ class Keeping:
         self.when_waiting: Callable[[bool], None] | None = None
         """Told when the first message is kept, and when none is any more."""
         self._sweeping: Any = None
-        self._opened = False
+        self._opened = self._stopped = False
 
     def __len__(self) -> int:
         return sum(queue.waiting + queue.copies for queue in self.queues.values())
@@ -255,11 +255,12 @@ class Keeping:
     def _bring(self, name: str, queue: Queue) -> Generator[Any, Any, None]:
         try:
             queue.again = True
-            while queue.again:
+            while queue.again and not self._stopped:
                 queue.again = False
                 yield from self._round(name, queue)
         except Exception as error:
-            self.room.core.failed("messages", error)
+            if not self._stopped:  # else it was under way when the store was closed, which has the message
+                self.room.core.failed("messages", error)
         finally:
             queue.busy = False
             if queue.waiting + queue.copies <= 0 and self.queues.get(name) is queue:
@@ -273,6 +274,8 @@ class Keeping:
         found: tuple[Message, ...] = yield dal.owned("message", name)
         tour = queue.tour()
         for ident in sorted([stored.id for stored in found], key=queue.passed.__contains__):
+            if self._stopped:
+                return
             if (flight := self.flying.get(ident)) is not None:  # its sender waits no more, but the device may still answer
                 if flight.over is None:
                     flight.over = Pending()
@@ -383,7 +386,8 @@ class Keeping:
                 self._expired(stored)
 
     def stop(self) -> None:
-        """Look at the time no more."""
+        """Look at the time no more, and into the stores: what waits goes on after the next start."""
+        self._stopped = True
         if self._sweeping is not None:
             self._sweeping.cancel()
             self._sweeping = None
