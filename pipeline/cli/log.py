@@ -79,11 +79,17 @@ class Failures:
         engine.bus.listen("send.failed", lambda event: LOG.debug("not sent by %s: %s", event.fields["flow"], event.fields["error"]))
         engine.bus.listen("answer.too_large", self._too_large)
         engine.bus.listen("overload", self._overload)
+        engine.bus.listen("identify.unreadable", self._unreadable)
 
     @staticmethod
     def _overload(event: Event) -> None:
         what, value, limit = event.fields["what"], event.fields["value"], event.fields["limit"]
         LOG.warning("%s: %s is %.4g (limit %.4g); the loop runs %.2f s late", event.name, what, value, limit, event.fields["lag"])
+
+    def _unreadable(self, event: Event) -> None:
+        ident, error = event.fields["id"], event.fields["error"]
+        if self._more(event, (event.name, ident, error)) is not None:
+            LOG.warning("identify %s in a store names a source that is none, and whoever comes from there is a stranger: %s", ident, error)
 
     def _failed(self, event: Event) -> None:
         fields = event.fields

@@ -102,6 +102,10 @@ def _row(place: str, columns: list[str], cells: list[str], domain_named: Callabl
         few = f"{len(cells)} cells where the first line names {len(columns)} columns"
         raise Failed(f'{few}: a password with a comma is written in quotes ("), a quote in it as two')
     row = dict(zip(columns, cells, strict=False))  # a domain may be left out
-    user, password = row["user"], row.get("password", "")
-    domain = domain_named(row.get("domain", ""))
+    user, password = row.get("user", ""), row.get("password", "")
+    try:
+        domain = domain_named(row.get("domain", ""))
+    except Failed as error:  # which names the cell: it may be the other half of a password
+        cell, served = columns.index("domain") + 1, str(error).rpartition(": ")[2]
+        raise Failed(f'cell {cell} is no domain of this server: {served}; a password with a comma is written in quotes (")') from None
     return Row(place, accounts.user_name(user, domain, password), domain, password)

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Refused", "disable", "enable", "lists_of"]
 
-NO_RIGHT = (errno.EPERM, errno.EACCES, errno.ENOTSUP)
-"""To make a file in that folder, or to give it to its owner."""
+NO_RIGHT = (errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.EBUSY)
+"""To make a file in that folder, to give it to its owner, or to put it in the place of one that is mounted (a container's)."""
 MARK = "\ufeff"
 """What Windows' editors put before UTF-8."""
 

@@ -297,6 +297,8 @@ class Keeping:
             except Exception as error:
                 self.room.core.failed("messages", error)
                 continue
+            if not stored.narrow and (reached is None or not reached.places):
+                break  # he is away with all his devices: what is for some of them need not be looked for
             places = [] if reached is None else [place for place in reached.places if place.device not in stored.devices]
             places = tour.open(places)
             if places:

@@ -56,10 +56,10 @@ class Queue:
             self.narrowed = count + by, octets + by * stored.size
         if stored.copy:
             self.copies += by
-            return
-        self.waiting += by
-        if stored.id not in self.passed:
-            self._ahead(stored.narrow, by)
+        else:
+            self.waiting += by
+            if stored.id not in self.passed:
+                self._ahead(stored.narrow, by)
         if by < 0:
             self.passed.discard(stored.id)
             self.tries.pop(stored.id, None)
@@ -75,7 +75,8 @@ class Queue:
         """Let others go before a message."""
         if stored.id not in self.passed:
             self.passed.add(stored.id)
-            self._ahead(stored.narrow, -1)
+            if not stored.copy:  # which nobody new had to be behind
+                self._ahead(stored.narrow, -1)
 
     def free(self, narrow: str, places: Sequence[Place]) -> Sequence[Place] | None:
         """Return where a new message overtakes none that waits; None: nowhere."""

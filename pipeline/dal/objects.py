@@ -141,7 +141,9 @@ class Identify(Stored):
 
     id: str = option(help="name of the rule")
     endpoint: str = option(refers="endpoint", help="the endpoint that a matching source is")
-    match: tuple[str, ...] = option(default=(), converter=strings, help='addresses and networks, as "192.0.2.0/24"')
+    match: tuple[str, ...] = option(
+        default=(), converter=strings, help='addresses and networks, as "192.0.2.0/24" (no bits behind the prefix)'
+    )
     certificate: tuple[str, ...] = option(
         default=(),
         converter=strings,

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import frozen
 
-from . import params
 from .grammar import bad, is_token, unquote
 
 if TYPE_CHECKING:
@@ -31,6 +30,8 @@ COMPACT: Final = {"c": "content-type", "e": "content-encoding"}
 """RFC 3261 7.3.3."""
 DIRECT: Final = frozenset({"", "7bit", "8bit", "binary", "identity"})
 """Encodings that change no octet (RFC 2045 6.2, RFC 3261 20.12)."""
+PARAMETER: Final = re.compile(r'[ \t]*+([^=; \t]++)[ \t]*+(?:=[ \t]*+("(?:[^"\\]|\\.)*"|[^;]*+))?[^;]*+;?+')
+"""One of a Content-Type. Others than the boundary may be written as they will: phones write start=<a@b>."""
 FOLD: Final = re.compile(rb"\n[ \t]++")
 
 
@@ -108,8 +109,11 @@ def too_many() -> Malformed:
 
 
 def _boundary(content_type: str) -> str:
-    _, semicolon, rest = content_type.partition(";")
-    boundary = unquote(params.parse((semicolon + rest).rstrip("; \t"), "Content-Type").get("boundary") or "")
+    found = PARAMETER.findall(content_type, content_type.find(";") + 1)
+    said = [value for name, value in found if name.lower() == "boundary"]
+    if len(said) > 1:
+        raise bad("Content-Type", "the same parameter twice")
+    boundary = unquote(said[0].strip()) if said else ""
     if not boundary:
         raise bad("Content-Type", "a multipart without a boundary")
     if len(boundary) > LONGEST_BOUNDARY:

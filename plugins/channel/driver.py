@@ -16,7 +16,7 @@ from pipeline.pending import settle
 from pipeline.sip.session_timer import SessionTimer
 from pipeline.stages.timetable import Timetable
 
-from .bodies import refusal_of
+from .bodies import MULTIPART, refusal_of
 from .incoming import Incoming
 from .limits import FULL_HOUSE, Limits
 from .loops import BEGINNING, Loops
@@ -291,7 +291,7 @@ class Driver:
         if "handling=optional" in (message.get("content-disposition") or "").replace(" ", "").lower():
             return False
         offer = self.engine.generation.offer
-        if message.content_type in offer.accepts:
+        if message.content_type in offer.accepts or message.content_type.startswith(MULTIPART):
             refusal = refusal_of(message, offer)
             if refusal is None:
                 return False

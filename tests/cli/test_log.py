@@ -37,6 +37,18 @@ def test_answers_that_were_too_large_are_written_once_and_counted(caplog):
     assert [record.getMessage() for record in caplog.records] == [text, text + " (1 more since)"]
 
 
+def test_a_source_in_a_store_that_is_none_is_written_once(caplog):
+    engine = type("E", (), {"bus": Bus(lambda: 0.0)})()
+    Failures(engine)
+    for _ in range(3):
+        engine.bus.tell("identify.unreadable", id="trunk", error="10.0.0.5/24 has bits set behind its prefix")
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        "identify trunk in a store names a source that is none, and whoever comes from there is a stranger:"
+        " 10.0.0.5/24 has bits set behind its prefix"
+    )
+
+
 def test_the_traceback_of_a_plugin_is_written(caplog):
     engine = type("E", (), {"bus": Bus(lambda: 0.0)})()
     Failures(engine)

@@ -115,7 +115,7 @@ def test_of_a_file_with_faulty_rows_nothing_is_stored_and_each_is_told(sipline):
         "users.csv:4: '' is no user name: letters, digits and . - _ + will do",
         "users.csv:5: alice stands in users.csv:2 already",
         "users.csv:6: carol: the password is empty",
-        "users.csv:7: nowhere is no domain of this server: it serves example.com",
+        'users.csv:7: cell 3 is no domain of this server: it serves example.com; a password with a comma is written in quotes (")',
         'users.csv:8: 4 cells where the first line names 3 columns: a password with a comma is written in quotes ("), a quote in it as two',
         'users.csv:9: a quote (") is opened and not closed in this line',
         "users.csv:10: ',' expected after '\"'",
@@ -123,6 +123,13 @@ def test_of_a_file_with_faulty_rows_nothing_is_stored_and_each_is_told(sipline):
         "users.csv: nothing was stored",
     ]
     assert users(sipline) == {}
+
+
+def test_a_row_that_ends_before_its_user_is_faulty(sipline):
+    (sipline.folder / "users.csv").write_text("password,user\nabc\n")
+    status, _, err = sipline("user", "import", "users.csv")
+    assert status == 2
+    assert err.startswith("users.csv:2: '' is no user name")
 
 
 def test_of_many_faulty_rows_the_first_are_told(sipline):

@@ -66,12 +66,18 @@ def test_a_body_that_cannot_be_read_is_no_call_without_an_offer(sip, kind, body,
 
 
 @pytest.mark.parametrize(
-    ("body", "status"), [(ONE, 200), (ONE.replace(b"--b\r\n", b"--c\r\n"), 400), (ONE.replace(b"/sdp", b"/newer"), 415)]
+    ("kind", "body", "status"),
+    [
+        ("mixed", ONE, 200),
+        ("related", ONE, 200),
+        ("mixed", ONE.replace(b"--b\r\n", b"--c\r\n"), 400),
+        ("mixed", ONE.replace(b"/sdp", b"/newer"), 415),
+    ],
 )
-def test_a_reinvite_is_held_to_the_same(house, body, status):
+def test_a_reinvite_is_held_to_the_same(house, kind, body, status):
     h = house()
     call, _ = h.up()
-    attempt = call.request("INVITE", [("Contact", "<sip:alice@10.0.0.2>"), ("Content-Type", "multipart/mixed;boundary=b")], body)
+    attempt = call.request("INVITE", [("Contact", "<sip:alice@10.0.0.2>"), ("Content-Type", f"multipart/{kind};boundary=b")], body)
     assert h.server.wait(attempt).status == status
 
 

@@ -41,6 +41,8 @@ def test_parts_stand_between_delimiters_that_are_whole_lines(body, found):
         'multipart/mixed ; Boundary = "b" ; charset=x;',
         'multipart/related;type="a;boundary=c;d";boundary=b',
         'multipart/mixed;boundary="\\b"',
+        "multipart/related;boundary=b;start=<a@b>",
+        "multipart/related;start=<a@b>;boundary=b",
     ],
 )
 def test_the_boundary_is_a_parameter_of_the_type(kind):
