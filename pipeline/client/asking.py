@@ -197,11 +197,10 @@ class Asking(Seeking):
             self._dead()
             self.failed(Timeout())
         else:
-            if self._udp is not None and not self._heard and not self.cancelled:  # a reset: TCP is not taken after all
-                self._clients.takes_no_tcp(self._udp)
-                self._targets.appendleft(self._udp)
-            else:
+            if self._udp is None or self._heard or self.cancelled:
                 self._dead()
+            elif not self._streamed:  # for this request alone: who has accepted a connection takes TCP
+                self._targets.appendleft(self._udp)
             self.failed(TransportError(f"the flow to {branch.flow.peer[0]} failed"))
 
     def failed(self, failure: Outcome) -> None:

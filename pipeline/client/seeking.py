@@ -52,6 +52,8 @@ class Seeking:
     """What the branch at work was sent to, as far as it was located: not for a flow that was given."""
     _udp: Target | None = None
     """Where to go by UDP after all when TCP, taken for the length of the request, fails (RFC 3261 18.1.1)."""
+    _streamed = False
+    """Whether what went by TCP for its length may go by nothing else (RFC 3428 8)."""
     _turn = 0
     """0: nothing is being tried at this moment; 1: it is; 2: it is, and has failed meanwhile."""
     _tried = 0
@@ -245,6 +247,7 @@ class Seeking:
                 self._by(flow, attrs.evolve(target, only=True))
                 return
             self._udp = attrs.evolve(target, only=True)
+            self._streamed = clients.needs_stream(message, flow)
             self._by(tcp)
 
         def late() -> None:

@@ -139,7 +139,73 @@ def test_what_went_by_tcp_for_its_length_goes_by_udp_when_that_connection_is_res
     assert isinstance(told[0], Final)
     ask(Target("10.0.0.3", 5060), request_("OPTIONS", body=b"x" * 1400))
     server.advance(1)
-    assert len(by_tcp.got) == 1  # remembered
+    assert len(by_tcp.got) == 2  # for that request alone: who accepts a connection takes TCP
+    assert [outcome.response.status for outcome in told] == [200, 200]
+
+
+class Both:
+    """A peer at 10.0.0.3 by TCP, which does as it is told, and by UDP, which answers 200."""
+
+    def __init__(self, server, act):
+        self.by_tcp, self.by_udp = Peer(server, "10.0.0.3", act).got, []
+        self.socket = server.network.host("10.0.0.3").datagram("10.0.0.3", 5060, self._came)
+
+    def _came(self, data, source, _):
+        self.by_udp.append(data)
+        self.socket.send(answer_octets(parse(data), 200, "", (), to_tag="p"), source)
+
+
+LONG = b"x" * 1400
+
+
+@rfc("3428", "8")
+@pytest.mark.parametrize("act", [closes, resets])
+def test_a_long_message_whose_connection_is_lost_has_failed_and_is_not_called_too_large(server, ask, told, request_, act):
+    peer = Both(server, act)
+    ask(Target("10.0.0.3", 5060), request_("MESSAGE", body=LONG))
+    server.advance(1)
+    assert told == [TransportError("the flow to 10.0.0.3 failed")]
+    assert len(peer.by_tcp) == 1 and not peer.by_udp
+
+
+@rfc("3428", "8")
+@pytest.mark.parametrize("method", ["MESSAGE", "INVITE"])
+def test_a_long_message_goes_by_tcp_again_where_a_connection_was_lost_a_moment_ago(server, ask, told, request_, method):
+    acts = [resets, answers(200)]
+
+    def in_turn(stream, data):
+        acts.pop(0)(stream, data)
+
+    peer = Both(server, in_turn)
+    ask(Target("10.0.0.3", 5060), request_(method, body=LONG))
+    server.advance(1)
+    told.clear()
+    ask(Target("10.0.0.3", 5060), request_("MESSAGE", body=LONG))
+    server.advance(1)
+    assert [outcome.response.status for outcome in told] == [200]
+    assert b"".join(peer.by_tcp).count(b"MESSAGE sip:") == (2 if method == "MESSAGE" else 1)
+    assert not any(data.startswith(b"MESSAGE") for data in peer.by_udp)
+
+
+def test_a_long_message_goes_to_the_next_server_when_the_first_drops_the_connection(server, ask, told, request_):
+    server.network.zone.add("_sip._udp.long.example", "SRV", "1 0 5060 10.0.0.3", "2 0 5060 10.0.0.4")
+    first, second = Both(server, resets), Peer(server, "10.0.0.4", answers(200))
+    ask("sip:bob@long.example;transport=udp", request_("MESSAGE", body=LONG))
+    server.advance(1)
+    assert [outcome.response.status for outcome in told] == [200]
+    assert len(first.by_tcp) == 1 and not first.by_udp and len(second.got) == 1
+    ask("sip:bob@long.example;transport=udp", request_("OPTIONS"))
+    server.advance(1)
+    assert first.by_udp  # by UDP it was never asked, and is not taken for dead
+
+
+def test_a_message_that_a_datagram_may_carry_goes_by_udp_when_its_connection_is_reset(server, ask, told, request_):
+    server.engine.clients.large = 600
+    peer = Both(server, resets)
+    ask(Target("10.0.0.3", 5060), request_("MESSAGE", body=b"x" * 700))
+    server.advance(1)
+    assert [outcome.response.status for outcome in told] == [200]
+    assert len(peer.by_tcp) == len(peer.by_udp) == 1
 
 
 def test_a_connection_is_listened_to_once_and_nothing_hangs_on_it_when_all_is_answered(server, ask, told, request_):

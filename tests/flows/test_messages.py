@@ -212,6 +212,30 @@ def test_more_than_1300_octets_go_by_a_stream_alone(house):
     )
 
 
+@rfc("3428", "8")
+@pytest.mark.parametrize("online", [True, False])
+def test_a_long_message_is_kept_when_the_phone_drops_the_connection_and_comes_when_it_takes_it(house, online):
+    long = "x" * 1400
+    alice, bob = house.phone("alice", transport="TCP"), house.phone("bob", online=online)
+    if not online:
+        assert house.wait(say(alice, "bob", long)).status == 202
+    listener = next(each for (host, port), each in house.server.network.listeners.items() if f"@{host}:{port}" in bob.contact)
+    listener.on_connection, takes = (lambda stream: setattr(stream, "on_data", lambda _: stream.reset())), listener.on_connection
+    if online:
+        assert house.wait(say(alice, "bob", long)).status == 202
+    else:
+        bob.online()
+        house.advance(1)
+    assert heard(bob) == [] and len(house.messages.keeping) == 1
+    listener.on_connection = takes
+    house.advance(60)
+    bob.online()
+    house.advance(5)
+    assert heard(bob) == [long]
+    assert len(house.messages.keeping) == 0
+    house.clean()
+
+
 def test_a_body_above_the_limit_is_413(sip):
     house = House(sip, PLAN + "[plugin.messages]\nmax_bytes = 5000\n")
     alice = house.phone("alice", transport="TCP")
