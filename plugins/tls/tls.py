@@ -90,10 +90,15 @@ class Tls(SecureTransport):
         return known
 
     def _aliased(self, key: tuple[str, int, str]) -> StreamFlow | None:
-        """Return the connection that is an alias of this; the peer may have opened it to a listener of another instance of ours."""
+        """Return the connection that is an alias of this; the peer may have opened it to a listener of another instance of ours.
+
+        Not to one that has other authorities vouch for its clients: whom they certify has proved no domain to this one (RFC 5923 9.2).
+        """
         for listing in self._engine.plan.stages["transport"]:
-            opened = listing.plugin._open if isinstance(listing.plugin, Tls) else None  # None: it is not started
-            known: StreamFlow | None = opened.aliases.get(key) if opened is not None else None
+            plugin = listing.plugin
+            if not (isinstance(plugin, Tls) and plugin.client_ca and plugin.client_ca in (self.client_ca, self.ca)):
+                continue
+            known: StreamFlow | None = plugin._open.aliases.get(key) if plugin._open is not None else None  # None: it is not started
             if known is not None and not known.closed:
                 return known
         return None

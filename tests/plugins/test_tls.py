@@ -618,6 +618,23 @@ def test_a_neighbours_connection_is_used_whichever_instance_he_has_connected_to(
     assert b"SIP/2.0/TLS 10.0.0.1:5081" in client.data
 
 
+@rfc("5923", "8.2")
+@pytest.mark.parametrize("first", ["", "ca", "client_ca"])
+def test_a_neighbours_connection_to_an_instance_that_other_authorities_vouch_for_clients_of_is_not_used(
+    sip, pair, authority, stranger, first
+):
+    more = {"": "", "ca": f'ca = "{authority.file}"', "client_ca": asked(authority, "ask")}[first]
+    second = table(pair, more=asked(stranger, "ask"), bind='"10.0.0.1:5081"').replace("[plugin.tls]", '[plugin.tls_ask]\nuse = "tls"')
+    server = sip(table(pair, more=more) + second, transport=["udp", "tls", "tls_ask"])
+    context = authority.client(stranger.issue("p1", "dns:example.net"))
+    client = Client(server, context, address="10.0.0.9", port=5081)
+    client.send(server.message("OPTIONS", headers=[("Via", "SIP/2.0/TLS p1.example.net:5071;branch=z9hG4bK1;alias")]))
+    assert [answer.status for answer in client.answers()] == [200]
+    client.data = b""
+    ask(server, Target("10.0.0.9", 5071, "TLS", "example.net"))
+    assert client.data == b""
+
+
 @rfc("5923", "9.2")
 def test_without_a_certificate_or_with_that_of_a_person_alias_says_nothing(secure, authority):
     server = secure(more=f'ca = "{authority.file}"\n' + asked(authority, "ask"))
