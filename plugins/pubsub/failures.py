@@ -1,7 +1,8 @@
 """What a NOTIFY that was not taken means for the subscription (RFC 6665 4.2.2) and for others in its dialog (RFC 5057 5.1).
 
 Rule: what the RFC says removes it is removed at once; who asks for time gets it; whoever else fails is tried again, more and more seldom,
-and given up after a few times, or a watcher that always says 500 would be told for ever.
+and given up after a few times, or a watcher that always says 500 would be told for ever. A connection that is lost is such a failure too,
+as a 503 is (RFC 3261 8.1.3.1): its watcher may come back by another, and who does not is given up by his dialog (`stranded`).
 """
 
 from __future__ import annotations
@@ -33,8 +34,11 @@ def failed(notifier: Notifier, subscription: Subscription, outcome: Outcome) -> 
     if subscription.ended:
         notifier.drop(subscription, subscription.reason)
         return
+    if isinstance(outcome, Timeout):
+        notifier.drop(subscription, "timeout")
+        return
     if not isinstance(outcome, Final):
-        notifier.drop(subscription, "timeout" if isinstance(outcome, Timeout) else "unreachable")
+        again(notifier, subscription, "unreachable")
         return
     response = outcome.response
     status = response.status
@@ -45,11 +49,16 @@ def failed(notifier: Notifier, subscription: Subscription, outcome: Outcome) -> 
     elif status in REMOVING or (status == 408 and not wait):
         notifier.drop(subscription, str(status))
     else:
-        subscription.failures += 1
-        if subscription.failures >= TRIES:
-            notifier.drop(subscription, str(status))
-        else:
-            notifier.retry(subscription, min(wait or FIRST * 2 ** (subscription.failures - 1), LONGEST))
+        again(notifier, subscription, str(status), wait)
+
+
+def again(notifier: Notifier, subscription: Subscription, why: str, wait: float = 0.0) -> None:
+    """Try again later, after `wait` where the watcher has said so; give up after TRIES."""
+    subscription.failures += 1
+    if subscription.failures >= TRIES:
+        notifier.drop(subscription, why)
+    else:
+        notifier.retry(subscription, min(wait or FIRST * 2 ** (subscription.failures - 1), LONGEST))
 
 
 def retry_after(response: Response) -> float:

@@ -1,10 +1,11 @@
 """plugins.pubsub.failures: what becomes of a subscription whose watcher does not take a NOTIFY. RFC 6665 4.2.2, RFC 5057 5.1."""
 
 import pytest
-from pipeline.plugins.pubsub.failures import failed
+from pipeline.plugins.pubsub.failures import TRIES, failed
 
 from pipeline import Response
-from pipeline.client import Final
+from pipeline.client import Final, TransportError
+from pipeline.conformance.marks import rfc
 
 
 def told(server, probe, watched, *answers):
@@ -33,6 +34,54 @@ def test_one_that_does_not_answer_is_removed(server, watch, probe, notifier):
     assert not notifier(server).subscriptions
     server.advance(33)
     assert not server.leftovers()
+
+
+def lose(server, probe, watched):
+    """Have the watcher's connections closed when he has got a NOTIFY that he has not answered yet."""
+    watched.silent = True
+    told(server, probe, watched)
+    for flow in list(server.engine.flows.values()):
+        flow.close("the access network changed")
+    watched.silent = False
+    server.advance(1)
+
+
+@rfc("6665", "4.2.2")
+@rfc("3261", "8.1.3.1")
+def test_one_whose_connection_is_lost_under_a_notify_is_told_by_that_by_which_he_comes_back(server, watch, probe, notifier):
+    alice = server.phone("alice", transport="TCP")
+    alice.address = ("alice.invalid", 5060)  # as browsers have it: nothing but its connection leads to it
+    bob = watch(alice, "bob")
+    lose(server, probe, bob)
+    assert notifier(server).subscriptions
+    alice.register()
+    server.advance(11)
+    assert bob.body == b"#2 1 "  # the same state, in another NOTIFY
+    server.advance(64)
+    told(server, probe, bob)
+    assert bob.body == b"#3 2 "
+
+
+def test_one_whose_connection_is_lost_under_a_notify_and_who_does_not_come_back_is_removed_after_a_while(server, watch, probe, notifier):
+    alice = server.phone("alice", transport="TCP")
+    alice.address = ("alice.invalid", 5060)
+    lose(server, probe, watch(alice, "bob"))
+    server.advance(29)
+    assert notifier(server).subscriptions
+    server.advance(3)
+    assert not notifier(server).subscriptions
+    assert server.told("subscription.ended")[-1].fields["reason"] == "unreachable"
+
+
+def test_one_whom_nothing_leads_to_is_given_up_after_some_tries(server, watch, probe, notifier):
+    bob = watch(server.phone("alice"), "bob", expires=7200)
+    [subscription] = notifier(server).subscriptions.values()
+    for n in range(TRIES):
+        assert notifier(server).subscriptions
+        failed(notifier(server), subscription, TransportError("no listed transport serves it"))
+        assert subscription.failures == n + 1
+    assert not notifier(server).subscriptions
+    assert len(bob.notifies) == 1
 
 
 def test_who_asks_for_time_gets_it(server, watch, probe, notifier):
