@@ -146,6 +146,11 @@ class SessionTimer:
         else:
             self._stop()
 
+    def missed(self, now: float) -> None:
+        """A refresh of ours has not got through: try again half way to the end, where that is not about to come."""
+        if self.we_refresh and self.expire_at is not None and self.expire_at - now > 1:
+            self.refresh_at = now + (self.expire_at - now) / 2
+
     # -- the peer's requests -----------------------------------------------------------------------------------------
 
     def check(self, request: Request) -> tuple[int, list[tuple[str, str]]] | None:

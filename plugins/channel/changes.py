@@ -155,12 +155,20 @@ class Changes:
             self._refused(change, outcome.response)
         else:
             session.exchange.received(self._method, 408)
-            what = outcome.reason if isinstance(outcome, TransportError) else "no answer"
-            self._fail(change, Hangup(Cause.NO_USER_RESPONSE, what, "sip", 408))
-            # A connection lost is as a 503 (RFC 3261 8.1.3.1), which ends the change alone (RFC 5057 5.1).
-            if not (isinstance(outcome, TransportError) and session.awaited):
-                session.gone(408)
+            self._unanswered(change, outcome)
         self.flush()
+
+    def _unanswered(self, change: Change, outcome: Outcome) -> None:
+        session = self._session
+        if not isinstance(outcome, TransportError):
+            self._fail(change, Hangup(Cause.NO_USER_RESPONSE, "no answer", "sip", 408))
+            session.gone(408)
+            return
+        # It is as a 503 (RFC 3261 8.1.3.1), which ends the change alone (RFC 5057 5.1); nobody else would refresh the session for us.
+        self._fail(change, Hangup(Cause.NO_USER_RESPONSE, outcome.reason, "sip", 408))
+        if change.kind == "refresh" and session.timer is not None:
+            session.timer.missed(session.engine.clock.now())
+            session.arm()
 
     def _confirm(self, response: Response, body: bytes = b"") -> None:
         """Send the ACK, if it was an INVITE; also when nobody wants the change any more."""

@@ -277,17 +277,11 @@ class Usage:
             return []
         return ways
 
-    @property
-    def awaited(self) -> bool:
-        """Whether the connection that alone led to the peer has closed, so that `stranded` ends the session unless he comes back."""
-        flow = self.flow
-        return flow is not None and flow.closed and self.pinned and is_registered(self.endpoint, self.dialog.target)
-
     def stranded(self, reason: str) -> None:
         """The connection closed a while ago, and the peer has said nothing by another."""
-        if self.state in (ENDING, OVER) or self._come_back(self.dialog):
+        if self.state in (ENDING, OVER) or self._come_back(self.dialog) or self.flow is None or not self.flow.closed:
             return
-        if self.awaited:
+        if self.pinned and is_registered(self.endpoint, self.dialog.target):
             self.channel.end(Hangup(Cause.DESTINATION_OUT_OF_ORDER, f"its connection closed and it did not come back: {reason}"))
 
     def ask(self, method: str, on_event: Any, fields: Iterable[tuple[str, str]] = (), body: bytes = b"", kind: str = SDP) -> Asking:

@@ -220,6 +220,64 @@ def test_a_change_under_way_when_the_connection_is_lost_fails_and_the_call_goes_
     assert call.state == other.state == "up"
 
 
+TRUNK = """
+[endpoint.trunk]
+auth = []
+timers = "always"
+timers_sess_expires = 100
+[identify.trunk]
+endpoint = "trunk"
+match = ["10.0.0.9"]
+"""
+
+
+@rfc("3261", "8.1.3.1")
+@rfc("5057", "5.1")
+@pytest.mark.parametrize("listens", [True, False])
+def test_a_refresh_under_way_when_a_trunk_closes_its_connection_is_tried_again_and_ends_nothing_before_its_time(house, listens):
+    h = house(NAT + TRUNK, phones=("bob",), stages={"intercept": ["nat", "identify"]})
+    trunk = h.phones["trunk"] = h.server.phone("trunk", transport="TCP", address=("10.0.0.9", 5060), password="")
+    call = trunk.call("bob").until("up")
+    h.advance(0.2)
+    call._refresh.cancel()  # it leaves all to us, and does not end the call itself
+    session = leg_of(h, "trunk")
+    assert session.pinned
+    assert session.timer.we_refresh
+    trunk.silent = {"UPDATE", "INVITE"}
+    h.advance(51)
+    h.server.network.cut("10.0.0.9", "it was idle")
+    trunk.silent = set() if listens else trunk.silent
+    h.advance(10)
+    assert session.flow.closed
+    assert call.state == h.bob.calls[-1].state == "up"
+    h.advance(60)
+    assert (h.bob.calls[-1].state == "up") is listens
+    if not listens:
+        call.state = "ended"
+
+
+@rfc("4028", "7.4")
+def test_a_refresh_that_was_lost_with_the_connection_is_made_when_the_phone_has_come_back(house):
+    h = house(
+        NAT, more={"transport": "TCP"}, stages={"intercept": ["nat", "identify"]}, alice='timers = "always"\ntimers_sess_expires = 100'
+    )
+    call, other = h.up()
+    call._refresh.cancel()
+    session = leg_of(h, "alice")
+    assert session.timer.we_refresh
+    h.alice.silent = {"UPDATE", "INVITE"}
+    h.advance(51)
+    h.server.network.cut(h.alice.address[0], "the access network changed")
+    h.alice.silent = set()
+    h.advance(1)
+    h.alice.online()
+    h.advance(300)
+    assert call.state == other.state == "up"
+    for phone in h.phones.values():
+        phone.unregister()
+    h.advance(1)
+
+
 @rfc("3261", "8.1.3.4")
 def test_who_is_called_in_anothers_place_is_not_taken_to_be_where_that_one_was(house):
     h = house(phones=("alice", "bob", "carol"), bob='redirect_method = "uri"')

@@ -82,6 +82,17 @@ def test_a_short_session_ends_a_third_before():
     assert timer.expire_at == 60.0
 
 
+def test_a_refresh_that_has_not_got_through_is_due_again_half_way_to_the_end_but_for_the_last_second():
+    timer = SessionTimer("always")
+    timer.answer(request("100", supported=""), 0.0)
+    assert (timer.refresh_at, timer.expire_at) == (50.0, 68.0)
+    timer.missed(50.0)
+    assert timer.refresh_at == 59.0
+    timer.refresh_at = None
+    timer.missed(67.5)
+    assert timer.refresh_at is None
+
+
 def test_a_peer_that_knows_no_timer_gets_none_unless_we_always_have_one():
     assert SessionTimer().answer(request(supported=""), 0.0) == []
     timer = SessionTimer("always")
