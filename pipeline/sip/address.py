@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from . import params as parameters
 from .grammar import QUOTED, QUOTED_TEXT, SECONDS, TOKEN_CHARS, Malformed, bad, quote, split_commas, unquote
-from .remembered import remembered
-from .uri import CACHED, Uri
+from .uri import Uri
 from .value import value_class
 
 if TYPE_CHECKING:
@@ -38,10 +37,32 @@ class Address:
     @staticmethod
     def parse(text: str, header: str = "address") -> Address:
         """Parse one address; the header's name goes into the error."""
-        try:
-            return _remembered(text) if len(text) < CACHED else _parse(text)
-        except Malformed:
+        if text[:1] == "<":  # hot: no display name; what the URI does not allow (quotes, blanks) its own parser refuses
+            where, end, tail = text[1:].partition(">")
+            if end and (not tail or tail[0] == ";"):
+                try:
+                    uri = Uri.parse(where)
+                    if not tail:
+                        return Address("", uri, {}, "", text)
+                    if tail[:5] == ";tag=" and tail[5:].isalnum() and tail.isascii():
+                        return Address("", uri, {"tag": tail[5:]}, tail, text)
+                    return Address("", uri, parameters.parse(tail, header), tail, text)
+                except Malformed:
+                    return _careful(text, header)
+        found = COMMON.fullmatch(text)
+        if found is None:
             return _careful(text, header)
+        quoted, words, where, tail = found.groups()
+        try:
+            uri = Uri.parse(where)
+        except Malformed as error:
+            raise _of(header, error) from None
+        display = (unquote(quoted) if "\\" in quoted else quoted[1:-1]) if quoted is not None else words.rstrip(" \t")
+        if not tail:
+            return Address(display, uri, {}, "", text)
+        if tail[:5] == ";tag=" and tail[5:].isalnum() and tail.isascii():
+            return Address(display, uri, {"tag": tail[5:]}, tail, text)
+        return Address(display, uri, parameters.parse(tail, header), tail, text)
 
     @staticmethod
     def parse_many(text: str, header: str = "address") -> list[Address]:
@@ -82,30 +103,6 @@ class Address:
         """The text of an address, always with <>."""
         name = f"{quote(display)} " if display else ""
         return f"{name}<{uri}>{parameters.text_of(dict(params or {}))}"
-
-
-def _parse(text: str) -> Address:
-    """Parse the usual forms. What is malformed is told by `_careful`, which knows the header."""
-    if text[:1] == "<":  # hot: no display name; what the URI does not allow (quotes, blanks) its own parser refuses
-        where, end, tail = text[1:].partition(">")
-        if not end or (tail and tail[0] != ";"):
-            raise bad("address", "not of the usual form")
-        display = ""
-    else:
-        found = COMMON.fullmatch(text)
-        if found is None:
-            raise bad("address", "not of the usual form")
-        quoted, words, where, tail = found.groups()
-        display = (unquote(quoted) if "\\" in quoted else quoted[1:-1]) if quoted is not None else words.rstrip(" \t")
-    uri = Uri.parse(where)
-    if not tail:
-        return Address(display, uri, {}, "", text)
-    if tail[:5] == ";tag=" and tail[5:].isalnum() and tail.isascii():
-        return Address(display, uri, {"tag": tail[5:]}, tail, text)
-    return Address(display, uri, parameters.parse(tail, "address"), tail, text)
-
-
-_remembered = remembered(2048)(_parse)
 
 
 def seconds_of(text: str) -> int:
