@@ -232,19 +232,24 @@ class Seeking:
             return
         settled = False
 
+        def without(error: OSError) -> None:
+            # Who refuses connections is there and takes none; who says nothing may be away, and what only a stream carries waits for him.
+            if clients.needs_stream(message, flow) and not isinstance(error, ConnectionRefusedError):
+                self.failed(TransportError(f"{target.host} has taken no TCP connection: {error}"))
+                return
+            clients.takes_no_tcp(target)
+            self._by(flow, attrs.evolve(target, only=True))
+
         def connected(pending: Pending) -> None:
             nonlocal settled
-            try:
-                tcp = pending.value()
-            except OSError:
-                clients.takes_no_tcp(target)
-                tcp = None
             if settled:
                 return
             settled = True
             timer.cancel()
-            if tcp is None:
-                self._by(flow, attrs.evolve(target, only=True))
+            try:
+                tcp = pending.value()
+            except OSError as error:
+                without(error)
                 return
             self._udp = attrs.evolve(target, only=True)
             self._streamed = clients.needs_stream(message, flow)
@@ -253,8 +258,7 @@ class Seeking:
         def late() -> None:
             nonlocal settled
             settled = True
-            clients.takes_no_tcp(target)
-            self._by(flow, attrs.evolve(target, only=True))
+            without(TimeoutError(f"nothing heard in {TCP_CONNECT_SECONDS:g} s"))
 
         if not isinstance(stream, Pending):
             stream = Pending.of(stream)

@@ -236,6 +236,22 @@ def test_a_long_message_is_kept_when_the_phone_drops_the_connection_and_comes_wh
     house.clean()
 
 
+@rfc("3428", "8")
+def test_a_long_message_is_kept_for_a_phone_of_which_nothing_is_heard(house):
+    long = "x" * 1400
+    alice, bob = house.phone("alice", transport="TCP"), house.phone("bob")
+    network = house.server.network
+    network.filter = lambda _data, _source, destination: f"@{destination[0]}:{destination[1]}" not in bob.contact
+    assert house.wait(say(alice, "bob", long)).status == 202
+    assert heard(bob) == []
+    network.filter = None
+    house.advance(60)
+    bob.online()
+    house.advance(5)
+    assert heard(bob) == [long]
+    house.clean()
+
+
 def test_a_body_above_the_limit_is_413(sip):
     house = House(sip, PLAN + "[plugin.messages]\nmax_bytes = 5000\n")
     alice = house.phone("alice", transport="TCP")
