@@ -54,6 +54,16 @@ class Reading:
                 lines.append(f"warning: {failed}; logging goes on as before")
         return lines + [f"warning: {warning}" for warning in plan.warnings]
 
+    async def told(self) -> list[str]:
+        """Do it, and write into the log what comes of it: who asks by `sipline reload` may be anybody. Raises Problems."""
+        try:
+            lines = await self.again()
+        except Problems as problems:
+            LOG.error("not reloaded, the server goes on as before:\n%s", problems)
+            raise
+        LOG.info("reloaded %s: %s", self._engine.plan.document.name, "; ".join(lines) or "nothing has changed")
+        return lines
+
     def asked(self) -> None:
         """Do it for SIGHUP: what comes of it stands in the log. Asked again meanwhile, it is done once more."""
         if self._task is not None and not self._task.done():
@@ -65,13 +75,11 @@ class Reading:
         while True:
             self._once_more = False
             try:
-                lines = await self.again()
-            except Problems as problems:
-                LOG.error("not reloaded, the server goes on as before:\n%s", problems)
+                await self.told()
+            except Problems:
+                pass
             except Exception:
                 LOG.exception("not reloaded, the server goes on as before")
-            else:
-                LOG.info("reloaded %s: %s", self._engine.plan.document.name, "; ".join(lines) or "nothing has changed")
             if not self._once_more:
                 return
 

@@ -68,7 +68,7 @@ async def _serve(plan: Plan, args: Namespace, lock: Lock) -> None:
     ending = asyncio.Event()
     reading = Reading(engine, args)
     _signals(loop, ending, reading)
-    control = Control(engine, lock, reading.again)
+    control = Control(engine, lock, reading.told)
     unwatch = _watch(engine, args)
     told = len(plan.warnings)
     try:

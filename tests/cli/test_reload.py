@@ -154,6 +154,18 @@ def test_sighup_reloads_and_opens_the_logs_anew(serve, sipline):
     assert server.end()[0] == 0
 
 
+def test_what_a_reload_did_stands_in_the_log(serve, sipline):
+    log = sipline.folder / "server.log"
+    server = serve("--log-file", "server.log")
+    edit(sipline, '"registrar"', '"regsitrar"')
+    sipline("reload")
+    edit(sipline, '"regsitrar"', '"registrar", "options"')
+    sipline("reload")
+    assert "not reloaded, the server goes on as before" in log.read_text()
+    assert "reloaded pipeline.toml: application: registrar -> registrar options" in log.read_text()
+    assert server.end()[0] == 0
+
+
 def test_sigusr1_opens_the_logs_anew_and_reads_nothing(serve, sipline):
     log = sipline.folder / "server.log"
     server = serve("--log-file", "server.log")
