@@ -124,10 +124,11 @@ class Transactions:
         self.limit = COMPLETED_LIMIT
         self.servers: dict[str, ServerTransaction] = {}
         """Transactions at work, by key."""
-        self.answers: Generations[str, bytes] = Generations(engine.clock, self.timers.lifetime)
-        """The answers of those that are done, until Timer J ends."""
-        self.merges: Generations[int, str] = Generations(engine.clock, self.timers.lifetime)
-        """What a request and its copies have in common (8.2.2.2) -> the key of the one that came first."""
+        self.answers: Generations[int, bytes] = Generations(engine.clock, self.timers.lifetime)
+        """The answers of those that are done, until Timer J ends. By the hash of the key, which nobody can choose: Python's is keyed in
+        each process anew (SipHash, 64 bits); the key itself would be a fifth of what is kept."""
+        self.merges: Generations[int, int] = Generations(engine.clock, self.timers.lifetime)
+        """What a request and its copies have in common (8.2.2.2) -> the hash of the key of the one that came first."""
         self._returns = Returns(engine)
         self._timetable = Timetable(engine.clock, self._fire)
         self._claims: Fifo[tuple[str, int]] = Fifo(engine.clock, engine.plan.options.claim_seconds, self._claim_over, grain=0.5)
@@ -156,7 +157,7 @@ class Transactions:
         key = passage.key = server_key(request)
         found = self.servers.get(key)
         if found is None:
-            data = self.answers.get(key)
+            data = self.answers.get(hash(key))
             if data is None:
                 return None
             self.engine.resend(data, self.back(passage))
@@ -181,7 +182,7 @@ class Transactions:
         if passage.flow.reliable:
             return None
         merge = passage.merge = 0 if request.to.params.get("tag") else hash(merge_key(request))
-        if merge and self.merges.first(merge, passage.key) != passage.key:
+        if merge and self.merges.first(merge, mark := hash(passage.key)) != mark:
             return Reply(482, "Merged Request", because="stack: this request came by another way already", stateless=True)
         return None
 
@@ -197,7 +198,7 @@ class Transactions:
         common = passage.merge  # looked up already, when an answer at once was hoped for
         if not common:
             common = 0 if not merge or request.to.tag else hash(merge_key(request))
-            if common and self.merges.first(common, key) != key:
+            if common and self.merges.first(common, mark := hash(key)) != mark:
                 return Reply(482, "Merged Request", because="stack: this request came by another way already", stateless=True)
             passage.merge = common
         transaction = passage.transaction = ServerTransaction(self, passage, key, common)
@@ -291,7 +292,7 @@ class Transactions:
             if merge:
                 self.merges.pop(merge)
             return
-        evicted = self.answers.put(key, data, len(data))
+        evicted = self.answers.put(hash(key), data, len(data))
         if evicted:
             self.engine.counts["transactions.evicted"] += evicted
 
